@@ -1,0 +1,54 @@
+//! The handle that callers hold.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::config::Config;
+use crate::error::Error;
+use crate::socket::Socket;
+use crate::transport::Transport;
+
+/// A ComfyUI server, spoken to in types. Clones are cheap and share everything: connections, and the one WebSocket.
+///
+/// The WebSocket is opened by the first [`Client::submit`] and closed when the last clone and the last
+/// [`Job`](crate::Job) are gone.
+#[derive(Clone)]
+pub struct Client(Arc<Inner>);
+
+struct Inner {
+    transport: Transport,
+    socket: Arc<Socket>,
+}
+
+impl Client {
+    /// A client with these settings. Nothing is sent yet.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidConfig`](crate::ErrorKind::InvalidConfig) for a credential that would go over plain http to
+    /// another machine, or that no header can carry, and where TLS cannot be set up.
+    pub fn new(config: Config) -> Result<Self, Error> {
+        let transport = Transport::new(config)?;
+        let socket = Arc::new(Socket::new(transport.clone())?);
+        Ok(Self(Arc::new(Inner { transport, socket })))
+    }
+
+    /// The server's address as messages name it: never with a secret.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        self.0.transport.base()
+    }
+
+    pub(crate) fn transport(&self) -> &Transport {
+        &self.0.transport
+    }
+
+    pub(crate) fn socket(&self) -> &Arc<Socket> {
+        &self.0.socket
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client").field("url", &self.url()).finish_non_exhaustive()
+    }
+}

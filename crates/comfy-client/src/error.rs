@@ -1,0 +1,215 @@
+//! The one error of this crate: its kind, what to do next, and what lies under it.
+
+mod transport;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::rejection::NodeError;
+
+/// What went wrong, in one word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// The address cannot be used. Nothing was sent.
+    InvalidUrl,
+    /// Another part of the configuration, or an argument, cannot be used. Nothing was sent.
+    InvalidConfig,
+    /// The workflow cannot be used. Nothing was sent.
+    InvalidWorkflow,
+    /// No connection, or one that broke.
+    Unreachable,
+    /// No answer in time.
+    Timeout,
+    /// The server, or what stands before it, wants another credential or another origin.
+    Refused,
+    /// Something answers, but not as ComfyUI does.
+    NotComfy,
+    /// ComfyUI read the request and declined it; see [`Error::node_errors`].
+    Rejected,
+    /// The request is longer than the server takes.
+    TooLarge,
+    /// There is no such file.
+    NotFound,
+    /// The server failed. ComfyUI answers so to some malformed requests too.
+    Server,
+    /// The answer is broken: cut short, or not in the shape that it claims.
+    Protocol,
+    /// The file system, or the system's randomness, failed.
+    Io,
+}
+
+/// An error of this crate. Cheap to clone; never holds a secret.
+///
+/// `Display` says what failed at this level, `source()` what lies under it, [`Error::hints`] what to do next.
+#[derive(Clone)]
+pub struct Error(Arc<Inner>);
+
+#[derive(Clone)]
+struct Inner {
+    kind: ErrorKind,
+    message: String,
+    hints: Vec<String>,
+    source: Option<Arc<dyn std::error::Error + Send + Sync>>,
+    status: Option<u16>,
+    retry_after: Option<Duration>,
+    sent: bool,
+    node_errors: Vec<NodeError>,
+}
+
+impl Error {
+    pub(crate) fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
+        Self(Arc::new(Inner {
+            kind,
+            message: message.into(),
+            hints: Vec::new(),
+            source: None,
+            status: None,
+            retry_after: None,
+            sent: false,
+            node_errors: Vec::new(),
+        }))
+    }
+
+    fn change(mut self, change: impl FnOnce(&mut Inner)) -> Self {
+        change(Arc::make_mut(&mut self.0));
+        self
+    }
+
+    pub(crate) fn hint(self, hint: impl Into<String>) -> Self {
+        self.change(|inner| inner.hints.push(hint.into()))
+    }
+
+    pub(crate) fn because(self, cause: impl std::error::Error + Send + Sync + 'static) -> Self {
+        self.change(|inner| inner.source = Some(Arc::new(cause)))
+    }
+
+    pub(crate) fn with_status(self, status: u16) -> Self {
+        self.change(|inner| {
+            inner.status = Some(status);
+            inner.sent = true;
+        })
+    }
+
+    pub(crate) fn with_retry_after(self, pause: Option<Duration>) -> Self {
+        self.change(|inner| inner.retry_after = pause)
+    }
+
+    pub(crate) fn sent(self, sent: bool) -> Self {
+        self.change(|inner| inner.sent = sent)
+    }
+
+    pub(crate) fn with_node_errors(self, errors: Vec<NodeError>) -> Self {
+        self.change(|inner| inner.node_errors = errors)
+    }
+
+    /// What went wrong, in one word.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        self.0.kind
+    }
+
+    /// What a person could do next, one step a line; may be empty.
+    #[must_use]
+    pub fn hints(&self) -> &[String] {
+        &self.0.hints
+    }
+
+    /// The HTTP status that the server answered with, if it answered.
+    #[must_use]
+    pub fn status(&self) -> Option<u16> {
+        self.0.status
+    }
+
+    /// How long the server asks to wait before the next try (`Retry-After`, in seconds).
+    #[must_use]
+    pub fn retry_after(&self) -> Option<Duration> {
+        self.0.retry_after
+    }
+
+    /// What ComfyUI says is wrong with single nodes; empty unless the kind is [`ErrorKind::Rejected`].
+    #[must_use]
+    pub fn node_errors(&self) -> &[NodeError] {
+        &self.0.node_errors
+    }
+
+    /// Whether the server wants another credential.
+    #[must_use]
+    pub fn is_refused(&self) -> bool {
+        self.0.kind == ErrorKind::Refused
+    }
+
+    /// Whether the same request may succeed later without any change: no connection, no answer in time, a gateway that
+    /// found nobody behind it (502, 503, 504), or one that asks for patience (429). A plain 500 is not among them:
+    /// ComfyUI answers so to malformed requests.
+    #[must_use]
+    pub fn is_retryable(&self) -> bool {
+        match self.0.kind {
+            ErrorKind::Unreachable | ErrorKind::Timeout => true,
+            ErrorKind::Server => matches!(self.0.status, Some(429 | 502..=504)),
+            _ => false,
+        }
+    }
+
+    /// Whether the request may have reached the server. False is certain: it did not.
+    #[must_use]
+    pub fn was_sent(&self) -> bool {
+        self.0.sent
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.message)
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("Error");
+        shown.field("kind", &self.0.kind).field("message", &self.0.message);
+        if let Some(status) = self.0.status {
+            shown.field("status", &status);
+        }
+        if let Some(source) = &self.0.source {
+            shown.field("source", source);
+        }
+        shown.finish_non_exhaustive()
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.0.source.as_deref().map(|source| source as &(dyn std::error::Error + 'static))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_may_heal_by_itself_is_retryable() {
+        let with = |kind, status: Option<u16>| {
+            let error = Error::new(kind, "x");
+            status.map_or(error.clone(), |status| error.with_status(status)).is_retryable()
+        };
+        assert!(with(ErrorKind::Unreachable, None));
+        assert!(with(ErrorKind::Timeout, None));
+        for status in [429, 502, 503, 504] {
+            assert!(with(ErrorKind::Server, Some(status)), "{status}");
+        }
+        assert!(!with(ErrorKind::Server, Some(500)));
+        assert!(!with(ErrorKind::Refused, Some(401)));
+        assert!(!with(ErrorKind::Rejected, Some(400)));
+        assert!(!with(ErrorKind::Io, None));
+    }
+
+    #[test]
+    fn this_layer_speaks_in_display_and_the_cause_in_source() {
+        let error = Error::new(ErrorKind::Io, "cannot write `x.png`").because(std::io::Error::other("disk full"));
+        assert_eq!(error.to_string(), "cannot write `x.png`");
+        assert_eq!(std::error::Error::source(&error).unwrap().to_string(), "disk full");
+    }
+}

@@ -1,0 +1,73 @@
+//! What a caller sees of a run while it goes on.
+
+use bytes::Bytes;
+use serde_json::Value;
+
+use crate::outcome::Ending;
+use crate::wire::ImageFormat;
+
+/// One step of a run. All but [`Event::Finished`] are hints from the WebSocket: some may be missing, and pictures are
+/// the first to go when the consumer is slow.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Event {
+    /// It waits.
+    Queued {
+        /// How many wait before it; none until the queue was looked at.
+        position: Option<usize>,
+    },
+    /// It runs.
+    Started,
+    /// These nodes are served from the cache.
+    Cached {
+        /// The nodes.
+        nodes: Vec<String>,
+    },
+    /// A node begins.
+    NodeStarted {
+        /// The node.
+        node: String,
+    },
+    /// How far a node is.
+    Progress {
+        /// The node.
+        node: String,
+        /// How far.
+        value: f64,
+        /// Of how much.
+        max: f64,
+    },
+    /// A node is done.
+    NodeFinished {
+        /// The node.
+        node: String,
+        /// What it shows, such as its files; only output nodes show anything.
+        output: Option<Value>,
+    },
+    /// A picture: of the work as it goes on, or a result that a node sends instead of a file.
+    Preview {
+        /// The node, from servers that say it.
+        node: Option<String>,
+        /// The picture's format.
+        format: ImageFormat,
+        /// The picture.
+        image: Bytes,
+    },
+    /// A node's words.
+    Text {
+        /// The node.
+        node: String,
+        /// The text.
+        text: String,
+    },
+    /// The last event: the end is known, and [`Job::wait`](crate::Job::wait) tells it at once.
+    Finished {
+        /// How it ended.
+        how: Ending,
+    },
+    /// A message about this prompt that this crate does not know, as it came.
+    Unknown {
+        /// The whole message.
+        raw: Value,
+    },
+}

@@ -1,0 +1,189 @@
+//! Files on the server: pictures sent up, results brought down.
+
+mod download;
+mod marker;
+mod name;
+
+use std::fmt;
+
+use bytes::{Bytes, BytesMut};
+use serde_json::Value;
+
+use crate::client::Client;
+use crate::error::{Error, ErrorKind};
+use crate::judge;
+use crate::request::{Body, Request, Upload};
+use marker::Ends;
+
+pub use download::Downloaded;
+
+/// One of ComfyUI's three folders.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum FileKind {
+    /// What workflows read.
+    #[default]
+    Input,
+    /// Previews; emptied when ComfyUI starts.
+    Temp,
+    /// Results.
+    Output,
+}
+
+impl FileKind {
+    /// ComfyUI's word for it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Input => "input",
+            Self::Temp => "temp",
+            Self::Output => "output",
+        }
+    }
+
+    fn read(text: &str) -> Option<Self> {
+        [Self::Input, Self::Temp, Self::Output].into_iter().find(|kind| kind.as_str() == text)
+    }
+}
+
+/// A file that the server holds.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct StoredFile {
+    /// Its name.
+    pub name: String,
+    /// The folder below [`StoredFile::kind`]; empty for that folder itself.
+    pub subfolder: String,
+    /// Which of the three folders it lies in.
+    pub kind: FileKind,
+}
+
+impl StoredFile {
+    /// A file named by the caller.
+    #[must_use]
+    pub fn new(kind: FileKind, subfolder: impl Into<String>, name: impl Into<String>) -> Self {
+        Self { name: name.into(), subfolder: subfolder.into(), kind }
+    }
+
+    /// Reads `{filename, subfolder, type}`; none for what is not a file.
+    pub(crate) fn read(item: &Value) -> Option<Self> {
+        let text = |key| item.get(key).and_then(Value::as_str);
+        let kind = match item.get("type") {
+            None => FileKind::Output,
+            Some(kind) => FileKind::read(kind.as_str()?)?,
+        };
+        Some(Self::new(kind, text("subfolder").unwrap_or_default(), text("filename").filter(|name| !name.is_empty())?))
+    }
+
+    fn request(&self) -> Request {
+        Request::get("/view")
+            .accept("*/*")
+            .query("filename", self.name.as_str())
+            .query("subfolder", self.subfolder.as_str())
+            .query("type", self.kind.as_str())
+    }
+}
+
+impl fmt::Display for StoredFile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/", self.kind.as_str())?;
+        if !self.subfolder.is_empty() {
+            write!(f, "{}/", self.subfolder)?;
+        }
+        f.write_str(&self.name)
+    }
+}
+
+/// Where an upload goes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct UploadOptions {
+    /// A folder below [`UploadOptions::kind`]; empty for that folder itself.
+    pub subfolder: String,
+    /// Replaces a file of this name. Otherwise the server reuses the name for the same bytes and finds another name
+    /// for other bytes.
+    pub overwrite: bool,
+    /// Which of the three folders (default: input).
+    pub kind: FileKind,
+}
+
+impl Client {
+    /// Sends a file up (`POST /upload/image`; ComfyUI takes any sort of file there) and says where it lies now, which
+    /// may be under another name.
+    ///
+    /// # Errors
+    /// [`ErrorKind::TooLarge`] over the server's limit; [`ErrorKind::Rejected`] for a folder outside of the server's
+    /// own; else as [`Client::health`].
+    pub async fn upload_image(&self, name: &str, bytes: impl Into<Bytes>, options: &UploadOptions) -> Result<StoredFile, Error> {
+        if name.is_empty() {
+            return Err(Error::new(ErrorKind::InvalidConfig, "an upload needs a name"));
+        }
+        let mut fields = vec![("type", options.kind.as_str().to_owned())];
+        if !options.subfolder.is_empty() {
+            fields.push(("subfolder", options.subfolder.clone()));
+        }
+        if options.overwrite {
+            fields.push(("overwrite", "true".to_owned()));
+        }
+        let mut request = Request::post("/upload/image");
+        request.body = Body::Upload(Upload { name: name.to_owned(), bytes: bytes.into(), fields });
+        let answer = self.transport().json(&request).await?;
+        let text = |key| answer.get(key).and_then(Value::as_str);
+        let Some(stored) = text("name") else {
+            return Err(judge::unnamed(self.url(), &answer, "took the upload without saying where it lies"));
+        };
+        let kind = text("type").and_then(FileKind::read).unwrap_or(options.kind);
+        Ok(StoredFile::new(kind, text("subfolder").unwrap_or_default(), stored))
+    }
+
+    /// Brings a file into memory, whole (`GET /view`): its length is checked where the server announced it, and for
+    /// PNG, JPEG and WebP that the picture has its end.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`]; [`ErrorKind::Protocol`] for a file cut short or over the limit for answers in memory;
+    /// else as [`Client::health`].
+    pub async fn view(&self, file: &StoredFile) -> Result<Bytes, Error> {
+        let mut incoming = self.transport().file(&file.request()).await?;
+        let limit = self.transport().config().body_limit;
+        let (mut bytes, mut ends) = (BytesMut::new(), Ends::default());
+        while let Some(piece) = incoming.piece().await? {
+            if bytes.len() + piece.len() > limit {
+                return Err(Error::new(ErrorKind::Protocol, format!("`{file}` is longer than {limit} bytes"))
+                    .sent(true)
+                    .hint("download it to disk, where there is no limit"));
+            }
+            ends.see(&piece);
+            bytes.extend_from_slice(&piece);
+        }
+        ends.check(file, incoming.length)?;
+        Ok(bytes.freeze())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_file_is_told_from_what_is_not_one() {
+        let read = |item| StoredFile::read(&item).map(|file| file.to_string());
+        assert_eq!(read(json!({"filename": "a.png", "subfolder": "", "type": "output"})).as_deref(), Some("output/a.png"));
+        assert_eq!(read(json!({"filename": "a.png"})).as_deref(), Some("output/a.png"));
+        for odd in [
+            json!(true),
+            json!("a.png"),
+            json!({"filename": ""}),
+            json!({"filename": "a", "type": "etc"}),
+            json!({"filename": "a", "type": 1}),
+        ] {
+            assert_eq!(read(odd.clone()), None, "{odd}");
+        }
+    }
+
+    #[test]
+    fn names_are_percent_encoded() {
+        let config = crate::Config::new("http://127.0.0.1:8188").unwrap();
+        let file = StoredFile::new(FileKind::Temp, "a/b", "x & y#1.png");
+        let url = file.request().head(&config).unwrap().url;
+        assert_eq!(url.as_str(), "http://127.0.0.1:8188/view?filename=x+%26+y%231.png&subfolder=a%2Fb&type=temp");
+    }
+}

@@ -1,0 +1,124 @@
+//! History: what became of a prompt, in the server's own words.
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::client::Client;
+use crate::error::Error;
+use crate::files::StoredFile;
+use crate::judge::not_comfy;
+use crate::outcome::Output;
+use crate::request::{Request, segment};
+
+/// What the server keeps of a prompt that ended, until it restarts.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct HistoryEntry {
+    /// `success` or `error`, in the server's word; empty where it gave none.
+    pub status: String,
+    /// Whether it ran to its end. Failed and interrupted runs have false for ever.
+    pub completed: bool,
+    /// The events of the run, by name and data, in order.
+    pub messages: Vec<(String, Value)>,
+    /// The files that it made.
+    pub outputs: Vec<Output>,
+    /// The whole entry, with the workflow and outputs that are not files.
+    pub raw: Value,
+}
+
+impl HistoryEntry {
+    pub(crate) fn read(raw: Value) -> Option<Self> {
+        raw.as_object()?;
+        let status = raw.get("status").filter(|status| status.is_object());
+        let messages = status
+            .and_then(|status| status.get("messages"))
+            .and_then(Value::as_array)
+            .map(|messages| {
+                messages
+                    .iter()
+                    .filter_map(|pair| Some((pair.get(0)?.as_str()?.to_owned(), pair.get(1).cloned().unwrap_or_default())))
+                    .collect()
+            })
+            .unwrap_or_default();
+        Some(Self {
+            status: status.and_then(|status| status.get("status_str")).and_then(Value::as_str).unwrap_or_default().to_owned(),
+            completed: status.and_then(|status| status.get("completed")).and_then(Value::as_bool).unwrap_or_default(),
+            messages,
+            outputs: outputs(raw.get("outputs")),
+            raw,
+        })
+    }
+
+    /// The data of the first event of this name.
+    #[must_use]
+    pub fn message(&self, name: &str) -> Option<&Value> {
+        self.messages.iter().find(|(said, _)| said == name).map(|(_, data)| data)
+    }
+
+    /// From the first event with a time to the last one, by the server's clock.
+    #[must_use]
+    pub fn ran_for(&self) -> Option<Duration> {
+        let mut times = self.messages.iter().filter_map(|(_, data)| data.get("timestamp")?.as_f64());
+        let first = times.next()?;
+        let last = times.next_back()?;
+        Duration::try_from_secs_f64((last - first) / 1000.0).ok()
+    }
+}
+
+/// Every file under every key: images, gifs, video, audio, 3d, and whatever a node calls its own.
+fn outputs(raw: Option<&Value>) -> Vec<Output> {
+    let nodes = raw.and_then(Value::as_object).into_iter().flatten();
+    let keys = nodes.flat_map(|(node, keys)| keys.as_object().into_iter().flatten().map(move |(key, items)| (node, key, items)));
+    keys.flat_map(|(node, key, items)| {
+        let items = items.as_array().into_iter().flatten();
+        items.filter_map(StoredFile::read).map(move |file| Output { node: node.clone(), key: key.clone(), file })
+    })
+    .collect()
+}
+
+impl Client {
+    /// What became of this prompt (`GET /history/ID`); none while it waits or runs, and also if it was taken out of the
+    /// queue, never existed, or the server restarted since.
+    ///
+    /// # Errors
+    /// As [`Client::health`].
+    pub async fn history(&self, prompt_id: &str) -> Result<Option<HistoryEntry>, Error> {
+        let mut answer = self.transport().json(&Request::get(format!("/history/{}", segment(prompt_id)))).await?;
+        let odd = || not_comfy(self.url(), "does not show its history").with_status(200);
+        match answer.as_object_mut().ok_or_else(odd)?.remove(prompt_id) {
+            None => Ok(None),
+            Some(raw) => HistoryEntry::read(raw).map(Some).ok_or_else(odd),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn files_are_found_under_every_key_and_flags_are_not_files() {
+        let entry = HistoryEntry::read(json!({"outputs": {
+            "9": {"images": [{"filename": "a.png", "subfolder": "", "type": "output"}], "animated": [true]},
+            "12:3": {"gifs": [{"filename": "b.mp4", "subfolder": "v", "type": "temp", "format": "video/h264"}], "text": ["hi"]},
+            "odd": null}}))
+        .unwrap();
+        let found: Vec<String> =
+            entry.outputs.iter().map(|output| format!("{} {} {}", output.node, output.key, output.file)).collect();
+        assert_eq!(found, ["9 images output/a.png", "12:3 gifs temp/v/b.mp4"]);
+        assert!(!entry.completed);
+    }
+
+    #[test]
+    fn the_time_is_between_the_first_and_the_last_event() {
+        let at = |times: &[u64]| {
+            let messages: Vec<Value> = times.iter().map(|time| json!(["e", {"timestamp": time}])).collect();
+            HistoryEntry::read(json!({"status": {"messages": messages}})).unwrap().ran_for()
+        };
+        assert_eq!(at(&[1_000, 1_200, 2_500]), Some(Duration::from_millis(1_500)));
+        assert_eq!(at(&[1_000]), None);
+        assert_eq!(at(&[2_000, 1_000]), None);
+    }
+}

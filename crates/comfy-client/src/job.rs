@@ -1,0 +1,161 @@
+//! A submitted prompt: its events, and its end.
+
+mod driver;
+mod feed;
+mod translate;
+mod waiter;
+
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use futures_util::stream::{BoxStream, Stream, StreamExt, unfold};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, timeout};
+
+use crate::client::Client;
+use crate::error::{Error, ErrorKind};
+use crate::event::Event;
+use crate::outcome::{Outcome, Stall, StallCause};
+use crate::rejection::NodeError;
+use crate::socket::Subscription;
+use driver::{Driver, Known};
+use feed::Feed;
+use waiter::Waiter;
+
+/// How long the last look at the history may take, after the deadline.
+const LAST_LOOK: Duration = Duration::from_secs(1);
+
+/// A prompt that the server accepted. Clones are cheap and watch the same run; dropping them all stops the watching, not
+/// the run.
+#[derive(Clone)]
+pub struct Job(Arc<Inner>);
+
+struct Inner {
+    client: Client,
+    prompt_id: String,
+    submitted: Instant,
+    dropped: Vec<NodeError>,
+    feed: Arc<Feed>,
+    known: watch::Receiver<Known>,
+    task: JoinHandle<()>,
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.task.abort();
+        self.feed.close();
+    }
+}
+
+impl Job {
+    pub(crate) fn follow(
+        client: Client,
+        prompt_id: String,
+        subscription: Subscription,
+        linked: bool,
+        dropped: Vec<NodeError>,
+    ) -> Self {
+        let (report, known) = watch::channel(Known::default());
+        let (feed, submitted) = (Arc::new(Feed::new()), Instant::now());
+        let jitter = prompt_id.bytes().fold(0_u8, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte));
+        let driver = Driver {
+            client: client.clone(),
+            prompt_id: prompt_id.clone(),
+            submitted,
+            subscription,
+            feed: feed.clone(),
+            known: report,
+            waiter: Waiter::new(linked, jitter),
+        };
+        let task = tokio::spawn(driver.run());
+        Self(Arc::new(Inner { client, prompt_id, submitted, dropped, feed, known, task }))
+    }
+
+    /// The prompt's id, for the server's queue and history.
+    #[must_use]
+    pub fn prompt_id(&self) -> &str {
+        &self.0.prompt_id
+    }
+
+    /// Why the server dropped some outputs of the workflow; empty unless
+    /// [`Workflow::allow_partial`](crate::Workflow::allow_partial) let it.
+    #[must_use]
+    pub fn dropped(&self) -> &[NodeError] {
+        &self.0.dropped
+    }
+
+    /// The steps of the run. The first call gives all of them from the submission on, later calls those from then on;
+    /// the last one is [`Event::Finished`]. A consumer that is slow loses pictures first, then progress, nothing else.
+    pub fn events(&self) -> impl Stream<Item = Event> + Send + Unpin + 'static {
+        let mailbox = self.0.feed.subscribe();
+        let keep = self.clone();
+        Events(unfold((mailbox, keep), |(mailbox, keep)| async move { Some((mailbox.next().await?, (mailbox, keep))) }).boxed())
+    }
+
+    /// Waits for the end, but no longer than `deadline`; then the history is looked at once more (for up to 1 s), and
+    /// the outcome is [`Outcome::Stalled`]. The run itself goes on: wait again, or [`Job::cancel`] it.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Refused`] as soon as the server wants another credential; after the deadline, if the server does not
+    /// answer either, what keeps it from answering.
+    pub async fn wait(&self, deadline: Duration) -> Result<Outcome, Error> {
+        let mut known = self.0.known.clone();
+        if let Ok(Ok(known)) = timeout(deadline, known.wait_for(|known| known.result.is_some())).await
+            && let Some(result) = &known.result
+        {
+            return result.clone();
+        }
+        let trouble = match timeout(LAST_LOOK, self.0.client.history(&self.0.prompt_id)).await {
+            Ok(Ok(Some(entry))) => {
+                return Ok(Outcome::read(&self.0.prompt_id, entry, self.0.submitted.elapsed()));
+            }
+            Ok(Ok(None)) => None,
+            Ok(Err(error)) => Some(error),
+            Err(_) => known.borrow().trouble.clone(),
+        };
+        match trouble {
+            Some(error) => Err(error.hint(format!("the prompt `{}` may still run", self.0.prompt_id))),
+            None => Ok(Outcome::Stalled(Stall {
+                prompt_id: self.0.prompt_id.clone(),
+                last: known.borrow().standing.clone(),
+                cause: StallCause::Deadline,
+            })),
+        }
+    }
+
+    /// Takes the prompt out of the queue, or stops it if it runs already; no other prompt is touched. What became of it
+    /// is told by [`Job::wait`].
+    ///
+    /// # Errors
+    /// As [`Client::health`].
+    pub async fn cancel(&self) -> Result<(), Error> {
+        self.0.client.delete_queued([self.prompt_id()]).await?;
+        self.0.client.interrupt(self.prompt_id()).await?;
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Job {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Job").field("prompt_id", &self.prompt_id()).finish_non_exhaustive()
+    }
+}
+
+/// The error where a refusal was not kept; there always is one.
+fn forsaken(prompt_id: &str) -> Error {
+    Error::new(ErrorKind::Refused, format!("the server refuses to say what became of `{prompt_id}`"))
+}
+
+struct Events(BoxStream<'static, Event>);
+
+impl Stream for Events {
+    type Item = Event;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Event>> {
+        self.0.poll_next_unpin(context)
+    }
+}

@@ -1,0 +1,271 @@
+//! The waiting, played through against an imagined server.
+
+use serde_json::json;
+
+use super::*;
+use crate::wire::decode_text;
+
+/// The server's state at a time, and the messages that arrive at theirs.
+struct Play {
+    waiter: Waiter,
+    now: Duration,
+    /// From when on the history has the prompt.
+    history_at: Option<Duration>,
+    /// From which time on the queue shows which place.
+    places: Vec<(Duration, Place)>,
+    nothing_runs: bool,
+    /// The times between which nobody answers.
+    down: (Duration, Duration),
+    messages: Vec<(Duration, Notice)>,
+    asked: Vec<(Duration, Ask)>,
+    redials: Vec<Duration>,
+}
+
+#[derive(Clone)]
+enum Notice {
+    Message(Message),
+    Link(bool),
+    Cancel,
+}
+
+fn message(kind: &str, data: &serde_json::Value) -> Notice {
+    Notice::Message(decode_text(&json!({"type": kind, "data": data}).to_string()))
+}
+
+fn start() -> Notice {
+    message("execution_start", &json!({"prompt_id": "p"}))
+}
+
+fn success() -> Notice {
+    message("execution_success", &json!({"prompt_id": "p"}))
+}
+
+fn null() -> Notice {
+    message("executing", &json!({"prompt_id": "p", "node": null}))
+}
+
+fn status(remaining: u64) -> Notice {
+    message("status", &json!({"status": {"exec_info": {"queue_remaining": remaining}}}))
+}
+
+impl Play {
+    fn new(linked: bool) -> Self {
+        Self {
+            waiter: Waiter::new(linked, 127),
+            now: Duration::ZERO,
+            history_at: None,
+            places: vec![(Duration::ZERO, Place::Absent)],
+            nothing_runs: false,
+            down: (Duration::ZERO, Duration::ZERO),
+            messages: Vec::new(),
+            asked: Vec::new(),
+            redials: Vec::new(),
+        }
+    }
+
+    fn place(mut self, at: u64, place: Place) -> Self {
+        self.places.push((MS(at), place));
+        self
+    }
+
+    /// From the queue into the history, in one step.
+    fn ends(mut self, at: u64) -> Self {
+        self.history_at = Some(MS(at));
+        self.place(at, Place::Absent)
+    }
+
+    fn says(mut self, at: u64, notice: Notice) -> Self {
+        self.messages.push((MS(at), notice));
+        self
+    }
+
+    fn down(mut self, from: u64, to: u64) -> Self {
+        self.down = (MS(from), MS(to));
+        self
+    }
+
+    fn answer(&self, ask: Ask) -> Heard {
+        if self.now >= self.down.0 && self.now < self.down.1 {
+            return Heard::Trouble;
+        }
+        match ask {
+            Ask::History => {
+                let there = self.history_at.is_some_and(|at| self.now >= at);
+                Heard::History(there.then(|| Box::new(HistoryEntry::read(json!({})).unwrap())))
+            }
+            Ask::Queue => {
+                let place = self.places.iter().rev().find(|(at, _)| self.now >= *at).map_or(Place::Absent, |(_, place)| *place);
+                Heard::Queue { place, nothing_runs: self.nothing_runs }
+            }
+        }
+    }
+
+    /// Plays to the end, or to the hour.
+    fn run(mut self) -> (Option<Verdict>, Self) {
+        while self.now < Duration::from_secs(3600) {
+            while self.messages.first().is_some_and(|(at, _)| *at <= self.now) {
+                match self.messages.remove(0).1 {
+                    Notice::Message(message) => self.waiter.message(self.now, &message),
+                    Notice::Link(up) => self.waiter.link(self.now, up),
+                    Notice::Cancel => self.waiter.cancel_asked(self.now),
+                }
+            }
+            match self.waiter.next(self.now) {
+                Step::Done(verdict) => return (Some(verdict), self),
+                Step::Redial => self.redials.push(self.now),
+                Step::Ask(ask) => {
+                    self.asked.push((self.now, ask));
+                    let heard = self.answer(ask);
+                    self.waiter.heard(self.now, heard);
+                }
+                Step::Wait(until) => {
+                    assert!(until > self.now, "a wait that does not wait, at {:?}", self.now);
+                    let message = self.messages.first().map_or(until, |(at, _)| *at);
+                    self.now = until.min(message).max(self.now + MS(1));
+                }
+            }
+        }
+        (None, self)
+    }
+}
+
+fn ended(verdict: Option<&Verdict>) -> bool {
+    matches!(verdict, Some(Verdict::Ended(_)))
+}
+
+const RUNNING: Place = Place::Running;
+const NEXT: Place = Place::Pending { position: 0 };
+
+#[test]
+fn on_a_live_connection_one_look_at_the_history_is_enough() {
+    let (verdict, play) =
+        Play::new(true).place(0, RUNNING).says(5, start()).says(100, success()).says(101, null()).ends(100).run();
+    assert!(ended(verdict.as_ref()));
+    assert_eq!(play.asked, [(MS(100), Ask::History)]);
+    assert!(play.redials.is_empty());
+}
+
+#[test]
+fn a_history_that_lags_is_read_again_in_small_steps() {
+    let (verdict, play) = Play::new(true).place(0, RUNNING).says(5, start()).says(100, success()).ends(107).run();
+    assert!(ended(verdict.as_ref()));
+    assert!(play.asked.iter().all(|(_, ask)| *ask == Ask::History), "{:?}", play.asked);
+    assert_eq!(play.now, MS(110));
+}
+
+#[test]
+fn a_job_that_only_the_history_knows_of_is_found_and_the_deaf_connection_replaced() {
+    let (verdict, play) = Play::new(true).place(0, RUNNING).ends(700).run();
+    assert!(ended(verdict.as_ref()));
+    assert!(play.now < MS(3_500), "{:?}", play.now);
+    assert_eq!(play.redials.len(), 1);
+}
+
+#[test]
+fn a_connection_that_tells_nothing_of_a_running_prompt_is_replaced_once() {
+    let (verdict, play) = Play::new(true).place(0, RUNNING).ends(60_000).run();
+    assert!(ended(verdict.as_ref()));
+    assert_eq!(play.redials.len(), 1);
+    assert!(play.redials[0] < MS(10_000));
+    let (_, told) = Play::new(true).place(0, RUNNING).says(5, start()).ends(60_000).says(60_000, success()).run();
+    assert!(told.redials.is_empty());
+}
+
+#[test]
+fn without_a_connection_it_looks_often_at_first_and_never_more_than_each_second() {
+    let (verdict, play) = Play::new(false).place(0, RUNNING).ends(300).run();
+    assert!(ended(verdict.as_ref()));
+    assert!(play.now < MS(600), "{:?}", play.now);
+    let (_, long) = Play::new(false).place(0, RUNNING).ends(60_000).run();
+    assert!(long.asked.len() < 80, "{}", long.asked.len());
+    assert!(long.redials.is_empty());
+}
+
+#[test]
+fn a_lost_connection_wakes_the_looking() {
+    let (verdict, play) = Play::new(true).place(0, RUNNING).says(5, start()).says(3_000, Notice::Link(false)).ends(3_500).run();
+    assert!(ended(verdict.as_ref()));
+    assert!(play.now < MS(4_000), "{:?}", play.now);
+    assert!(play.redials.is_empty());
+}
+
+#[test]
+fn a_prompt_taken_out_of_the_queue_is_cancelled_and_found_by_the_empty_queue() {
+    let (verdict, play) = Play::new(true).place(0, NEXT).place(3_000, Place::Absent).says(3_000, status(0)).run();
+    assert_eq!(verdict, Some(Verdict::Cancelled));
+    assert!(play.now < MS(3_500), "{:?}", play.now);
+}
+
+#[test]
+fn a_prompt_that_this_client_takes_out_is_cancelled_even_behind_a_broken_connection() {
+    let (verdict, play) = Play::new(true)
+        .place(0, NEXT)
+        .says(900, Notice::Link(false))
+        .place(1_000, Place::Absent)
+        .says(1_000, Notice::Cancel)
+        .run();
+    assert_eq!(verdict, Some(Verdict::Cancelled));
+    assert!(play.now < MS(1_500), "{:?}", play.now);
+}
+
+#[test]
+fn a_server_that_restarts_loses_the_prompt() {
+    let (verdict, _) = Play::new(true)
+        .place(0, RUNNING)
+        .says(5, start())
+        .says(1_000, Notice::Link(false))
+        .down(1_000, 8_000)
+        .place(1_000, Place::Absent)
+        .run();
+    assert_eq!(verdict, Some(Verdict::Lost { connection_broke: true }));
+    // The same for one that waited: whoever restarts a server takes nobody out of the queue.
+    let (verdict, _) =
+        Play::new(true).place(0, NEXT).says(1_000, Notice::Link(false)).down(1_000, 8_000).place(1_000, Place::Absent).run();
+    assert_eq!(verdict, Some(Verdict::Lost { connection_broke: true }));
+}
+
+#[test]
+fn a_server_that_comes_back_with_its_history_loses_nothing() {
+    let (verdict, _) =
+        Play::new(true).place(0, RUNNING).says(5, start()).says(1_000, Notice::Link(false)).down(1_000, 8_000).ends(2_000).run();
+    assert!(ended(verdict.as_ref()));
+}
+
+#[test]
+fn an_announced_end_whose_history_was_cleared_is_lost() {
+    let (verdict, play) = Play::new(true).place(0, RUNNING).says(5, start()).says(100, success()).place(100, Place::Absent).run();
+    assert_eq!(verdict, Some(Verdict::Lost { connection_broke: false }));
+    assert!(play.now < MS(3_000), "{:?}", play.now);
+}
+
+#[test]
+fn one_absence_is_not_enough() {
+    let (verdict, _) = Play::new(false).place(0, Place::Absent).place(100, RUNNING).ends(1_000).run();
+    assert!(ended(verdict.as_ref()));
+}
+
+#[test]
+fn a_blocked_branch_does_not_end_the_prompt() {
+    let blocked = message("execution_error", &json!({"prompt_id": "p", "exception_type": "ExecutionBlocked"}));
+    let (verdict, play) =
+        Play::new(true).place(0, RUNNING).says(5, start()).says(100, blocked).says(400, success()).ends(400).run();
+    assert!(ended(verdict.as_ref()));
+    assert_eq!(play.asked.len(), 1);
+}
+
+#[test]
+fn a_dead_worker_is_told_from_a_long_queue() {
+    let mut dead = Play::new(true).place(0, NEXT);
+    dead.nothing_runs = true;
+    let (verdict, play) = dead.run();
+    assert_eq!(verdict, Some(Verdict::NothingRuns));
+    assert!(play.now >= NOTHING_RUNS_AFTER && play.now < NOTHING_RUNS_AFTER * 2, "{:?}", play.now);
+    assert_eq!(Play::new(true).place(0, NEXT).run().0, None);
+}
+
+#[test]
+fn a_refusal_ends_the_waiting() {
+    let mut waiter = Waiter::new(true, 0);
+    waiter.heard(MS(1), Heard::Refused);
+    assert_eq!(waiter.next(MS(1)), Step::Done(Verdict::Refused));
+}

@@ -1,0 +1,70 @@
+//! Speaks ComfyUI's HTTP and WebSocket language in types, to be embedded in any service.
+//!
+//! One [`Client`] stands for one server. It submits a [`Workflow`] exactly once ([`Client::submit`]), follows it
+//! ([`Job::events`]) and always comes to a named end ([`Job::wait`], [`Outcome`]): what counts is the server's queue and
+//! history, and the WebSocket only says when to look. It signs in to a server behind ComfyUI-Login ([`Credential`]) and
+//! tells every shape of refusal from other trouble ([`ErrorKind::Refused`]). It sends files up and brings results down,
+//! whole or not at all ([`Client::upload_image`], [`Client::view`], [`Client::download`]), and it lets a judge look at
+//! the doors ([`Client::probe`]).
+//!
+//! It never follows a redirect, reads a proxy from the environment, shows a secret in a message, sends one over plain
+//! http to another machine unless told to, or interrupts a prompt that it was not told of.
+//!
+//! ```no_run
+//! use std::{path::Path, time::Duration};
+//! use comfy_client::{Client, Config, Credential, Outcome, Workflow};
+//!
+//! # async fn example(token: String, json: &str) -> Result<(), comfy_client::Error> {
+//! let config = Config::new("http://127.0.0.1:8188")?.credential(Credential::Bearer(token.into()));
+//! let client = Client::new(config)?;
+//! let mut workflow = Workflow::from_json(json)?;
+//! workflow.set("3", "seed", 7)?;
+//! let job = client.submit(&workflow).await?;
+//! if let Outcome::Succeeded(run) = job.wait(Duration::from_secs(600)).await? {
+//!     for output in &run.outputs {
+//!         client.download(&output.file, Path::new("pictures")).await?;
+//!     }
+//! }
+//! # Ok(())
+//! # }
+//! ```
+
+mod address;
+mod client;
+mod config;
+mod error;
+mod event;
+mod files;
+mod history;
+mod ids;
+mod job;
+mod judge;
+mod mailbox;
+mod outcome;
+mod probe;
+mod queue;
+mod rejection;
+mod request;
+mod secret;
+mod server;
+mod socket;
+mod submit;
+mod transport;
+pub mod wire;
+mod workflow;
+
+pub use client::Client;
+pub use config::Config;
+pub use error::{Error, ErrorKind};
+pub use event::Event;
+pub use files::{Downloaded, FileKind, StoredFile, UploadOptions};
+pub use history::HistoryEntry;
+pub use job::Job;
+pub use outcome::{Cancellation, Ending, Failure, Interruption, Loss, Outcome, Output, Run, Stall, StallCause, Standing, Timing};
+pub use probe::{Answer, Probe};
+pub use queue::{Place, Queue, QueueItem};
+pub use rejection::{InputError, NodeError};
+pub use secret::{Credential, Secret};
+pub use server::{Device, Health, NodeClass, SystemStats};
+pub use wire::{ExecutionError, ImageFormat};
+pub use workflow::Workflow;

@@ -1,0 +1,177 @@
+//! A queue between one who must not wait and one who may be slow: when it is full, what matters least goes first.
+
+use std::collections::VecDeque;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::Notify;
+
+/// How much it matters that an item arrives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Rank {
+    /// A picture of so many bytes: goes first.
+    Picture(usize),
+    /// Replaced by the next of its sort anyway: goes when there are no pictures left.
+    Passing,
+    /// Never dropped.
+    Kept,
+}
+
+/// How many items wait before the passing ones are dropped.
+const ITEMS: usize = 1024;
+/// How many bytes of pictures wait before the oldest are dropped.
+const PICTURE_BYTES: usize = 64 << 20;
+
+pub(crate) struct Mailbox<T> {
+    inner: Mutex<Inner<T>>,
+    changed: Notify,
+}
+
+struct Inner<T> {
+    items: VecDeque<(Rank, T)>,
+    picture_bytes: usize,
+    closed: bool,
+}
+
+impl<T> Mailbox<T> {
+    pub(crate) fn new() -> Self {
+        let inner = Inner { items: VecDeque::new(), picture_bytes: 0, closed: false };
+        Self { inner: Mutex::new(inner), changed: Notify::new() }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner<T>> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Puts an item in; never waits.
+    pub(crate) fn push(&self, rank: Rank, item: T) {
+        let mut inner = self.lock();
+        if inner.closed {
+            return;
+        }
+        if let Rank::Picture(bytes) = rank {
+            inner.picture_bytes += bytes;
+        }
+        inner.items.push_back((rank, item));
+        inner.make_room();
+        drop(inner);
+        self.changed.notify_one();
+    }
+
+    /// Says that nothing more will come; what waits can still be taken.
+    pub(crate) fn close(&self) {
+        self.lock().closed = true;
+        self.changed.notify_one();
+    }
+
+    /// Throws away what waits.
+    pub(crate) fn clear(&self) {
+        let mut inner = self.lock();
+        inner.items.clear();
+        inner.picture_bytes = 0;
+    }
+
+    /// The next item, or none once it is closed and empty. For one reader at a time; may be dropped at any point.
+    pub(crate) async fn next(&self) -> Option<T> {
+        loop {
+            let changed = self.changed.notified();
+            {
+                let mut inner = self.lock();
+                if let Some((rank, item)) = inner.items.pop_front() {
+                    inner.forget(rank);
+                    return Some(item);
+                }
+                if inner.closed {
+                    return None;
+                }
+            }
+            changed.await;
+        }
+    }
+}
+
+impl<T> Inner<T> {
+    fn forget(&mut self, rank: Rank) {
+        if let Rank::Picture(bytes) = rank {
+            self.picture_bytes = self.picture_bytes.saturating_sub(bytes);
+        }
+    }
+
+    fn drop_oldest(&mut self, wanted: impl Fn(Rank) -> bool) -> bool {
+        let Some(place) = self.items.iter().position(|(rank, _)| wanted(*rank)) else {
+            return false;
+        };
+        if let Some((rank, _)) = self.items.remove(place) {
+            self.forget(rank);
+        }
+        true
+    }
+
+    fn make_room(&mut self) {
+        let is_picture = |rank| matches!(rank, Rank::Picture(_));
+        // The newest picture stays, however large.
+        while self.picture_bytes > PICTURE_BYTES && self.items.iter().filter(|(rank, _)| is_picture(*rank)).count() > 1 {
+            self.drop_oldest(is_picture);
+        }
+        while self.items.len() > ITEMS {
+            if !self.drop_oldest(is_picture) && !self.drop_oldest(|rank| rank == Rank::Passing) {
+                break;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn drain(mailbox: &Mailbox<usize>) -> Vec<usize> {
+        mailbox.close();
+        let mut all = Vec::new();
+        while let Some(item) = mailbox.next().await {
+            all.push(item);
+        }
+        all
+    }
+
+    #[tokio::test]
+    async fn pictures_go_first_then_what_passes_and_the_rest_never() {
+        let mailbox = Mailbox::new();
+        mailbox.push(Rank::Kept, 0);
+        mailbox.push(Rank::Passing, 1);
+        mailbox.push(Rank::Picture(9), 2);
+        for item in 3..ITEMS {
+            mailbox.push(Rank::Kept, item);
+        }
+        mailbox.push(Rank::Kept, ITEMS);
+        mailbox.push(Rank::Kept, ITEMS + 1);
+        mailbox.push(Rank::Kept, ITEMS + 2);
+        let got = drain(&mailbox).await;
+        let expected: Vec<usize> = (0..=ITEMS + 2).filter(|item| ![1, 2].contains(item)).collect();
+        assert_eq!(got, expected);
+    }
+
+    #[tokio::test]
+    async fn pictures_are_bounded_by_their_bytes_and_the_newest_stays() {
+        let mailbox = Mailbox::new();
+        mailbox.push(Rank::Picture(PICTURE_BYTES - 1), 0);
+        mailbox.push(Rank::Picture(1), 1);
+        mailbox.push(Rank::Picture(1), 2);
+        mailbox.push(Rank::Picture(PICTURE_BYTES * 2), 3);
+        assert_eq!(drain(&mailbox).await, [3]);
+    }
+
+    #[tokio::test]
+    async fn a_reader_that_waits_is_woken_by_an_item_and_by_the_end() {
+        let mailbox = std::sync::Arc::new(Mailbox::new());
+        let reader = tokio::spawn({
+            let mailbox = mailbox.clone();
+            async move { (mailbox.next().await, mailbox.next().await) }
+        });
+        tokio::task::yield_now().await;
+        mailbox.push(Rank::Kept, 7);
+        tokio::task::yield_now().await;
+        mailbox.close();
+        mailbox.push(Rank::Kept, 8);
+        assert_eq!(reader.await.unwrap(), (Some(7), None));
+    }
+}

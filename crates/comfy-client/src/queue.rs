@@ -1,0 +1,153 @@
+//! The queue: who waits, who runs, and taking one's own out again.
+
+use serde_json::{Value, json};
+
+use crate::client::Client;
+use crate::error::{Error, ErrorKind};
+use crate::judge::not_comfy;
+use crate::request::Request;
+
+/// What waits and what runs, of everybody.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
+pub struct Queue {
+    /// What runs now.
+    pub running: Vec<QueueItem>,
+    /// What waits, in the order in which it will run.
+    pub pending: Vec<QueueItem>,
+}
+
+/// One prompt in the queue. What came with it beside the workflow (`extra_data`) is not kept: it may hold other
+/// people's keys.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct QueueItem {
+    /// Its priority: lower runs first; may be negative or broken.
+    pub number: f64,
+    /// Its id.
+    pub prompt_id: String,
+    /// Its workflow, in API format.
+    pub workflow: Value,
+}
+
+/// Where a prompt stands in the queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Place {
+    /// It runs.
+    Running,
+    /// It waits.
+    Pending {
+        /// How many wait before it.
+        position: usize,
+    },
+    /// It is not in the queue.
+    Absent,
+}
+
+impl Queue {
+    /// Where this prompt stands.
+    #[must_use]
+    pub fn place(&self, prompt_id: &str) -> Place {
+        if self.running.iter().any(|item| item.prompt_id == prompt_id) {
+            return Place::Running;
+        }
+        match self.pending.iter().position(|item| item.prompt_id == prompt_id) {
+            Some(position) => Place::Pending { position },
+            None => Place::Absent,
+        }
+    }
+
+    pub(crate) fn read(answer: &Value) -> Option<Self> {
+        let items = |key| Some(answer.get(key)?.as_array()?.iter().filter_map(item).collect::<Vec<_>>());
+        let mut queue = Self { running: items("queue_running")?, pending: items("queue_pending")? };
+        // The server sends a heap; the order in which it runs is that of the numbers.
+        queue.pending.sort_by(|one, other| one.number.total_cmp(&other.number));
+        Some(queue)
+    }
+}
+
+/// A tuple of five, in newer servers of six.
+fn item(raw: &Value) -> Option<QueueItem> {
+    Some(QueueItem {
+        number: raw.get(0).and_then(Value::as_f64).unwrap_or_default(),
+        prompt_id: raw.get(1)?.as_str()?.to_owned(),
+        workflow: raw.get(2).cloned().unwrap_or_default(),
+    })
+}
+
+impl Client {
+    /// What waits and what runs (`GET /queue`).
+    ///
+    /// # Errors
+    /// As [`Client::health`].
+    pub async fn queue(&self) -> Result<Queue, Error> {
+        let answer = self.transport().json(&Request::get("/queue")).await?;
+        Queue::read(&answer).ok_or_else(|| not_comfy(self.url(), "does not show its queue").with_status(200))
+    }
+
+    /// Takes prompts out of the queue that still wait; those that run, and unknown ones, are left alone.
+    ///
+    /// # Errors
+    /// As [`Client::health`].
+    pub async fn delete_queued<I>(&self, ids: I) -> Result<(), Error>
+    where
+        I: IntoIterator,
+        I::Item: AsRef<str>,
+    {
+        let ids: Vec<String> = ids.into_iter().map(|id| id.as_ref().to_owned()).collect();
+        if ids.is_empty() {
+            return Ok(());
+        }
+        self.transport().order(&Request::post("/queue").json(&json!({"delete": ids}))).await?;
+        for id in &ids {
+            self.socket().registry().cancel_asked(id);
+        }
+        Ok(())
+    }
+
+    /// Stops this prompt if it is the one that runs; says whether it was. Whoever else runs is left alone: the order
+    /// always names the prompt, and goes out only while the queue shows it as running.
+    ///
+    /// Servers before September 2025 stop whatever runs when they get the order; there, a prompt that ends between the
+    /// look and the order can hit the next one.
+    ///
+    /// # Errors
+    /// As [`Client::health`]; [`ErrorKind::InvalidConfig`] for an empty id.
+    pub async fn interrupt(&self, prompt_id: &str) -> Result<bool, Error> {
+        if prompt_id.is_empty() {
+            return Err(Error::new(ErrorKind::InvalidConfig, "an interrupt needs a prompt's id"));
+        }
+        if self.queue().await?.place(prompt_id) != Place::Running {
+            return Ok(false);
+        }
+        self.transport().order(&Request::post("/interrupt").json(&json!({"prompt_id": prompt_id}))).await?;
+        Ok(true)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pending_is_put_in_the_order_in_which_it_runs() {
+        let queue = Queue::read(&json!({
+            "queue_running": [[15, "r", {"1": {}}, {"api_key_comfy_org": "hunter2"}, ["9"]]],
+            "queue_pending": [[7.5, "c", {}, {}, []], [-17, "a", {}, {}, [], {"secret": 1}], [3, "b", {}, {}, []], ["odd"]],
+        }))
+        .unwrap();
+        assert_eq!(queue.pending.iter().map(|item| item.prompt_id.as_str()).collect::<Vec<_>>(), ["a", "b", "c"]);
+        assert_eq!(queue.place("r"), Place::Running);
+        assert_eq!(queue.place("c"), Place::Pending { position: 2 });
+        assert_eq!(queue.place("x"), Place::Absent);
+        assert!(!format!("{queue:?}").contains("hunter2"));
+    }
+
+    #[test]
+    fn something_else_is_not_a_queue() {
+        for answer in [json!({}), json!([]), json!({"queue_running": []}), json!({"queue_running": 1, "queue_pending": []})] {
+            assert!(Queue::read(&answer).is_none(), "{answer}");
+        }
+    }
+}

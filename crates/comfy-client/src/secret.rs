@@ -1,0 +1,92 @@
+//! What must not be seen: a secret that `Debug` hides, and how it is shown to a server.
+
+use std::fmt;
+
+use zeroize::Zeroizing;
+
+/// A secret text. It is wiped from memory when the last copy goes, and nothing but [`Secret::expose`] shows it.
+#[derive(Clone)]
+pub struct Secret(Zeroizing<String>);
+
+impl Secret {
+    /// Takes the text over.
+    #[must_use]
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(Zeroizing::new(text.into()))
+    }
+
+    /// The text itself. Every call of this is a place to look at in a review.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(…)")
+    }
+}
+
+impl From<String> for Secret {
+    fn from(text: String) -> Self {
+        Self::new(text)
+    }
+}
+
+impl From<&str> for Secret {
+    fn from(text: &str) -> Self {
+        Self::new(text)
+    }
+}
+
+/// What a request shows to the server to be let in. The same goes with HTTP requests and with the WebSocket upgrade.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub enum Credential {
+    /// Nothing.
+    #[default]
+    None,
+    /// `Authorization: Bearer SECRET`, what ComfyUI-Login takes from programs.
+    Bearer(Secret),
+    /// `?token=SECRET`. Servers and proxies write addresses into their logs: prefer [`Credential::Bearer`].
+    Query(Secret),
+    /// The whole value of the `Authorization` header, as it stands. It is for probing how a server treats a malformed one.
+    RawAuthorization(Secret),
+}
+
+impl Credential {
+    /// Whether this shows anything at all.
+    #[must_use]
+    pub fn is_some(&self) -> bool {
+        !matches!(self, Self::None)
+    }
+
+    /// The secret in it, if there is one.
+    pub(crate) fn secret(&self) -> Option<&Secret> {
+        match self {
+            Self::None => None,
+            Self::Bearer(secret) | Self::Query(secret) | Self::RawAuthorization(secret) => Some(secret),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn debug_never_shows_the_secret() {
+        let secret = Secret::new("open sesame");
+        for shown in [
+            format!("{secret:?}"),
+            format!("{:?}", Credential::Bearer(secret.clone())),
+            format!("{:#?}", Credential::Query(secret.clone())),
+            format!("{:?}", Credential::RawAuthorization(secret.clone())),
+        ] {
+            assert!(!shown.contains("sesame"), "{shown}");
+            assert!(shown.contains("Secret(…)"), "{shown}");
+        }
+        assert_eq!(secret.expose(), "open sesame");
+    }
+}

@@ -1,0 +1,208 @@
+//! What a server says of itself: health, system, node classes.
+
+use serde_json::Value;
+
+use crate::client::Client;
+use crate::error::Error;
+use crate::judge::not_comfy;
+use crate::request::{Request, segment};
+
+/// The cheapest sign of life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Health {
+    /// Prompts that wait or run, of everybody.
+    pub queue_remaining: u64,
+}
+
+/// What `GET /system_stats` says. Sizes are in bytes; what the server left out is `None`.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct SystemStats {
+    /// ComfyUI's version.
+    pub comfyui_version: Option<String>,
+    /// Python's version, with its build.
+    pub python_version: Option<String>,
+    /// PyTorch's version.
+    pub pytorch_version: Option<String>,
+    /// The operating system, in Python's words.
+    pub os: Option<String>,
+    /// Main memory of the machine.
+    pub ram_total: Option<u64>,
+    /// Main memory that is free.
+    pub ram_free: Option<u64>,
+    /// The command line that ComfyUI was started with.
+    pub argv: Vec<String>,
+    /// The devices that it computes on.
+    pub devices: Vec<Device>,
+    /// The whole answer.
+    pub raw: Value,
+}
+
+/// A device that ComfyUI computes on. Sizes are in bytes.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Device {
+    /// Its name, such as `cuda:0 NVIDIA GeForce RTX 3090 : cudaMallocAsync`.
+    pub name: String,
+    /// Its type, such as `cuda` or `cpu`.
+    pub kind: String,
+    /// Its number, where it has one.
+    pub index: Option<i64>,
+    /// Its memory.
+    pub vram_total: Option<u64>,
+    /// Its memory that is free.
+    pub vram_free: Option<u64>,
+}
+
+/// A node class, from `GET /object_info/CLASS`.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct NodeClass {
+    /// The class's name, as workflows write it.
+    pub name: String,
+    /// Its title in the editor.
+    pub display_name: String,
+    /// Its place in the editor's menu.
+    pub category: String,
+    /// The Python module that it comes from.
+    pub python_module: String,
+    /// Whether a workflow may end in it.
+    pub output_node: bool,
+    /// The whole description.
+    pub raw: Value,
+}
+
+impl NodeClass {
+    /// The values that an input may choose from, such as the installed checkpoints; none where it is not a choice.
+    #[must_use]
+    pub fn choices(&self, input: &str) -> Option<Vec<&str>> {
+        let inputs = self.raw.get("input")?;
+        let described = ["required", "optional"].iter().find_map(|group| inputs.get(group)?.get(input))?;
+        // `[["a", "b"], {…}]`, and in newer nodes `["COMBO", {"options": ["a", "b"]}]`.
+        let list = match described.get(0)? {
+            Value::Array(list) => list,
+            Value::String(kind) if kind == "COMBO" => described.get(1)?.get("options")?.as_array()?,
+            _ => return None,
+        };
+        Some(list.iter().filter_map(Value::as_str).collect())
+    }
+}
+
+fn text(value: &Value, key: &str) -> Option<String> {
+    value.get(key).and_then(Value::as_str).map(str::to_owned)
+}
+
+fn bytes(value: &Value, key: &str) -> Option<u64> {
+    value.get(key).and_then(crate::wire::whole)
+}
+
+fn stats(raw: Value) -> Option<SystemStats> {
+    let system = raw.get("system")?.as_object()?;
+    let system = Value::Object(system.clone());
+    let devices = raw.get("devices").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    Some(SystemStats {
+        comfyui_version: text(&system, "comfyui_version"),
+        python_version: text(&system, "python_version"),
+        pytorch_version: text(&system, "pytorch_version"),
+        os: text(&system, "os"),
+        ram_total: bytes(&system, "ram_total"),
+        ram_free: bytes(&system, "ram_free"),
+        argv: system
+            .get("argv")
+            .and_then(Value::as_array)
+            .map(|argv| argv.iter().filter_map(Value::as_str).map(str::to_owned).collect())
+            .unwrap_or_default(),
+        devices: devices
+            .iter()
+            .map(|device| Device {
+                name: text(device, "name").unwrap_or_default(),
+                kind: text(device, "type").unwrap_or_default(),
+                index: device.get("index").and_then(Value::as_i64),
+                vram_total: bytes(device, "vram_total"),
+                vram_free: bytes(device, "vram_free"),
+            })
+            .collect(),
+        raw,
+    })
+}
+
+fn node_class(name: &str, mut answer: Value) -> Option<NodeClass> {
+    let raw = answer.as_object_mut()?.remove(name)?;
+    Some(NodeClass {
+        name: name.to_owned(),
+        display_name: text(&raw, "display_name").unwrap_or_default(),
+        category: text(&raw, "category").unwrap_or_default(),
+        python_module: text(&raw, "python_module").unwrap_or_default(),
+        output_node: raw.get("output_node").and_then(Value::as_bool).unwrap_or_default(),
+        raw,
+    })
+}
+
+impl Client {
+    /// Whether ComfyUI answers and lets us in (`GET /prompt`, the cheapest request that proves both).
+    ///
+    /// # Errors
+    /// [`ErrorKind::Refused`](crate::ErrorKind::Refused), [`ErrorKind::NotComfy`](crate::ErrorKind::NotComfy), or
+    /// trouble on the way.
+    pub async fn health(&self) -> Result<Health, Error> {
+        let answer = self.transport().json(&Request::get("/prompt")).await?;
+        answer
+            .get("exec_info")
+            .and_then(|info| info.get("queue_remaining"))
+            .and_then(crate::wire::whole)
+            .map(|queue_remaining| Health { queue_remaining })
+            .ok_or_else(|| not_comfy(self.url(), "does not say how long its queue is").with_status(200))
+    }
+
+    /// Versions, memory and devices (`GET /system_stats`).
+    ///
+    /// # Errors
+    /// As [`Client::health`].
+    pub async fn system_stats(&self) -> Result<SystemStats, Error> {
+        let answer = self.transport().json(&Request::get("/system_stats")).await?;
+        stats(answer).ok_or_else(|| not_comfy(self.url(), "does not describe its system").with_status(200))
+    }
+
+    /// The description of one node class (`GET /object_info/CLASS`); none where the server does not have it.
+    ///
+    /// # Errors
+    /// As [`Client::health`].
+    pub async fn object_info_class(&self, name: &str) -> Result<Option<NodeClass>, Error> {
+        let answer = self.transport().json(&Request::get(format!("/object_info/{}", segment(name)))).await?;
+        if !answer.is_object() {
+            return Err(not_comfy(self.url(), "does not describe its nodes").with_status(200));
+        }
+        Ok(node_class(name, answer))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn numbers_of_every_shape_are_read_and_missing_ones_are_none() {
+        let raw = json!({"system": {"comfyui_version": "0.3.64", "ram_total": 1e9, "argv": ["main.py"]},
+            "devices": [{"name": "cpu", "type": "cpu", "index": null, "vram_total": 5}]});
+        let stats = stats(raw).unwrap();
+        assert_eq!(stats.ram_total, Some(1_000_000_000));
+        assert_eq!(stats.ram_free, None);
+        assert_eq!(stats.devices[0].vram_total, Some(5));
+        assert_eq!(stats.devices[0].index, None);
+        assert!(super::stats(json!({"devices": []})).is_none());
+    }
+
+    #[test]
+    fn choices_are_read_in_both_shapes() {
+        let class = |input| node_class("X", json!({"X": {"input": input}})).unwrap();
+        let old = class(json!({"required": {"ckpt": [["a", "b"], {"tooltip": "t"}]}}));
+        assert_eq!(old.choices("ckpt").unwrap(), ["a", "b"]);
+        let new = class(json!({"optional": {"ckpt": ["COMBO", {"options": ["c"]}]}}));
+        assert_eq!(new.choices("ckpt").unwrap(), ["c"]);
+        assert!(class(json!({"required": {"seed": ["INT", {}]}})).choices("seed").is_none());
+        assert!(old.choices("absent").is_none());
+        assert!(node_class("X", json!({})).is_none());
+    }
+}

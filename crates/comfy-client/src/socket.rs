@@ -1,0 +1,68 @@
+//! The one WebSocket of a client: opened when first needed, shared by all its prompts, dialled again when it is lost.
+
+mod keeper;
+mod registry;
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::{mpsc, watch};
+use tokio::time::timeout;
+
+use crate::error::Error;
+use crate::transport::Transport;
+use keeper::{Command, Link};
+
+pub(crate) use registry::{Notice, Registry, Subscription};
+
+/// The handle of the WebSocket. It is closed, with a close frame, when the handle goes.
+pub(crate) struct Socket {
+    transport: Transport,
+    registry: Arc<Registry>,
+    keeper: Mutex<Option<Keeper>>,
+}
+
+#[derive(Clone)]
+struct Keeper {
+    commands: mpsc::UnboundedSender<Command>,
+    link: watch::Receiver<Link>,
+}
+
+impl Socket {
+    pub(crate) fn new(transport: Transport) -> Result<Self, Error> {
+        let registry = Arc::new(Registry::new(transport.config().ids.client_id()?));
+        Ok(Self { transport, registry, keeper: Mutex::new(None) })
+    }
+
+    pub(crate) fn registry(&self) -> &Arc<Registry> {
+        &self.registry
+    }
+
+    /// Opens it, or waits until it is open, but no longer than `limit` and not past a failed try: what it brings are
+    /// hints, and everything goes on without.
+    pub(crate) async fn open(&self, limit: Duration) {
+        let mut keeper = self.keeper();
+        // A keeper that is gone answers nothing; there is nothing to wait for then.
+        if keeper.commands.send(Command::Need).is_ok() {
+            let settled = keeper.link.wait_for(|link| matches!(link, Link::Open | Link::Down));
+            let _ = timeout(limit, settled).await;
+        }
+    }
+
+    /// Says that the connection seems open, but brings nothing any more.
+    pub(crate) fn is_deaf(&self) {
+        self.keeper().commands.send(Command::Deaf).ok();
+    }
+
+    /// The task that keeps the connection, started anew where the runtime that it lived in is gone.
+    fn keeper(&self) -> Keeper {
+        let mut slot = self.keeper.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(keeper) = slot.as_ref().filter(|keeper| !keeper.commands.is_closed()) {
+            return keeper.clone();
+        }
+        let (commands, orders) = mpsc::unbounded_channel();
+        let (report, link) = watch::channel(Link::Idle);
+        tokio::spawn(keeper::keep(self.transport.clone(), self.registry.clone(), report, orders));
+        slot.insert(Keeper { commands, link }).clone()
+    }
+}

@@ -1,0 +1,175 @@
+//! A workflow goes to the server exactly once, though the answer may be lost on the way.
+
+use serde_json::{Value, json};
+use tokio::time::{Duration, Instant, sleep};
+
+use crate::client::Client;
+use crate::error::{Error, ErrorKind};
+use crate::job::Job;
+use crate::judge;
+use crate::queue::Place;
+use crate::rejection::{self, NodeError};
+use crate::request::Request;
+use crate::workflow::Workflow;
+
+/// Between two looks that must both find nothing before a prompt is sent again.
+const BETWEEN_LOOKS: Duration = Duration::from_millis(500);
+
+/// What the server took.
+#[derive(Debug, PartialEq)]
+struct Accepted {
+    prompt_id: String,
+    dropped: Vec<NodeError>,
+}
+
+impl Client {
+    /// Submits a workflow, and follows it.
+    ///
+    /// The prompt's id is made here. If the answer is lost, the server's queue and history are searched for that id, and
+    /// only if neither has it, twice, is the workflow sent again, under the same id.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Rejected`] for a workflow that ComfyUI does not accept, with [`Error::node_errors`]; also for one of
+    /// which it would drop some outputs, unless that is allowed: what it queued is taken back then.
+    /// [`ErrorKind::TooLarge`], [`ErrorKind::Refused`], and trouble on the way. If [`Error::was_sent`] is true for
+    /// such trouble, the prompt may be in the queue all the same; the message names its id.
+    pub async fn submit(&self, workflow: &Workflow) -> Result<Job, Error> {
+        let config = self.transport().config();
+        let prompt_id = config.ids.prompt_id()?;
+        // First the subscription, which holds the client id in place, then the connection, then the prompt.
+        let mut subscription = self.socket().registry().subscribe(&prompt_id);
+        self.socket().open(config.connect_timeout).await;
+        let client_id = self.socket().registry().client_id();
+        let linked = subscription.begin();
+        let request = Request::post("/prompt").json(&body(workflow, &prompt_id, &client_id));
+        let accepted = self.deliver(&request, &prompt_id).await?;
+        tracing::debug!(prompt_id = accepted.prompt_id, linked, "submitted");
+        if accepted.prompt_id != prompt_id {
+            subscription.rename(&accepted.prompt_id);
+        }
+        if !accepted.dropped.is_empty() && !workflow.allow_partial {
+            return Err(self.take_back(accepted).await);
+        }
+        Ok(Job::follow(self.clone(), accepted.prompt_id, subscription, linked, accepted.dropped))
+    }
+
+    async fn deliver(&self, request: &Request, prompt_id: &str) -> Result<Accepted, Error> {
+        let lost = match self.send_prompt(request).await {
+            Err(error) if is_ambiguous(&error) => error,
+            settled => return settled,
+        };
+        tracing::debug!(prompt_id, error = %lost, "no answer to the submission: looking for it");
+        if self.is_known(prompt_id, &lost).await? {
+            return Ok(Accepted { prompt_id: prompt_id.to_owned(), dropped: Vec::new() });
+        }
+        match self.send_prompt(request).await {
+            Err(error) if is_ambiguous(&error) => {
+                if self.is_known(prompt_id, &error).await? {
+                    Ok(Accepted { prompt_id: prompt_id.to_owned(), dropped: Vec::new() })
+                } else {
+                    Err(in_doubt(error, prompt_id))
+                }
+            }
+            settled => settled,
+        }
+    }
+
+    async fn send_prompt(&self, request: &Request) -> Result<Accepted, Error> {
+        let answer = self.transport().json(request).await?;
+        accepted(&answer).ok_or_else(|| judge::unnamed(self.url(), &answer, "accepted the workflow without a `prompt_id`"))
+    }
+
+    /// Whether queue or history have the prompt; false only after two looks at both. The look itself may fail for a
+    /// while: it is tried as long as a request may take.
+    async fn is_known(&self, prompt_id: &str, lost: &Error) -> Result<bool, Error> {
+        let (begun, limit) = (Instant::now(), self.transport().config().request_timeout);
+        let mut absent = 0;
+        loop {
+            match self.find(prompt_id).await {
+                Ok(true) => return Ok(true),
+                Ok(false) => absent += 1,
+                Err(error) if error.is_retryable() => absent = 0,
+                Err(_) => return Err(in_doubt(lost.clone(), prompt_id)),
+            }
+            if absent >= 2 {
+                return Ok(false);
+            }
+            if begun.elapsed() >= limit {
+                return Err(in_doubt(lost.clone(), prompt_id));
+            }
+            sleep(BETWEEN_LOOKS).await;
+        }
+    }
+
+    async fn find(&self, prompt_id: &str) -> Result<bool, Error> {
+        Ok(self.queue().await?.place(prompt_id) != Place::Absent || self.history(prompt_id).await?.is_some())
+    }
+
+    /// Ends a prompt of which the server would run only a part.
+    async fn take_back(&self, accepted: Accepted) -> Error {
+        let taken_back = async {
+            self.delete_queued([&accepted.prompt_id]).await?;
+            self.interrupt(&accepted.prompt_id).await
+        };
+        let taken_back = taken_back.await;
+        let message = "comfyui would run only a part of the workflow";
+        let error = Error::new(ErrorKind::Rejected, message).with_status(200);
+        let error = accepted.dropped.iter().fold(error, |error, node| error.hint(node.to_string()));
+        let error = match taken_back {
+            Ok(_) => error,
+            Err(_) => error.hint(format!("it could not be taken back: the prompt `{}` may run", accepted.prompt_id)),
+        };
+        error.hint("to run what is left of it, allow a partial run").with_node_errors(accepted.dropped)
+    }
+}
+
+/// The body of `POST /prompt`.
+fn body(workflow: &Workflow, prompt_id: &str, client_id: &str) -> Value {
+    json!({"prompt": workflow.nodes(), "prompt_id": prompt_id, "client_id": client_id})
+}
+
+fn accepted(answer: &Value) -> Option<Accepted> {
+    let prompt_id = answer.get("prompt_id")?.as_str()?.to_owned();
+    Some(Accepted { prompt_id, dropped: rejection::node_errors(answer) })
+}
+
+/// Whether the server may have taken the prompt in spite of this error.
+fn is_ambiguous(error: &Error) -> bool {
+    error.was_sent() && error.is_retryable() && error.status() != Some(429)
+}
+
+fn in_doubt(error: Error, prompt_id: &str) -> Error {
+    error.hint(format!("the prompt may be in the queue all the same, as `{prompt_id}`"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_an_answer_that_was_lost_is_ambiguous() {
+        let lost = Error::new(ErrorKind::Timeout, "x").sent(true);
+        assert!(is_ambiguous(&lost));
+        assert!(is_ambiguous(&Error::new(ErrorKind::Server, "x").with_status(502)));
+        assert!(!is_ambiguous(&Error::new(ErrorKind::Unreachable, "x")));
+        assert!(!is_ambiguous(&Error::new(ErrorKind::Server, "x").with_status(500)));
+        assert!(!is_ambiguous(&Error::new(ErrorKind::Server, "x").with_status(429)));
+        assert!(!is_ambiguous(&Error::new(ErrorKind::Rejected, "x").with_status(400)));
+        assert!(in_doubt(lost, "p1").hints()[0].contains("`p1`"));
+    }
+
+    #[test]
+    fn the_body_names_prompt_and_client() {
+        let workflow = Workflow::from_json(r#"{"1": {"class_type": "SaveImage", "inputs": {}}}"#).unwrap();
+        insta::assert_snapshot!(body(&workflow, "p", "c"), @r#"{"prompt":{"1":{"class_type":"SaveImage","inputs":{}}},"prompt_id":"p","client_id":"c"}"#);
+    }
+
+    #[test]
+    fn an_answer_without_an_id_accepts_nothing() {
+        for answer in [json!({}), json!([]), json!({"prompt_id": 7})] {
+            assert_eq!(accepted(&answer), None);
+        }
+        let taken = accepted(&json!({"prompt_id": "p", "number": -7.5, "node_errors": {}})).unwrap();
+        assert_eq!(taken, Accepted { prompt_id: "p".into(), dropped: Vec::new() });
+    }
+}

@@ -1,0 +1,224 @@
+//! Text messages: `{"type": …, "data": {…}}`.
+
+use serde_json::{Map, Value};
+
+use super::{ExecutionError, Message, NodeProgress, whole};
+
+/// Decodes one text message. A known type whose data lacks what makes it that type is kept as it came.
+#[must_use]
+pub fn decode_text(text: &str) -> Message {
+    let Ok(raw) = serde_json::from_str::<Value>(text) else {
+        return Message::NotJson(text.to_owned());
+    };
+    let kind = raw.get("type").and_then(Value::as_str).unwrap_or_default().to_owned();
+    match raw.get("data").and_then(Value::as_object).and_then(|data| known(&kind, data)) {
+        Some(message) => message,
+        None => Message::OtherText { kind, raw },
+    }
+}
+
+fn known(kind: &str, data: &Map<String, Value>) -> Option<Message> {
+    let prompt_id = || string(data, "prompt_id");
+    Some(match kind {
+        "status" => Message::Status {
+            queue_remaining: data.get("status")?.get("exec_info")?.get("queue_remaining").and_then(whole),
+            sid: string(data, "sid"),
+        },
+        "execution_start" => Message::ExecutionStart { prompt_id: prompt_id()? },
+        "execution_cached" => Message::ExecutionCached { prompt_id: prompt_id()?, nodes: ids(data.get("nodes")) },
+        "executing" => Message::Executing { prompt_id: prompt_id(), node: id(data.get("node")) },
+        "progress" => Message::Progress {
+            prompt_id: prompt_id(),
+            node: id(data.get("node")),
+            value: data.get("value")?.as_f64()?,
+            max: data.get("max")?.as_f64()?,
+        },
+        "progress_state" => Message::ProgressState {
+            prompt_id: prompt_id(),
+            nodes: data.get("nodes")?.as_object()?.iter().filter_map(|(node, said)| progress(node, said)).collect(),
+        },
+        "executed" => Message::Executed {
+            prompt_id: prompt_id(),
+            node: id(data.get("node"))?,
+            output: data.get("output").filter(|output| !output.is_null()).cloned(),
+        },
+        "execution_success" => Message::ExecutionSuccess { prompt_id: prompt_id()? },
+        "execution_error" => Message::ExecutionError(Box::new(error(data)?)),
+        "execution_interrupted" => Message::ExecutionInterrupted {
+            prompt_id: prompt_id()?,
+            node: id(data.get("node_id")),
+            node_type: string(data, "node_type"),
+            executed: ids(data.get("executed")),
+        },
+        "feature_flags" => Message::FeatureFlags(data.clone()),
+        "logs" => Message::Logs {
+            entries: data
+                .get("entries")?
+                .as_array()?
+                .iter()
+                .filter_map(|entry| entry.get("m")?.as_str().map(str::to_owned))
+                .collect(),
+        },
+        _ => return None,
+    })
+}
+
+/// Reads an `execution_error`, from a message or from history.
+pub(crate) fn error(data: &Map<String, Value>) -> Option<ExecutionError> {
+    let text = |key| string(data, key).unwrap_or_default();
+    Some(ExecutionError {
+        prompt_id: string(data, "prompt_id")?,
+        node: id(data.get("node_id")).unwrap_or_default(),
+        node_type: text("node_type"),
+        exception_type: text("exception_type"),
+        exception_message: text("exception_message").trim().to_owned(),
+        traceback: ids(data.get("traceback")),
+        executed: ids(data.get("executed")),
+    })
+}
+
+fn progress(node: &str, said: &Value) -> Option<NodeProgress> {
+    Some(NodeProgress {
+        node: node.to_owned(),
+        value: said.get("value")?.as_f64()?,
+        max: said.get("max")?.as_f64()?,
+        state: said.get("state").and_then(Value::as_str).unwrap_or_default().to_owned(),
+    })
+}
+
+fn string(data: &Map<String, Value>, key: &str) -> Option<String> {
+    data.get(key)?.as_str().map(str::to_owned)
+}
+
+/// A node id: a string, from some custom nodes a number.
+fn id(value: Option<&Value>) -> Option<String> {
+    match value? {
+        Value::String(text) => Some(text.clone()),
+        Value::Number(number) => Some(number.to_string()),
+        _ => None,
+    }
+}
+
+pub(crate) fn ids(value: Option<&Value>) -> Vec<String> {
+    value.and_then(Value::as_array).map(|list| list.iter().filter_map(|item| id(Some(item))).collect()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    fn decode(kind: &str, data: &Value) -> Message {
+        decode_text(&json!({"type": kind, "data": data}).to_string())
+    }
+
+    #[test]
+    fn every_known_type_is_typed() {
+        let p = || Some("p".to_owned());
+        let cases = [
+            (
+                decode("status", &json!({"status": {"exec_info": {"queue_remaining": 2}}, "sid": "s"})),
+                Message::Status { queue_remaining: Some(2), sid: Some("s".into()) },
+            ),
+            (
+                decode("execution_start", &json!({"prompt_id": "p", "timestamp": 1})),
+                Message::ExecutionStart { prompt_id: "p".into() },
+            ),
+            (
+                decode("execution_cached", &json!({"prompt_id": "p", "nodes": ["1", "12:3"]})),
+                Message::ExecutionCached { prompt_id: "p".into(), nodes: vec!["1".into(), "12:3".into()] },
+            ),
+            (
+                decode("executing", &json!({"node": "12:3", "display_node": "12", "prompt_id": "p"})),
+                Message::Executing { prompt_id: p(), node: Some("12:3".into()) },
+            ),
+            (decode("executing", &json!({"node": null, "prompt_id": "p"})), Message::Executing { prompt_id: p(), node: None }),
+            (decode("executing", &json!({"node": "4"})), Message::Executing { prompt_id: None, node: Some("4".into()) }),
+            (
+                decode("progress", &json!({"value": 1.5, "max": 3, "prompt_id": "p", "node": 7})),
+                Message::Progress { prompt_id: p(), node: Some("7".into()), value: 1.5, max: 3.0 },
+            ),
+            (
+                decode("executed", &json!({"node": "9", "output": null, "prompt_id": "p"})),
+                Message::Executed { prompt_id: p(), node: "9".into(), output: None },
+            ),
+            (decode("execution_success", &json!({"prompt_id": "p"})), Message::ExecutionSuccess { prompt_id: "p".into() }),
+            (
+                decode("logs", &json!({"entries": [{"t": "x", "m": "line"}], "size": null})),
+                Message::Logs { entries: vec!["line".into()] },
+            ),
+        ];
+        for (decoded, expected) in cases {
+            assert_eq!(decoded, expected);
+        }
+        let Message::ExecutionError(error) = decode(
+            "execution_error",
+            &json!({"prompt_id": "p", "node_id": "1", "exception_type": "ExecutionBlocked", "current_outputs": ["1"]}),
+        ) else {
+            panic!("not an error");
+        };
+        assert!(error.is_only_blocked());
+    }
+
+    #[test]
+    fn what_is_unknown_or_lame_is_kept_as_it_came() {
+        for raw in [
+            json!({"type": "crystools.monitor", "data": {"cpu": 7}}),
+            json!({"type": "execution_success", "data": {}}),
+            json!({"type": "progress", "data": {"value": "x", "max": 1}}),
+            json!({"type": "status", "data": {}}),
+            json!({"type": 5}),
+            json!([1]),
+        ] {
+            let Message::OtherText { raw: kept, .. } = decode_text(&raw.to_string()) else { panic!("{raw} was not kept") };
+            assert_eq!(kept, raw);
+        }
+        assert_eq!(decode_text("{oops"), Message::NotJson("{oops".into()));
+    }
+
+    fn json_value() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<i64>().prop_map(Value::from),
+            any::<f64>().prop_map(Value::from),
+            ".{0,8}".prop_map(Value::from),
+        ];
+        let key = prop_oneof![
+            "[a-z]{1,6}",
+            Just("prompt_id".to_owned()),
+            Just("nodes".to_owned()),
+            Just("node".to_owned()),
+            Just("status".to_owned()),
+            Just("value".to_owned())
+        ];
+        leaf.prop_recursive(3, 24, 6, move |inner| {
+            prop_oneof![
+                proptest::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+                proptest::collection::vec((key.clone(), inner), 0..5)
+                    .prop_map(|pairs| Value::Object(pairs.into_iter().collect())),
+            ]
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_makes_it_fail(text in any::<String>()) {
+            let _never_fails = decode_text(&text);
+        }
+
+        #[test]
+        fn any_data_under_a_known_type_is_typed_or_kept(
+            kind in proptest::sample::select(vec!["status", "execution_start", "execution_cached", "executing", "progress", "progress_state",
+                "executed", "execution_success", "execution_error", "execution_interrupted", "feature_flags", "logs", "other"]),
+            data in json_value(),
+        ) {
+            let sent = json!({"type": kind, "data": data});
+            if let Message::OtherText { kind: kept_kind, raw } = decode_text(&sent.to_string()) {
+                prop_assert_eq!(kept_kind, kind);
+                prop_assert_eq!(raw.to_string(), sent.to_string());
+            }
+        }
+    }
+}

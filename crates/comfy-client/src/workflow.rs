@@ -1,0 +1,176 @@
+//! A workflow in API format: read, checked for its shape, and changed input by input.
+
+use serde_json::{Map, Value};
+
+use crate::error::{Error, ErrorKind};
+
+/// A graph in API format: `{"ID": {"class_type": "…", "inputs": {…}}, …}`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Workflow {
+    nodes: Map<String, Value>,
+    pub(crate) allow_partial: bool,
+}
+
+impl Workflow {
+    /// Reads the JSON text of a workflow.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidWorkflow`], with what to do: for text that is not JSON, for a workflow in UI format (what
+    /// the editor's Save writes), for an empty graph, and for a node without a class or inputs.
+    pub fn from_json(text: &str) -> Result<Self, Error> {
+        let value = serde_json::from_str(text.trim_start_matches('\u{feff}'))
+            .map_err(|cause| invalid("the workflow is not JSON").because(cause))?;
+        Self::from_value(value)
+    }
+
+    /// Takes a workflow that is JSON already.
+    ///
+    /// # Errors
+    /// As [`Workflow::from_json`].
+    pub fn from_value(value: Value) -> Result<Self, Error> {
+        let Value::Object(nodes) = value else {
+            return Err(invalid(format!("the workflow is {}, not an object of nodes", kind_of(&value))).hint(EXPORT));
+        };
+        if nodes.get("nodes").is_some_and(Value::is_array) {
+            return Err(invalid("the workflow is in UI format, not in API format: it has a list called `nodes`").hint(EXPORT));
+        }
+        if nodes.get("prompt").and_then(Value::as_object).is_some_and(|prompt| prompt.values().all(is_node)) {
+            return Err(invalid("the workflow lies one level deeper, under `prompt`").hint("give what stands under `prompt`"));
+        }
+        if nodes.is_empty() {
+            return Err(invalid("the workflow has no nodes").hint(EXPORT));
+        }
+        for (id, node) in &nodes {
+            if node.get("class_type").and_then(Value::as_str).is_none_or(str::is_empty) {
+                return Err(invalid(format!("node `{id}` has no `class_type`")).hint(EXPORT));
+            }
+            if !node.get("inputs").is_some_and(Value::is_object) {
+                return Err(invalid(format!("node `{id}` has no `inputs`")).hint("a node without inputs has `\"inputs\": {}`"));
+            }
+        }
+        Ok(Self { nodes, allow_partial: false })
+    }
+
+    /// Gives an input of a node another value.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidWorkflow`] if there is no such node, or the node does not have this input in the workflow:
+    /// ComfyUI ignores an input that it does not know, and a slip of the pen would go unnoticed.
+    pub fn set(&mut self, node: &str, input: &str, value: impl Into<Value>) -> Result<&mut Self, Error> {
+        let names: Vec<String> = self.nodes.keys().cloned().collect();
+        let Some(found) = self.nodes.get_mut(node) else {
+            return Err(invalid(format!("the workflow has no node `{node}`")).hint(format!("its nodes: {}", names.join(", "))));
+        };
+        let inputs = found.get_mut("inputs").and_then(Value::as_object_mut);
+        let Some(inputs) = inputs else {
+            return Err(invalid(format!("node `{node}` has no `inputs`")));
+        };
+        if let Some(place) = inputs.get_mut(input) {
+            *place = value.into();
+            return Ok(self);
+        }
+        let names: Vec<&str> = inputs.keys().map(String::as_str).collect();
+        Err(invalid(format!("node `{node}` has no input `{input}`")).hint(format!("its inputs: {}", names.join(", "))))
+    }
+
+    /// Runs what ComfyUI accepts of the workflow even if it drops some of its outputs (default: no, that is an error).
+    #[must_use]
+    pub fn allow_partial(mut self, allow: bool) -> Self {
+        self.allow_partial = allow;
+        self
+    }
+
+    /// The nodes, by id.
+    #[must_use]
+    pub fn nodes(&self) -> &Map<String, Value> {
+        &self.nodes
+    }
+
+    /// The graph as JSON.
+    #[must_use]
+    pub fn to_value(&self) -> Value {
+        Value::Object(self.nodes.clone())
+    }
+}
+
+const EXPORT: &str = "in ComfyUI's editor use Workflow > Export (API); older ones have Save (API Format) once dev mode is on";
+
+fn invalid(message: impl Into<String>) -> Error {
+    Error::new(ErrorKind::InvalidWorkflow, message)
+}
+
+fn is_node(value: &Value) -> bool {
+    value.get("class_type").is_some()
+}
+
+fn kind_of(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "true or false",
+        Value::Number(_) => "a number",
+        Value::String(_) => "a string",
+        Value::Array(_) => "a list",
+        Value::Object(_) => "an object",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TWO: &str = r#"{"1": {"class_type": "EmptyImage", "inputs": {"width": 64, "color": 0}},
+        "2": {"class_type": "SaveImage", "inputs": {"images": ["1", 0]}, "_meta": {"title": "Save"}}}"#;
+
+    #[test]
+    fn each_wrong_shape_is_named() {
+        let said: Vec<String> = [
+            "{not json",
+            "[]",
+            "\"x\"",
+            "{}",
+            r#"{"last_node_id": 9, "nodes": [{"id": 1, "type": "SaveImage"}], "links": [], "version": 0.4}"#,
+            r#"{"prompt": {"1": {"class_type": "SaveImage", "inputs": {}}}, "client_id": "x"}"#,
+            r#"{"1": {"inputs": {}}}"#,
+            r#"{"1": {"class_type": "SaveImage"}}"#,
+            r#"{"1": 7}"#,
+        ]
+        .iter()
+        .map(|text| {
+            let error = Workflow::from_json(text).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::InvalidWorkflow);
+            error.to_string()
+        })
+        .collect();
+        insta::assert_snapshot!(said.join("\n"), @"
+        the workflow is not JSON
+        the workflow is a list, not an object of nodes
+        the workflow is a string, not an object of nodes
+        the workflow has no nodes
+        the workflow is in UI format, not in API format: it has a list called `nodes`
+        the workflow lies one level deeper, under `prompt`
+        node `1` has no `class_type`
+        node `1` has no `inputs`
+        node `1` has no `class_type`
+        ");
+    }
+
+    #[test]
+    fn an_input_is_set_and_a_slip_of_the_pen_is_found() {
+        let mut workflow = Workflow::from_json(TWO).unwrap();
+        workflow.set("1", "color", 255).unwrap().set("1", "width", 32).unwrap();
+        assert_eq!(workflow.nodes()["1"]["inputs"]["color"], 255);
+        let input = workflow.set("1", "colour", 1).unwrap_err();
+        assert_eq!(
+            (input.to_string().as_str(), input.hints()[0].as_str()),
+            ("node `1` has no input `colour`", "its inputs: width, color")
+        );
+        let node = workflow.set("3", "color", 1).unwrap_err();
+        assert_eq!((node.to_string().as_str(), node.hints()[0].as_str()), ("the workflow has no node `3`", "its nodes: 1, 2"));
+    }
+
+    #[test]
+    fn nothing_is_lost_on_the_way() {
+        let workflow = Workflow::from_json(&format!("\u{feff}{TWO}")).unwrap();
+        assert_eq!(workflow.to_value(), serde_json::from_str::<Value>(TWO).unwrap());
+    }
+}

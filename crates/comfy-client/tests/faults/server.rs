@@ -1,0 +1,434 @@
+//! A small ComfyUI in this process, with one fault at a time.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::{Body, Bytes};
+use axum::extract::{Multipart, Path, Request, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use futures_util::{SinkExt, StreamExt};
+use hyper_util::rt::TokioIo;
+use serde_json::{Value, json};
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+use tokio_tungstenite::tungstenite::{Message as Frame, protocol::Role};
+
+/// How a request without the right credential is turned away.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) enum Refusal {
+    #[default]
+    None,
+    Status401,
+    Redirect,
+    LoginPage,
+    EmptyObject,
+}
+
+/// What goes wrong.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Faults {
+    pub(crate) refusal: Refusal,
+    /// What `POST /prompt` does, one for each request, before it behaves again.
+    pub(crate) prompt: Vec<PromptFault>,
+    /// The history has the prompt only so long after the message that says so.
+    pub(crate) history_lag: Duration,
+    /// The upgrade is turned away.
+    pub(crate) no_websocket: bool,
+    /// The upgrade answers somebody else's key.
+    pub(crate) wrong_key: bool,
+    /// Uploads are too large.
+    pub(crate) too_large: bool,
+    /// `/view` announces more than it sends.
+    pub(crate) cut_view: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum PromptFault {
+    /// The prompt is taken, but the answer breaks off.
+    LosesAnswer,
+    /// A proxy answers 502, and the prompt was not taken.
+    LosesRequest,
+    /// It is taken, but without one of its outputs.
+    Partial,
+    /// It is not accepted.
+    Rejects,
+}
+
+enum Order {
+    Send(Frame),
+    /// Ends the connection without a word.
+    Cut,
+}
+
+#[derive(Default)]
+struct World {
+    faults: Faults,
+    running: Option<Value>,
+    pending: Vec<Value>,
+    history: HashMap<String, Value>,
+    sockets: HashMap<String, mpsc::UnboundedSender<Order>>,
+    files: HashMap<String, Bytes>,
+    /// What was asked: method and path.
+    log: Vec<String>,
+    /// The ids of the prompts that came.
+    prompts: Vec<String>,
+    client_ids: Vec<String>,
+    close_frames: usize,
+    interrupts: Vec<Value>,
+    origins: Vec<String>,
+}
+
+type Shared = Arc<Mutex<World>>;
+
+pub(crate) struct Server {
+    pub(crate) url: String,
+    world: Shared,
+    task: JoinHandle<()>,
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+fn lock(world: &Shared) -> MutexGuard<'_, World> {
+    world.lock().unwrap()
+}
+
+pub(crate) const TOKEN: &str = "open-sesame/1";
+
+impl Server {
+    pub(crate) async fn start(faults: Faults) -> Self {
+        let world: Shared = Arc::new(Mutex::new(World { faults, ..World::default() }));
+        let router = Router::new()
+            .route("/prompt", get(health).post(prompt))
+            .route("/queue", get(queue).post(delete))
+            .route("/interrupt", post(interrupt))
+            .route("/history/{id}", get(history))
+            .route("/upload/image", post(upload))
+            .route("/view", get(view))
+            .route("/ws", get(websocket))
+            .layer(axum::middleware::from_fn_with_state(world.clone(), guard))
+            .with_state(world.clone());
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let task = tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+        Self { url, world, task }
+    }
+
+    /// The prompt that waits first begins to run.
+    pub(crate) fn run_next(&self) -> String {
+        let mut world = lock(&self.world);
+        let item = world.pending.remove(0);
+        let id = item[1].as_str().unwrap().to_owned();
+        world.running = Some(item);
+        world.send(&id, "execution_start", json!({}));
+        world.send(&id, "execution_cached", json!({"nodes": []}));
+        world.send(&id, "executing", json!({"node": "2"}));
+        id
+    }
+
+    /// The prompt that runs ends well; the history follows after its lag.
+    pub(crate) async fn finish(&self) {
+        self.end(
+            "success",
+            json!([["execution_start", {"timestamp": 1000}], ["execution_success", {"timestamp": 1250}]]),
+            "execution_success",
+        )
+        .await;
+    }
+
+    /// The prompt that runs fails.
+    pub(crate) async fn fail(&self) {
+        let error = json!({"prompt_id": "?", "node_id": "2", "node_type": "SaveImage", "exception_type": "OSError", "exception_message": "disk full\n"});
+        self.end("error", json!([["execution_error", error]]), "execution_error").await;
+    }
+
+    async fn end(&self, status: &str, messages: Value, announce: &str) {
+        let (id, item, lag) = {
+            let world = lock(&self.world);
+            let item = world.running.clone().unwrap();
+            let id = item[1].as_str().unwrap().to_owned();
+            let output = json!({"images": [{"filename": "a.png", "subfolder": "", "type": "output"}]});
+            world.send(&id, "executed", json!({"node": "2", "output": output}));
+            world.send(&id, announce, json!({}));
+            (id, item, world.faults.history_lag)
+        };
+        tokio::time::sleep(lag).await;
+        let mut world = lock(&self.world);
+        let outputs = if status == "success" {
+            json!({"2": {"images": [{"filename": "a.png", "subfolder": "", "type": "output"}]}})
+        } else {
+            json!({})
+        };
+        let entry = json!({"prompt": item, "outputs": outputs, "status": {"status_str": status, "completed": status == "success", "messages": messages}});
+        world.running = None;
+        world.history.insert(id.clone(), entry);
+        world.status();
+        world.send(&id, "executing", json!({"node": null}));
+    }
+
+    /// Queue and history are empty, and every connection breaks.
+    pub(crate) fn restart(&self) {
+        let mut world = lock(&self.world);
+        world.running = None;
+        world.pending.clear();
+        world.history.clear();
+        world.cut();
+    }
+
+    /// Every WebSocket breaks, without a word.
+    pub(crate) fn cut_sockets(&self) {
+        lock(&self.world).cut();
+    }
+
+    /// The server forgets its connections, which stay open: ComfyUI's bug with two connections of one id.
+    pub(crate) fn deafen(&self) -> impl Sized + use<> {
+        std::mem::take(&mut lock(&self.world).sockets)
+    }
+
+    /// Somebody empties the queue.
+    pub(crate) fn clear_pending(&self) {
+        let mut world = lock(&self.world);
+        world.pending.clear();
+        world.status();
+    }
+
+    pub(crate) fn set(&self, change: impl FnOnce(&mut Faults)) {
+        change(&mut lock(&self.world).faults);
+    }
+
+    pub(crate) fn put(&self, name: &str, bytes: &'static [u8]) {
+        lock(&self.world).files.insert(name.to_owned(), Bytes::from_static(bytes));
+    }
+
+    pub(crate) fn pending(&self) -> usize {
+        lock(&self.world).pending.len()
+    }
+
+    pub(crate) fn prompts(&self) -> Vec<String> {
+        lock(&self.world).prompts.clone()
+    }
+
+    pub(crate) fn client_ids(&self) -> Vec<String> {
+        lock(&self.world).client_ids.clone()
+    }
+
+    pub(crate) fn open_sockets(&self) -> usize {
+        lock(&self.world).sockets.len()
+    }
+
+    pub(crate) fn close_frames(&self) -> usize {
+        lock(&self.world).close_frames
+    }
+
+    pub(crate) fn interrupts(&self) -> Vec<Value> {
+        lock(&self.world).interrupts.clone()
+    }
+
+    pub(crate) fn origins(&self) -> Vec<String> {
+        lock(&self.world).origins.clone()
+    }
+
+    pub(crate) fn asked(&self, what: &str) -> usize {
+        lock(&self.world).log.iter().filter(|line| line.starts_with(what)).count()
+    }
+}
+
+impl World {
+    /// To the client that submitted the prompt, if it is connected; else to nobody.
+    fn send(&self, prompt_id: &str, kind: &str, mut data: Value) {
+        let client =
+            self.running.iter().chain(&self.pending).find(|item| item[1] == prompt_id).map(|item| item[3]["client_id"].clone());
+        let client = client.or_else(|| Some(self.history.get(prompt_id)?["prompt"][3]["client_id"].clone()));
+        data["prompt_id"] = prompt_id.into();
+        let frame = Frame::text(json!({"type": kind, "data": data}).to_string());
+        if let Some(socket) = client.as_ref().and_then(Value::as_str).and_then(|client| self.sockets.get(client)) {
+            socket.send(Order::Send(frame)).ok();
+        }
+    }
+
+    fn status(&self) {
+        let remaining = self.pending.len() + usize::from(self.running.is_some());
+        let frame = json!({"type": "status", "data": {"status": {"exec_info": {"queue_remaining": remaining}}}});
+        for socket in self.sockets.values() {
+            socket.send(Order::Send(Frame::text(frame.to_string()))).ok();
+        }
+    }
+
+    fn cut(&mut self) {
+        for (_, socket) in self.sockets.drain() {
+            socket.send(Order::Cut).ok();
+        }
+    }
+}
+
+async fn guard(State(world): State<Shared>, request: Request, next: Next) -> Response {
+    let origin = request.headers().get(header::ORIGIN).map(|origin| origin.to_str().unwrap().to_owned());
+    let admitted = request.headers().get(header::AUTHORIZATION).is_some_and(|value| *value == format!("Bearer {TOKEN}"))
+        || request.uri().query().unwrap_or_default().contains("token=open-sesame%2F1");
+    let refusal = {
+        let mut world = lock(&world);
+        world.log.push(format!("{} {}", request.method(), request.uri().path()));
+        world.origins.extend(origin);
+        world.faults.refusal
+    };
+    match refusal {
+        _ if admitted => next.run(request).await,
+        Refusal::None => next.run(request).await,
+        Refusal::Status401 => {
+            (StatusCode::UNAUTHORIZED, [(header::CONTENT_TYPE, "application/json")], r#"{"error": "Authentication required."}"#)
+                .into_response()
+        }
+        Refusal::Redirect => (StatusCode::FOUND, [(header::LOCATION, "/login")], "302: Found").into_response(),
+        Refusal::LoginPage => ([(header::CONTENT_TYPE, "text/html")], "<title>ComfyUI Login</title>").into_response(),
+        Refusal::EmptyObject => ([(header::CONTENT_TYPE, "application/json")], "{}").into_response(),
+    }
+}
+
+fn reply(value: &Value) -> Response {
+    ([(header::CONTENT_TYPE, "application/json; charset=utf-8")], value.to_string()).into_response()
+}
+
+async fn health(State(world): State<Shared>) -> Response {
+    let world = lock(&world);
+    let remaining = world.pending.len() + usize::from(world.running.is_some());
+    reply(&json!({"exec_info": {"queue_remaining": remaining}}))
+}
+
+async fn queue(State(world): State<Shared>) -> Response {
+    let world = lock(&world);
+    reply(&json!({"queue_running": world.running.iter().collect::<Vec<_>>(), "queue_pending": world.pending}))
+}
+
+async fn delete(State(world): State<Shared>, body: Bytes) -> Response {
+    let body: Value = serde_json::from_slice(&body).unwrap();
+    let ids = body["delete"].as_array().unwrap();
+    lock(&world).pending.retain(|item| !ids.contains(&item[1]));
+    StatusCode::OK.into_response()
+}
+
+async fn interrupt(State(world): State<Shared>, body: Bytes) -> Response {
+    lock(&world).interrupts.push(serde_json::from_slice(&body).unwrap());
+    StatusCode::OK.into_response()
+}
+
+async fn history(State(world): State<Shared>, Path(id): Path<String>) -> Response {
+    let world = lock(&world);
+    reply(&world.history.get(&id).map_or(json!({}), |entry| json!({ id: entry })))
+}
+
+async fn prompt(State(world): State<Shared>, body: Bytes) -> Response {
+    let body: Value = serde_json::from_slice(&body).unwrap();
+    let mut world = lock(&world);
+    let fault = if world.faults.prompt.is_empty() { None } else { Some(world.faults.prompt.remove(0)) };
+    let broken = json!({"1": {"errors": [{"type": "value_not_in_list", "message": "Value not in list", "details": "ckpt_name"}], "dependent_outputs": ["2"], "class_type": "X"}});
+    match fault {
+        Some(PromptFault::LosesRequest) => return StatusCode::BAD_GATEWAY.into_response(),
+        Some(PromptFault::Rejects) => {
+            let error = json!({"error": {"type": "prompt_outputs_failed_validation", "message": "Prompt outputs failed validation", "details": ""}, "node_errors": broken});
+            return (StatusCode::BAD_REQUEST, error.to_string()).into_response();
+        }
+        _ => {}
+    }
+    let id = body["prompt_id"].clone();
+    world.prompts.push(id.as_str().unwrap().to_owned());
+    let number = world.prompts.len();
+    world.pending.push(json!([number, id, body["prompt"], {"client_id": body["client_id"]}, ["2"]]));
+    world.status();
+    if fault == Some(PromptFault::LosesAnswer) {
+        let pieces = futures_util::stream::iter([Ok(Bytes::from_static(b"{\"prompt")), Err(std::io::Error::other("cut"))]);
+        return Body::from_stream(pieces).into_response();
+    }
+    let errors = if fault == Some(PromptFault::Partial) { broken } else { json!({}) };
+    reply(&json!({"prompt_id": id, "number": number, "node_errors": errors}))
+}
+
+async fn upload(State(world): State<Shared>, mut form: Multipart) -> Response {
+    if lock(&world).faults.too_large {
+        return (StatusCode::PAYLOAD_TOO_LARGE, "Maximum request body size 104857600 exceeded").into_response();
+    }
+    let (mut answer, mut bytes) = (json!({"subfolder": "", "type": "input"}), Bytes::new());
+    while let Some(field) = form.next_field().await.unwrap() {
+        let name = field.name().unwrap().to_owned();
+        if name == "image" {
+            answer["name"] = field.file_name().unwrap().into();
+            bytes = field.bytes().await.unwrap();
+        } else {
+            answer[&name] = field.text().await.unwrap().into();
+        }
+    }
+    lock(&world).files.insert(answer["name"].as_str().unwrap().to_owned(), bytes);
+    reply(&answer)
+}
+
+async fn view(State(world): State<Shared>, request: Request) -> Response {
+    let query: HashMap<_, _> =
+        url::form_urlencoded::parse(request.uri().query().unwrap_or_default().as_bytes()).into_owned().collect();
+    let world = lock(&world);
+    let Some(bytes) = world.files.get(&query["filename"]).cloned() else {
+        return StatusCode::NOT_FOUND.into_response();
+    };
+    if world.faults.cut_view {
+        let half = bytes.slice(..bytes.len() / 2);
+        let pieces = futures_util::stream::iter([Ok(half), Err(std::io::Error::other("cut"))]);
+        return ([(header::CONTENT_LENGTH, bytes.len())], Body::from_stream(pieces)).into_response();
+    }
+    ([(header::CONTENT_TYPE, "image/png")], bytes).into_response()
+}
+
+async fn websocket(State(world): State<Shared>, headers: HeaderMap, mut request: Request) -> Response {
+    if lock(&world).faults.no_websocket {
+        return StatusCode::FORBIDDEN.into_response();
+    }
+    let query: HashMap<_, _> =
+        url::form_urlencoded::parse(request.uri().query().unwrap_or_default().as_bytes()).into_owned().collect();
+    let client_id = query["clientId"].clone();
+    let mut accept = derive_accept_key(headers[header::SEC_WEBSOCKET_KEY].as_bytes());
+    if lock(&world).faults.wrong_key {
+        accept = derive_accept_key(b"somebody else's");
+    }
+    let upgrade = hyper::upgrade::on(&mut request);
+    tokio::spawn(async move {
+        let stream = TokioIo::new(upgrade.await.unwrap());
+        let mut socket = WebSocketStream::from_raw_socket(stream, Role::Server, None).await;
+        let (sender, mut orders) = mpsc::unbounded_channel();
+        {
+            let mut world = lock(&world);
+            world.client_ids.push(client_id.clone());
+            world.sockets.insert(client_id.clone(), sender);
+            world.status();
+        }
+        let mut open = true;
+        loop {
+            tokio::select! {
+                order = orders.recv(), if open => match order {
+                    Some(Order::Send(frame)) => { socket.send(frame).await.ok(); }
+                    Some(Order::Cut) => return,
+                    None => open = false,
+                },
+                frame = socket.next() => match frame {
+                    Some(Ok(Frame::Close(_))) => lock(&world).close_frames += 1,
+                    Some(Ok(_)) => {}
+                    _ => break,
+                },
+            }
+        }
+        // As ComfyUI does: whoever has this id now is forgotten.
+        lock(&world).sockets.remove(&client_id);
+    });
+    let head = [
+        (header::CONNECTION, "Upgrade".to_owned()),
+        (header::UPGRADE, "websocket".to_owned()),
+        (header::SEC_WEBSOCKET_ACCEPT, accept),
+    ];
+    (StatusCode::SWITCHING_PROTOCOLS, head).into_response()
+}

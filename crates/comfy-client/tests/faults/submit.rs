@@ -1,0 +1,54 @@
+//! A workflow goes to the server exactly once.
+
+use comfy_client::{ErrorKind, Outcome};
+use std::time::Duration;
+
+use crate::server::{Faults, PromptFault, Server};
+use crate::{client, submit, workflow};
+
+async fn with(faults: &[PromptFault]) -> Server {
+    Server::start(Faults { prompt: faults.to_vec(), ..Faults::default() }).await
+}
+
+#[tokio::test]
+async fn a_lost_answer_does_not_run_the_prompt_twice() {
+    let server = with(&[PromptFault::LosesAnswer]).await;
+    let client = client(&server);
+    let job = submit(&client).await;
+    assert_eq!(server.prompts(), [job.prompt_id()]);
+    server.run_next();
+    server.finish().await;
+    assert!(matches!(job.wait(Duration::from_secs(5)).await.unwrap(), Outcome::Succeeded(_)));
+}
+
+#[tokio::test]
+async fn a_lost_request_is_sent_again_under_the_same_id() {
+    let server = with(&[PromptFault::LosesRequest]).await;
+    let client = client(&server);
+    let job = submit(&client).await;
+    assert_eq!(server.prompts(), [job.prompt_id()]);
+    assert_eq!(server.asked("POST /prompt"), 2);
+    assert!(server.asked("GET /queue") >= 2, "one absence is not enough");
+}
+
+#[tokio::test]
+async fn a_prompt_lost_twice_is_an_error_that_names_its_id() {
+    let server = with(&[PromptFault::LosesRequest, PromptFault::LosesRequest]).await;
+    let error = client(&server).submit(&workflow()).await.unwrap_err();
+    assert_eq!((error.kind(), error.status()), (ErrorKind::Server, Some(502)));
+    assert!(error.was_sent() && error.is_retryable());
+    assert!(error.hints().iter().any(|hint| hint.contains("may be in the queue")), "{:?}", error.hints());
+    assert!(server.prompts().is_empty());
+}
+
+#[tokio::test]
+async fn half_a_workflow_is_taken_back_unless_it_is_allowed() {
+    let server = with(&[PromptFault::Partial, PromptFault::Partial]).await;
+    let client = client(&server);
+    let error = client.submit(&workflow()).await.unwrap_err();
+    assert_eq!((error.kind(), error.node_errors().len()), (ErrorKind::Rejected, 1));
+    assert_eq!(server.pending(), 0);
+    let job = client.submit(&workflow().allow_partial(true)).await.unwrap();
+    assert_eq!(job.dropped()[0].node, "1");
+    assert_eq!(server.pending(), 1);
+}
