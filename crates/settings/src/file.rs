@@ -1,0 +1,48 @@
+//! `genai.toml`, as it is written.
+
+use std::{collections::BTreeMap, io, path::Path};
+
+use serde::Deserialize;
+
+use crate::Error;
+
+/// The file's name in the project's folder.
+pub(crate) const NAME: &str = "genai.toml";
+
+/// The whole file. The top level is the service that has no name.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct File {
+    pub(crate) url: Option<String>,
+    pub(crate) user: Option<String>,
+    pub(crate) comfy_dir: Option<String>,
+    pub(crate) source: Option<String>,
+    pub(crate) allow_plain_http: Option<bool>,
+    #[serde(default)]
+    pub(crate) service: BTreeMap<String, Service>,
+}
+
+/// `[service.NAME]`: overrides the top level.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Service {
+    pub(crate) url: Option<String>,
+    pub(crate) user: Option<String>,
+    pub(crate) comfy_dir: Option<String>,
+    pub(crate) source: Option<String>,
+    pub(crate) allow_plain_http: Option<bool>,
+}
+
+/// Reads the file; one that is not there says nothing.
+pub(crate) fn read(path: &Path) -> Result<File, Error> {
+    let text = match std::fs::read_to_string(path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(File::default()),
+        Err(error) => return Err(Error::new(format!("can't read `{}`: {error}", path.display()))),
+    };
+    toml::from_str(&text).map_err(|error| {
+        // The library's own rendering quotes the line, which might hold what should not be shown.
+        let line = error.span().map_or(1, |span| text[..span.start].matches('\n').count() + 1);
+        Error::new(format!("line {line} of `{}`: {}", path.display(), error.message().replace('\n', ", ")))
+    })
+}

@@ -1,0 +1,318 @@
+//! The one place where a setting is decided.
+
+use std::path::{Path, PathBuf};
+
+use auth_core::LoginToken;
+use token_sync::{Dialect, Reading, SourceFile, Target};
+use zeroize::Zeroizing;
+
+use crate::{Error, Origin, Setting, World, file};
+
+/// What the command line says.
+#[derive(Debug, Clone, Default)]
+pub struct Flags {
+    /// `--project`
+    pub project: Option<PathBuf>,
+    /// `--service`
+    pub service: Option<String>,
+    /// `--url`
+    pub url: Option<String>,
+    /// `--token-file`
+    pub token_file: Option<PathBuf>,
+    /// `--comfy-dir`
+    pub comfy_dir: Option<PathBuf>,
+    /// `--user`
+    pub user: Option<String>,
+    /// `--allow-plain-http`
+    pub allow_plain_http: bool,
+}
+
+/// Every setting, decided.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The project's folder, absolute.
+    pub project: Setting<PathBuf>,
+    /// The service's name.
+    pub service: Setting<String>,
+    /// Where ComfyUI answers.
+    pub url: Setting<String>,
+    /// The login's user name, if anybody chose one.
+    pub user: Option<Setting<String>>,
+    /// ComfyUI's own folder, if it is known.
+    pub comfy_dir: Option<Setting<PathBuf>>,
+    /// Where the source of truth is.
+    pub source: Setting<SourceFile>,
+    /// Whether a token may go over plain http to another machine.
+    pub allow_plain_http: Setting<bool>,
+    /// A token that was given by flag, environment or `.env`, which is stronger than the source of truth.
+    pub token: Option<Setting<LoginToken>>,
+}
+
+impl Settings {
+    /// Where ComfyUI answers unless somebody says otherwise.
+    pub const DEFAULT_URL: &str = "http://127.0.0.1:8188";
+    /// The service's name unless somebody says otherwise.
+    pub const DEFAULT_SERVICE: &str = "comfyui-qwen";
+    /// The key of the token in `.env` files.
+    pub const TOKEN_KEY: &str = "COMFYUI_API_TOKEN";
+
+    /// Decides every setting.
+    ///
+    /// # Errors
+    /// A file that can't be read or understood, a service that is not there, a value that can't be used: each with its origin.
+    pub fn load(flags: &Flags, world: &World) -> Result<Self, Error> {
+        let project = first([
+            flags.project.as_ref().map(|path| (path.clone(), Origin::Flag("--project"))),
+            world.var("GENAI_PROJECT").map(|path| (PathBuf::from(path), Origin::Environment("GENAI_PROJECT"))),
+        ])
+        .unwrap_or_else(|| Setting { value: PathBuf::new(), origin: Origin::Default });
+        let root = world.current_dir.join(&project.value);
+        let project: Setting<PathBuf> = Setting { value: root.components().collect(), origin: project.origin };
+        let root = &project.value;
+
+        let toml = root.join(file::NAME);
+        let file = file::read(&toml)?;
+        let service = choose_service(flags, world, &file, &toml)?;
+        let section = file.service.get(&service.value).cloned().unwrap_or_default();
+        let from_file = |key: &str, own: Option<String>, top: Option<String>| -> Option<(String, Origin)> {
+            own.map(|value| (value, Origin::File(toml.clone(), format!("service.{}.{key}", service.value))))
+                .or_else(|| top.map(|value| (value, Origin::File(toml.clone(), key.to_owned()))))
+        };
+        let dot_env = DotEnv::new(root);
+        let by_env = |name: &'static str| world.var(name).map(|value| (value.to_owned(), Origin::Environment(name)));
+
+        let url = first([
+            flags.url.clone().map(|url| (url, Origin::Flag("--url"))),
+            by_env("COMFYUI_URL"),
+            from_file("url", section.url, file.url),
+            dot_env.value("COMFYUI_URL"),
+        ])
+        .unwrap_or_else(|| Setting { value: Self::DEFAULT_URL.to_owned(), origin: Origin::Default });
+        let user = first([
+            flags.user.clone().map(|user| (user, Origin::Flag("--user"))),
+            by_env("COMFYUI_USERNAME"),
+            from_file("user", section.user, file.user),
+            dot_env.value("COMFYUI_USERNAME"),
+        ]);
+        let path = |(path, origin): (String, Origin)| (PathBuf::from(path), origin);
+        let comfy_dir = first([
+            flags.comfy_dir.as_ref().map(|path| (world.current_dir.join(path), Origin::Flag("--comfy-dir"))),
+            by_env("GENAI_COMFY_DIR").map(path),
+            from_file("comfy_dir", section.comfy_dir, file.comfy_dir).map(path),
+        ])
+        .map(|setting| Setting { value: root.join(setting.value).components().collect(), origin: setting.origin });
+        let source = first([by_env("GENAI_SOURCE").map(path), from_file("source", section.source, file.source).map(path)])
+            .unwrap_or_else(|| Setting { value: SourceFile::DEFAULT.into(), origin: Origin::Default });
+        let source = Setting { value: SourceFile::new(root.join(source.value)), origin: source.origin };
+        let comfy_dir = comfy_dir.or_else(|| known_comfy_dir(&source.value, root));
+        let allow_plain_http = first([
+            flags.allow_plain_http.then_some((true, Origin::Flag("--allow-plain-http"))),
+            section
+                .allow_plain_http
+                .map(|allow| (allow, Origin::File(toml.clone(), format!("service.{}.allow_plain_http", service.value)))),
+            file.allow_plain_http.map(|allow| (allow, Origin::File(toml.clone(), "allow_plain_http".to_owned()))),
+        ])
+        .unwrap_or(Setting { value: false, origin: Origin::Default });
+        let token = choose_token(flags, world, &dot_env)?;
+        Ok(Self { project, service, url, user, comfy_dir, source, allow_plain_http, token })
+    }
+
+    /// The configuration of the client that speaks to the service, without a credential.
+    ///
+    /// # Errors
+    /// A URL that can't be one, with its origin.
+    pub fn client(&self, entropy: &crate::Entropy) -> Result<comfy_client::Config, Error> {
+        let entropy = entropy.clone();
+        comfy_client::Config::new(&self.url.value)
+            .map(|config| config.ids(move || entropy.bytes()).allow_plain_http(self.allow_plain_http.value))
+            .map_err(|error| Error::new(format!("{error} (from {})", self.url.origin)).hints_of(error.hints()))
+    }
+
+    /// `path` as a person would write it: relative to the project where it lies inside.
+    pub fn shown(&self, path: &Path) -> String {
+        path.strip_prefix(&self.project.value).unwrap_or(path).display().to_string()
+    }
+}
+
+/// The strongest of `candidates`, which stand from strong to weak.
+fn first<T, const N: usize>(candidates: [Option<(T, Origin)>; N]) -> Option<Setting<T>> {
+    candidates.into_iter().flatten().next().map(|(value, origin)| Setting { value, origin })
+}
+
+fn choose_service(flags: &Flags, world: &World, file: &file::File, toml: &Path) -> Result<Setting<String>, Error> {
+    let named = first([
+        flags.service.clone().map(|name| (name, Origin::Flag("--service"))),
+        world.var("GENAI_SERVICE").map(|name| (name.to_owned(), Origin::Environment("GENAI_SERVICE"))),
+    ]);
+    let names = || file.service.keys().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+    match (named, file.service.len()) {
+        (Some(named), known) if known > 0 && !file.service.contains_key(&named.value) => Err(Error::new(format!(
+            "there is no service `{}` in `{}` (from {})",
+            named.value.escape_debug(),
+            toml.display(),
+            named.origin
+        ))
+        .hint(format!("choose one of {}", names()))),
+        (Some(named), _) => Ok(named),
+        (None, 0) => Ok(Setting { value: Settings::DEFAULT_SERVICE.to_owned(), origin: Origin::Default }),
+        (None, 1) => {
+            let name = file.service.keys().next().cloned().unwrap_or_default();
+            Ok(Setting { origin: Origin::File(toml.to_owned(), format!("service.{name}")), value: name })
+        }
+        (None, _) => Err(Error::new(format!("`{}` has several services", toml.display()))
+            .hint(format!("say which with `--service`: {}", names()))),
+    }
+}
+
+/// ComfyUI's folder as an earlier set-up left it in the source of truth: where the plugin's PASSWORD file lies in `login` beside
+/// ComfyUI's `main.py`. A source that can't be read says nothing here: its check reports it.
+fn known_comfy_dir(source: &SourceFile, root: &Path) -> Option<Setting<PathBuf>> {
+    let known = source.load().ok().flatten()?;
+    let paths = known.targets().iter().map(|entry| root.join(&entry.path)).filter(|path| path.ends_with("login/PASSWORD"));
+    let value =
+        paths.filter_map(|path| Some(path.parent()?.parent()?.to_owned())).find(|folder| folder.join("main.py").is_file())?;
+    Some(Setting { value, origin: Origin::Source(source.path().to_owned()) })
+}
+
+/// The project's `.env`. One that can't be read says nothing here: the check of the targets reports it.
+struct DotEnv(PathBuf);
+
+impl DotEnv {
+    fn new(root: &Path) -> Self {
+        Self(root.join(".env"))
+    }
+
+    fn value(&self, key: &'static str) -> Option<(String, Origin)> {
+        let bytes = Zeroizing::new(std::fs::read(&self.0).ok()?);
+        let entries = Dialect::ComposeV2.read(&bytes, &token_sync::Surroundings::new()).ok()?;
+        let value = entries.into_iter().rev().find(|entry| entry.key == key)?.value.filter(|value| !value.is_empty())?;
+        Some((value, Origin::DotEnv(self.0.clone(), key)))
+    }
+}
+
+/// A token from outside the source of truth. `.env` is a target as well: what it holds is judged against the source there.
+fn choose_token(flags: &Flags, world: &World, dot_env: &DotEnv) -> Result<Option<Setting<LoginToken>>, Error> {
+    let from_file = |path: PathBuf, origin: Origin| {
+        let path = world.current_dir.join(path);
+        let text = std::fs::read_to_string(&path).map_err(|error| {
+            Error::new(format!("can't read the token file `{}` (from {origin}): {error}", path.display()))
+                .hint("name a file whose first line is the token")
+        })?;
+        let text = Zeroizing::new(text);
+        token(text.lines().next().unwrap_or_default(), origin)
+    };
+    if let Some(path) = &flags.token_file {
+        return from_file(path.clone(), Origin::Flag("--token-file")).map(Some);
+    }
+    if let Some(line) = world.var("COMFYUI_API_TOKEN") {
+        return token(line, Origin::Environment("COMFYUI_API_TOKEN")).map(Some);
+    }
+    if let Some(path) = world.var("COMFYUI_API_TOKEN_FILE") {
+        return from_file(path.into(), Origin::Environment("COMFYUI_API_TOKEN_FILE")).map(Some);
+    }
+    if let Ok(target) = Target::new(&dot_env.0, Dialect::ComposeV2, Some(Settings::TOKEN_KEY))
+        && let Reading::Token(value, _) = target.read()
+    {
+        return Ok(Some(Setting { value, origin: Origin::DotEnv(dot_env.0.clone(), Settings::TOKEN_KEY) }));
+    }
+    Ok(None)
+}
+
+fn token(line: &str, origin: Origin) -> Result<Setting<LoginToken>, Error> {
+    match LoginToken::new(line) {
+        Ok(value) => Ok(Setting { value, origin }),
+        Err(error) => Err(Error::new(format!("the token from {origin} can't be used: {error}")).hints_of(error.hints())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn project() -> tempfile::TempDir {
+        tempfile::tempdir().unwrap()
+    }
+
+    #[test]
+    fn from_strong_to_weak() {
+        let project = project();
+        let write = |name: &str, text: &str| std::fs::write(project.path().join(name), text).unwrap();
+        let mut flags = Flags::default();
+        let mut world = World::for_tests(project.path());
+        let url = |flags: &Flags, world: &World| {
+            let url = Settings::load(flags, world).unwrap().url;
+            let origin = url.origin.to_string().replace(&project.path().display().to_string(), "PROJECT");
+            format!("{} from {origin}", url.value)
+        };
+        let mut seen = vec![url(&flags, &world)];
+        write(".env", "COMFYUI_URL='http://dotenv'\n");
+        seen.push(url(&flags, &world));
+        write("genai.toml", "url = \"http://top\"\n");
+        seen.push(url(&flags, &world));
+        write("genai.toml", "url = \"http://top\"\n[service.a]\nurl = \"http://own\"\n");
+        seen.push(url(&flags, &world));
+        world = world.with_env("COMFYUI_URL", "http://env");
+        seen.push(url(&flags, &world));
+        flags.url = Some("http://flag".to_owned());
+        seen.push(url(&flags, &world));
+        insta::assert_snapshot!(seen.join("\n"), @"
+        http://127.0.0.1:8188 from default
+        http://dotenv from `COMFYUI_URL` in `PROJECT/.env`
+        http://top from `url` in `PROJECT/genai.toml`
+        http://own from `service.a.url` in `PROJECT/genai.toml`
+        http://env from environment variable `COMFYUI_URL`
+        http://flag from flag `--url`
+        ");
+    }
+
+    #[test]
+    fn tokens_from_strong_to_weak() {
+        let project = project();
+        let write = |name: &str, text: &str| std::fs::write(project.path().join(name), text).unwrap();
+        let mut world = World::for_tests(project.path());
+        let token = |flags: &Flags, world: &World| {
+            Settings::load(flags, world).unwrap().token.map(|token| token.value.expose().to_owned())
+        };
+        assert_eq!(token(&Flags::default(), &world), None);
+        write(".env", "COMFYUI_API_TOKEN='dotenv'\n");
+        assert_eq!(token(&Flags::default(), &world).as_deref(), Some("dotenv"));
+        write("t", "from-file\nignored\n");
+        world = world.with_env("COMFYUI_API_TOKEN_FILE", "t");
+        assert_eq!(token(&Flags::default(), &world).as_deref(), Some("from-file"));
+        world = world.with_env("COMFYUI_API_TOKEN", "from-env");
+        assert_eq!(token(&Flags::default(), &world).as_deref(), Some("from-env"));
+        let flags = Flags { token_file: Some("t".into()), ..Flags::default() };
+        assert_eq!(token(&flags, &world).as_deref(), Some("from-file"));
+    }
+
+    #[test]
+    fn what_is_wrong_is_named_with_its_origin() {
+        let project = project();
+        let world = World::for_tests(project.path());
+        let message = |flags: &Flags, world: &World| {
+            let error = Settings::load(flags, world).map(|_| ()).unwrap_err();
+            let text = format!("{error} | {}", error.hints().join(" | "));
+            text.replace(&project.path().display().to_string(), "PROJECT")
+        };
+        let mut seen = Vec::new();
+        let toml = |text: &str| std::fs::write(project.path().join("genai.toml"), text).unwrap();
+        toml("url = 5\n");
+        seen.push(message(&Flags::default(), &world));
+        toml("\nurk = \"x\"\n");
+        seen.push(message(&Flags::default(), &world));
+        toml("[service.a]\n[service.b]\n");
+        seen.push(message(&Flags::default(), &world));
+        seen.push(message(&Flags { service: Some("c".into()), ..Flags::default() }, &world));
+        toml("");
+        seen.push(message(&Flags { token_file: Some("absent".into()), ..Flags::default() }, &world));
+        seen.push(message(&Flags::default(), &world.clone().with_env("COMFYUI_API_TOKEN", "two words")));
+        insta::assert_snapshot!(seen.join("\n"), @"
+        line 1 of `PROJECT/genai.toml`: invalid type: integer `5`, expected a string | 
+        line 2 of `PROJECT/genai.toml`: unknown field `urk`, expected one of `url`, `user`, `comfy_dir`, `source`, `allow_plain_http`, `service` | 
+        `PROJECT/genai.toml` has several services | say which with `--service`: `a`, `b`
+        there is no service `c` in `PROJECT/genai.toml` (from flag `--service`) | choose one of `a`, `b`
+        can't read the token file `PROJECT/absent` (from flag `--token-file`): No such file or directory (os error 2) | name a file whose first line is the token
+        the token from environment variable `COMFYUI_API_TOKEN` can't be used: byte 3 of the token can't stand in an HTTP header | a token is one line of visible ASCII without blanks
+        ");
+    }
+}

@@ -1,0 +1,76 @@
+//! The places that must hold the token, from the source of truth or by the project's custom.
+
+use std::path::Path;
+
+use auth_core::{SourceOfTruth, TargetEntry};
+use token_sync::{Dialect, Target};
+
+use crate::{Error, Settings};
+
+impl Settings {
+    /// The places that a new project writes the token to: its `.env`, the service's own `.env`, and the plugin's PASSWORD
+    /// file where ComfyUI's folder is known.
+    pub fn customary_targets(&self) -> Vec<TargetEntry> {
+        let env = Dialect::ComposeV2.name();
+        let service_env = format!("docker-configurations/services/{}/.env", self.service.value);
+        let mut entries =
+            vec![TargetEntry::new(".env", env, Some(Self::TOKEN_KEY)), TargetEntry::new(service_env, env, Some(Self::TOKEN_KEY))];
+        if let Some(folder) = &self.comfy_dir {
+            let path = folder.value.join("login").join("PASSWORD");
+            entries.push(TargetEntry::new(self.shown(&path), Dialect::LoginPassword.name(), None));
+        }
+        entries
+    }
+
+    /// The targets that `source` names. An entry of the oldest shape has no dialect: a file named PASSWORD is the plugin's,
+    /// any other is read as Docker Compose reads `.env`.
+    ///
+    /// # Errors
+    /// An entry with a dialect or key that can't be used, by its path.
+    pub fn targets(&self, source: &SourceOfTruth) -> Result<Vec<Target>, Error> {
+        source.targets().iter().map(|entry| self.target(entry)).collect()
+    }
+
+    fn target(&self, entry: &TargetEntry) -> Result<Target, Error> {
+        let refused = |error: token_sync::Error| Error::new(format!("target `{}`: {error}", entry.path)).hints_of(error.hints());
+        let dialect = match &entry.dialect {
+            Some(name) => Dialect::from_name(name).map_err(refused)?,
+            None if Path::new(&entry.path).file_name().is_some_and(|name| name == "PASSWORD") => Dialect::LoginPassword,
+            None => Dialect::ComposeV2,
+        };
+        let key = entry.key.as_deref().or(dialect.has_keys().then_some(Self::TOKEN_KEY));
+        Target::new(self.project.value.join(&entry.path), dialect, key).map_err(refused)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use auth_core::LoginToken;
+
+    use super::*;
+    use crate::{Flags, World};
+
+    #[test]
+    fn customary_targets_name_the_service_and_its_folder() {
+        let project = tempfile::tempdir().unwrap();
+        let flags = Flags { service: Some("video".into()), comfy_dir: Some("ComfyUI".into()), ..Flags::default() };
+        let settings = Settings::load(&flags, &World::for_tests(project.path())).unwrap();
+        let entries = settings.customary_targets();
+        let paths: Vec<_> = entries.iter().map(|entry| &*entry.path).collect();
+        assert_eq!(paths, [".env", "docker-configurations/services/video/.env", "ComfyUI/login/PASSWORD"]);
+        let source = SourceOfTruth::new(None, LoginToken::new("t").unwrap(), "ann", "then", entries);
+        let targets = settings.targets(&source).unwrap();
+        assert_eq!(targets[2].path(), project.path().join("ComfyUI/login/PASSWORD"));
+    }
+
+    #[test]
+    fn old_entries_get_their_dialect_by_name() {
+        let settings = Settings::load(&Flags::default(), &World::for_tests(Path::new("/nowhere"))).unwrap();
+        let source = SourceOfTruth::parse(br#"{"bcrypt_hash": "t", "targets": [".env", "a/PASSWORD"]}"#).unwrap();
+        let dialects: Vec<_> = settings.targets(&source).unwrap().iter().map(Target::dialect).collect();
+        assert_eq!(dialects, [Dialect::ComposeV2, Dialect::LoginPassword]);
+        let odd = br#"{"version": "2", "bcrypt_hash": "t", "targets": [{"path": "x", "dialect": "ini"}]}"#;
+        let error = settings.targets(&SourceOfTruth::parse(odd).unwrap()).unwrap_err();
+        assert_eq!(error.to_string(), "target `x`: `ini` is no dialect");
+    }
+}
