@@ -1,0 +1,132 @@
+//! The checks: one condition each, one file each, one heading each in `docs/reference/checks.md`.
+//!
+//! A check gathers facts and judges them. What can't be decided is `unknown` and never a pass; what need not be decided is
+//! `skipped`, with its reason.
+
+mod answers_as_comfyui;
+mod auth_enforced;
+mod comfyui_folder_known;
+mod empty_token_refused;
+mod every_path_guarded;
+mod image_generated;
+mod no_stray_password;
+mod old_token_refused;
+mod password_refused_as_bearer;
+mod plugin_installed;
+mod server_reachable;
+mod socket_auth_enforced;
+mod source_present;
+mod source_private;
+mod source_well_formed;
+mod targets_in_sync;
+mod token_accepted;
+mod token_in_force;
+mod token_matches_password;
+
+#[cfg(test)]
+pub(crate) mod test_project;
+
+use std::{future::Future, pin::Pin};
+
+use comfy_client::{Answer, Error};
+use report::{CheckId, Finding, Outcome};
+
+use crate::{answers, subject::Subject};
+
+pub(crate) use image_generated::{ID as IMAGE_GENERATED, run_with as generate_image};
+pub(crate) use old_token_refused::{ID as OLD_TOKEN_REFUSED, run_with as refuse_old_token};
+pub(crate) use token_in_force::CHECK as TOKEN_IN_FORCE;
+
+type Running<'a> = Pin<Box<dyn Future<Output = Finding> + Send + 'a>>;
+
+/// A condition that can be looked at.
+pub struct Check {
+    /// The condition's name.
+    pub id: CheckId,
+    run: for<'a> fn(&'a Subject<'_>) -> Running<'a>,
+}
+
+impl Check {
+    pub(crate) fn run<'a>(&self, subject: &'a Subject<'_>) -> Running<'a> {
+        (self.run)(subject)
+    }
+}
+
+/// Of the project: is the source of truth sound, and does every target hold what it says?
+pub const PROJECT: &[&Check] = &[
+    &source_present::CHECK,
+    &source_private::CHECK,
+    &source_well_formed::CHECK,
+    &token_matches_password::CHECK,
+    &targets_in_sync::CHECK,
+];
+
+/// Of ComfyUI's own folder, where it is known; the first decides whether the others make sense.
+pub const FOLDER: &[&Check] = &[&comfyui_folder_known::CHECK, &plugin_installed::CHECK, &no_stray_password::CHECK];
+
+/// Of the server, before anything secret is sent to it. A failure of one of these ends a validation.
+pub const SERVER: &[&Check] = &[&server_reachable::CHECK, &answers_as_comfyui::CHECK];
+
+/// Of the two doors, without any credential. The first decides whether there is a login at all.
+pub const DOORS: [&Check; 2] = [&auth_enforced::CHECK, &socket_auth_enforced::CHECK];
+
+/// Of the login: skipped on a server that asks nobody for a credential, so that none is shown to it.
+pub const LOGIN: &[&Check] = &[
+    &empty_token_refused::CHECK,
+    &password_refused_as_bearer::CHECK,
+    &token_accepted::CHECK,
+    &token_in_force::CHECK,
+    &every_path_guarded::CHECK,
+];
+
+/// Of the work: does an image come out?
+pub const WORK: &[&Check] = &[&image_generated::CHECK];
+
+/// Again after a rotation.
+pub(crate) const AFTER_ROTATION: &[&Check] =
+    &[&targets_in_sync::CHECK, &token_matches_password::CHECK, &token_accepted::CHECK, &token_in_force::CHECK];
+
+/// Checks that a journey runs with something that only it knows.
+pub const JOURNEYS: &[CheckId] = &[old_token_refused::ID];
+
+/// The ids of all checks, in the order they run.
+pub fn ids() -> impl Iterator<Item = CheckId> {
+    all().map(|check| check.id).chain(JOURNEYS.iter().copied())
+}
+
+fn all() -> impl Iterator<Item = &'static Check> {
+    [PROJECT, FOLDER, SERVER, &DOORS, LOGIN, WORK].into_iter().flatten().copied()
+}
+
+/// The finding for a check of a login that is not there.
+pub(crate) fn not_tried(id: CheckId) -> Finding {
+    skipped(id, "not tried", "the server asks nobody for a credential, and none is shown to it")
+}
+
+fn pass(id: CheckId, summary: impl Into<String>) -> Finding {
+    Finding::new(id, Outcome::Pass, summary)
+}
+
+fn warn(id: CheckId, summary: impl Into<String>) -> Finding {
+    Finding::new(id, Outcome::Warn, summary)
+}
+
+fn fail(id: CheckId, summary: impl Into<String>) -> Finding {
+    Finding::new(id, Outcome::Fail, summary)
+}
+
+fn skipped(id: CheckId, summary: impl Into<String>, reason: impl Into<String>) -> Finding {
+    Finding::new(id, Outcome::Skipped(reason.into()), summary)
+}
+
+fn unknown(id: CheckId, summary: impl Into<String>, reason: impl Into<String>) -> Finding {
+    Finding::new(id, Outcome::Unknown(reason.into()), summary)
+}
+
+/// The finding with each answer as evidence.
+fn with_answers<N: Into<String>>(finding: Finding, seen: impl IntoIterator<Item = (N, Result<Answer, Error>)>) -> Finding {
+    seen.into_iter().fold(finding, |finding, (name, answer)| match answer {
+        Ok(answer) => finding.seen(name, answers::words(&answer)),
+        Err(error) => finding.seen(name, answers::chain(&error)),
+    })
+}

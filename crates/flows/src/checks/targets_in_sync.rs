@@ -1,0 +1,99 @@
+//! `targets-in-sync`: every target's own reader sees exactly the source's token.
+
+use auth_core::{HashFault, LoginToken, Shape};
+use report::{CheckId, Finding};
+use token_sync::Reading;
+
+use super::{Check, fail, pass, skipped};
+use crate::subject::Subject;
+
+pub(super) const CHECK: Check =
+    Check { id: CheckId("targets-in-sync"), run: |subject| Box::pin(std::future::ready(run(subject))) };
+
+fn run(subject: &Subject<'_>) -> Finding {
+    let id = CHECK.id;
+    let Some(source) = subject.known() else {
+        return skipped(id, "nothing to compare", "there is no source of truth that can be read");
+    };
+    let targets = match subject.targets() {
+        Ok(targets) => targets,
+        Err(error) => return error.hints().iter().fold(fail(id, error.to_string()), Finding::hint),
+    };
+    let mut seen = Vec::new();
+    let mut drifted = Vec::new();
+    for target in &targets {
+        let name = subject.settings.shown(target.path());
+        let reading = target.read();
+        let words = match &reading {
+            Reading::Token(token, user) if token == source.token() => match user {
+                Some(user) if source.user().is_some_and(|wanted| wanted != user) => "the token, for another user name".to_owned(),
+                _ => "the token".to_owned(),
+            },
+            Reading::Token(token, _) => other(token),
+            Reading::Absent => "no such file".to_owned(),
+            Reading::Empty => "no token".to_owned(),
+            Reading::NotAToken(error) => error.to_string(),
+            Reading::Refused(fault) => format!("its reader refuses the file at {fault}"),
+            Reading::Unreadable(error) => error.to_string(),
+        };
+        if !reading.holds(source.token()) {
+            drifted.push(name.clone());
+        }
+        seen.push((format!("{name} ({})", target.dialect()), words));
+    }
+    if let Some((token, variable)) = &subject.exported
+        && token != source.token()
+    {
+        drifted.push(format!("${variable}"));
+        seen.push((format!("exported variable {variable}"), "ANOTHER token, which beats every `.env`".to_owned()));
+    }
+    let finding = if targets.is_empty() && drifted.is_empty() {
+        skipped(id, "nothing to compare", "the source of truth names no targets")
+    } else if drifted.is_empty() {
+        pass(id, format!("{} of {} read back byte-equal", targets.len(), targets.len()))
+    } else {
+        fail(id, format!("the token differs in `{}`", drifted.join("`, `")))
+            .hint("write them anew with `genai-auth setup`, then restart what reads them")
+    };
+    seen.into_iter().fold(finding, |finding, (name, words)| finding.seen(name, words))
+}
+
+/// What kind of other token a target holds: a damaged one names its damage.
+fn other(token: &LoginToken) -> String {
+    match token.shape() {
+        Shape::NotBcrypt(HashFault::Mangled(mangling)) => mangling.to_string(),
+        _ => "ANOTHER token".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::checks::test_project::{Project, finding, outcome};
+
+    #[tokio::test]
+    async fn each_kind_of_drift_is_named() {
+        let mut project = Project::new();
+        assert_eq!(outcome("targets-in-sync", &project).await, "skipped");
+        project.save("pw");
+        assert_eq!(outcome("targets-in-sync", &project).await, "fail", "targets that are not there");
+        project.sync();
+        assert_eq!(outcome("targets-in-sync", &project).await, "pass");
+        let token = project.token();
+        let cases = [
+            (".env", format!("COMFYUI_API_TOKEN={token}\n"), "interpolation"),
+            (".env", "COMFYUI_API_TOKEN='other'\n".to_owned(), "ANOTHER token"),
+            (".env", "A=1\n".to_owned(), "no token"),
+            (".env", "not a pair\n".to_owned(), "refuses the file at line 1"),
+            ("ComfyUI/login/PASSWORD", String::new(), "no token"),
+        ];
+        for (name, content, words) in cases {
+            project.write(name, &content);
+            let finding = finding("targets-in-sync", &project).await;
+            assert_eq!(finding.outcome.name(), "fail");
+            assert!(finding.summary.contains(name) && format!("{:?}", finding.evidence).contains(words), "{finding:?}");
+            project.sync();
+        }
+        project.set_env("COMFYUI_API_TOKEN", "stale");
+        assert!(finding("targets-in-sync", &project).await.summary.contains("$COMFYUI_API_TOKEN"));
+    }
+}

@@ -1,0 +1,22 @@
+//! Makes a fresh password and its token.
+
+use auth_core::{BcryptHash, DEFAULT_COST, LoginToken, Password};
+use report::{Failure, FailureKind};
+use settings::Entropy;
+
+/// A random password of 160 bits and its bcrypt hash at the plugin's own cost. Takes a fraction of a second, off the reactor.
+pub(crate) async fn fresh(entropy: &Entropy) -> Result<(Password, LoginToken), Failure> {
+    let password = Password::from_random(&entropy.bytes());
+    let token = token_of(&password, entropy).await?;
+    Ok((password, token))
+}
+
+/// The token of `password`, with a fresh salt.
+pub(crate) async fn token_of(password: &Password, entropy: &Entropy) -> Result<LoginToken, Failure> {
+    let (password, salt) = (password.clone(), entropy.bytes());
+    let hashed = tokio::task::spawn_blocking(move || BcryptHash::of(&password, DEFAULT_COST, salt)).await;
+    match hashed {
+        Ok(hash) => hash.map(LoginToken::from).map_err(|error| Failure::of(FailureKind::Unexpected, &error)),
+        Err(error) => Err(Failure::new(FailureKind::Unexpected, format!("hashing the password was cut short: {error}"))),
+    }
+}

@@ -1,0 +1,66 @@
+//! A running journey: its findings so far, its clock, its sink.
+
+use std::{future::Future, time::Duration};
+
+use report::{Event, Failure, Finding, Outcome, Report, Sink};
+use settings::World;
+use tokio::time::Instant;
+
+use crate::{checks::Check, subject::Subject};
+
+pub(crate) struct Journey {
+    report: Report,
+    sink: Sink,
+    began: Instant,
+}
+
+impl Journey {
+    pub(crate) fn new(name: &str, world: &World, sink: &Sink) -> Self {
+        Self { report: Report::new(name, world.clock.now()), sink: sink.clone(), began: Instant::now() }
+    }
+
+    pub(crate) fn about(&mut self, name: &str, value: impl Into<String>) {
+        self.report.subject.push((name.to_owned(), value.into()));
+    }
+
+    pub(crate) fn section(&self, title: &str) {
+        self.sink.send(Event::Section(title.to_owned()));
+    }
+
+    pub(crate) fn note(&self, text: impl Into<String>) {
+        self.sink.send(Event::Note(text.into()));
+    }
+
+    pub(crate) fn started(&self, what: &str) {
+        self.sink.send(Event::Started(what.to_owned()));
+    }
+
+    pub(crate) fn sink(&self) -> &Sink {
+        &self.sink
+    }
+
+    /// Runs a check of the registry; true unless it failed.
+    pub(crate) async fn check(&mut self, check: &Check, subject: &Subject<'_>) -> bool {
+        self.found(check.run(subject)).await
+    }
+
+    /// Runs what ends in a finding; true unless it failed.
+    pub(crate) async fn found(&mut self, finding: impl Future<Output = Finding>) -> bool {
+        let began = Instant::now();
+        let mut finding = finding.await;
+        finding.took = Some(began.elapsed());
+        self.sink.send(Event::Found(Box::new(finding.clone())));
+        let holds = finding.outcome != Outcome::Fail;
+        self.report.findings.push(finding);
+        holds
+    }
+
+    pub(crate) fn took(&self) -> Duration {
+        self.began.elapsed()
+    }
+
+    /// The report; `stopped` if the journey could not go on to its end.
+    pub(crate) fn end(self, stopped: Option<Failure>) -> Report {
+        Report { took: self.took(), stopped, ..self.report }
+    }
+}

@@ -1,0 +1,201 @@
+//! Sets up the login of a ComfyUI that somebody runs already: writes the source of truth and every target, the plugin's
+//! PASSWORD among them, before the server's first start, so that no stranger can claim it.
+
+use auth_core::{LoginToken, Password, PasswordFile, Shape, SourceOfTruth};
+use report::{Failure, FailureKind, Outcome, Report, Sink};
+use settings::{Settings, World};
+use token_sync::{ChangeKind, Plan};
+
+use crate::{
+    checks, credential,
+    journey::Journey,
+    subject::{Source, Subject, disk_failure},
+    validate,
+};
+
+/// The login's name unless somebody says otherwise.
+pub(crate) const DEFAULT_USER: &str = "comfy";
+
+/// How to set up.
+#[derive(Debug, Default)]
+pub struct Options {
+    /// Say what would be done and do nothing.
+    pub dry_run: bool,
+    /// Make a fresh password and token even if there are some.
+    pub rotate: bool,
+    /// The password to use instead of a random one.
+    pub password: Option<Password>,
+}
+
+/// Sets up. Run again, it keeps what is right and says so.
+pub async fn run(settings: &Settings, world: &World, options: Options, sink: &Sink) -> Report {
+    let mut journey = Journey::new("setup", world, sink);
+    journey.about("project", settings.project.value.display().to_string());
+    journey.about("service", &settings.service.value);
+    journey.about("url", &settings.url.value);
+    if let Some(folder) = &settings.comfy_dir {
+        journey.about("comfy-dir", folder.value.display().to_string());
+    }
+    let stopped = steps(&mut journey, settings, world, options).await.err();
+    journey.end(stopped)
+}
+
+async fn steps(journey: &mut Journey, settings: &Settings, world: &World, options: Options) -> Result<(), Failure> {
+    if settings.comfy_dir.is_none() {
+        return Err(Failure::new(FailureKind::Usage, "ComfyUI's folder is not known")
+            .hint("name it with `--comfy-dir DIR`: the folder that holds main.py"));
+    }
+    let subject = Subject::new(settings, world)?;
+    journey.section("ComfyUI");
+    if !journey.check(checks::FOLDER[0], &subject).await {
+        return Ok(()); // a login folder in the wrong place would guard nothing
+    }
+    for check in &checks::FOLDER[1..] {
+        journey.check(check, &subject).await;
+    }
+
+    journey.section("Credential");
+    let dry_run = options.dry_run;
+    let source = source(journey, &subject, world, options).await?;
+    let targets = settings.targets(&source)?;
+    let user = source.user().unwrap_or(DEFAULT_USER);
+    let plan = Plan::make(source.token(), user, &targets)
+        .and_then(|plan| plan.with_source(&settings.source.value, &source))
+        .map_err(|error| disk_failure(&error))?;
+    if dry_run {
+        announce(journey, settings, &plan);
+        journey.note("dry run: nothing was written");
+        return Ok(());
+    }
+    apply(journey, settings, plan)?;
+
+    let subject = Subject::new(settings, world)?;
+    for check in checks::PROJECT {
+        journey.check(check, &subject).await;
+    }
+    server(journey, &subject).await
+}
+
+/// The source of truth to write: the one on file, what the plugin's PASSWORD holds already, or a fresh one.
+async fn source(journey: &Journey, subject: &Subject<'_>, world: &World, options: Options) -> Result<SourceOfTruth, Failure> {
+    let settings = subject.settings;
+    let now = world.clock.stamp();
+    let chosen_user = settings.user.as_ref().map(|user| user.value.as_str());
+    let place = settings.shown(settings.source.value.path());
+    let source = match &subject.source {
+        Source::Broken(error) => {
+            return Err(
+                disk_failure(error).hint("nothing was written; mend the file, or move it away and run the same command again")
+            );
+        }
+        Source::Known(source) if options.rotate || options.password.is_some() => {
+            let (password, token) = credential(options.password, world).await?;
+            journey.note(format!("made a new password and its bcrypt hash for `{place}`"));
+            source.as_ref().clone().rotated(Some(password), token, &now)
+        }
+        Source::Known(source) => {
+            if let Shape::NotBcrypt(auth_core::HashFault::Mangled(mangling)) = source.token().shape() {
+                return Err(Failure::new(FailureKind::Settings, format!("the token in `{place}` is {mangling}"))
+                    .hint(mangling.hint())
+                    .hint("or make a fresh one with `genai-auth setup --rotate`; nothing was written"));
+            }
+            journey.note(format!("kept the password and token of `{place}`"));
+            source.as_ref().clone()
+        }
+        Source::Absent => match adopted(subject).filter(|_| !options.rotate && options.password.is_none()) {
+            Some((token, user)) => {
+                journey.note("took over the token that the plugin's PASSWORD file holds; its password is not known here");
+                SourceOfTruth::new(None, token, user.as_deref().unwrap_or(DEFAULT_USER), &now, Vec::new())
+            }
+            None => {
+                let (password, token) = credential(options.password, world).await?;
+                journey.note(format!("made a password and its bcrypt hash for `{place}`"));
+                SourceOfTruth::new(Some(password), token, chosen_user.unwrap_or(DEFAULT_USER), &now, Vec::new())
+            }
+        },
+    };
+    let source = match chosen_user.filter(|user| source.user() != Some(user)) {
+        Some(user) => source.with_user(user),
+        None if source.user().is_none() => source.with_user(DEFAULT_USER),
+        None => source,
+    };
+    Ok(with_customary_targets(settings, source))
+}
+
+async fn credential(password: Option<Password>, world: &World) -> Result<(Password, LoginToken), Failure> {
+    match password {
+        Some(password) => {
+            let token = credential::token_of(&password, &world.entropy).await?;
+            Ok((password, token))
+        }
+        None => credential::fresh(&world.entropy).await,
+    }
+}
+
+/// The token that a PASSWORD file in ComfyUI's folder holds, and its user.
+fn adopted(subject: &Subject<'_>) -> Option<(LoginToken, Option<String>)> {
+    let (path, token) = subject.tokens_on_file().into_iter().next()?;
+    let user = std::fs::read(path).ok().and_then(|bytes| PasswordFile::parse(&bytes).user().map(str::to_owned));
+    matches!(token.shape(), Shape::Bcrypt(_)).then_some((token, user))
+}
+
+/// The source with the targets of a project by custom, after those it names already.
+pub(crate) fn with_customary_targets(settings: &Settings, source: SourceOfTruth) -> SourceOfTruth {
+    let mut targets = source.targets().to_vec();
+    for entry in settings.customary_targets() {
+        if !targets.iter().any(|known| settings.project.value.join(&known.path) == settings.project.value.join(&entry.path)) {
+            targets.push(entry);
+        }
+    }
+    if targets == source.targets() { source } else { source.with_targets(targets) }
+}
+
+fn announce(journey: &Journey, settings: &Settings, plan: &Plan) {
+    for step in plan.steps() {
+        let what = match step.kind() {
+            ChangeKind::Unchanged => "would keep",
+            ChangeKind::Created => "would create",
+            ChangeKind::Updated => "would change",
+        };
+        journey.note(format!("{what} `{}`", settings.shown(step.path())));
+    }
+}
+
+/// Writes source and targets, all or none, and says what changed.
+pub(crate) fn apply(journey: &Journey, settings: &Settings, plan: Plan) -> Result<(), Failure> {
+    let changes = plan.apply().map_err(|error| disk_failure(&error))?;
+    for change in changes {
+        let what = match change.kind {
+            ChangeKind::Unchanged => "kept",
+            ChangeKind::Created => "created",
+            ChangeKind::Updated => "changed",
+        };
+        journey.note(format!("{what} `{}`", settings.shown(&change.path)));
+    }
+    Ok(())
+}
+
+/// A server that is not running yet is right; one that runs must be restarted if it holds another token.
+async fn server(journey: &mut Journey, subject: &Subject<'_>) -> Result<(), Failure> {
+    journey.section("Server");
+    let url = subject.client.url().to_owned();
+    if let Err(error) = subject.client.probe(&comfy_client::Probe::get("/prompt")).await {
+        journey.note(format!("{url} doesn't answer ({})", crate::answers::chain(&error)));
+        journey.note("start ComfyUI now: it reads the token at its start; then run `genai-auth validate --generate`");
+        return Ok(());
+    }
+    if !validate::server(journey, subject).await? {
+        return Ok(());
+    }
+    if journey.check(checks::DOORS[0], subject).await {
+        let in_force = async {
+            let mut finding = checks::TOKEN_IN_FORCE.run(subject).await;
+            if finding.outcome == Outcome::Fail {
+                finding.outcome = Outcome::Warn; // a restart is the next step of a set-up, not a fault of it
+            }
+            finding
+        };
+        journey.found(in_force).await;
+    }
+    Ok(())
+}

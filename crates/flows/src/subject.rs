@@ -1,0 +1,134 @@
+//! What the checks look at.
+
+use std::path::PathBuf;
+
+use auth_core::{LoginToken, PasswordFile, SourceOfTruth};
+use comfy_client::{Client, Credential, Secret};
+use report::{Failure, FailureKind};
+use settings::{Origin, Settings, World};
+use token_sync::{Dialect, SourceFacts, Target};
+
+/// A project and its server, as one validation sees them: the source is read once, so that all checks judge the same one.
+pub(crate) struct Subject<'a> {
+    pub(crate) settings: &'a Settings,
+    pub(crate) source: Source,
+    pub(crate) facts: Option<SourceFacts>,
+    pub(crate) client: Client,
+    pub(crate) exported: Option<(LoginToken, &'static str)>,
+    world: &'a World,
+}
+
+/// The source of truth, as far as it could be read.
+pub(crate) enum Source {
+    Absent,
+    Broken(token_sync::Error),
+    Known(Box<SourceOfTruth>),
+}
+
+impl<'a> Subject<'a> {
+    /// Reads the source of truth and prepares a client without credential; opens no connection.
+    ///
+    /// # Errors
+    /// A URL that can't be one.
+    pub(crate) fn new(settings: &'a Settings, world: &'a World) -> Result<Self, Failure> {
+        let config = settings.client(&world.entropy)?;
+        let client = Client::new(config).map_err(|error| client_failure(&error))?;
+        let file = &settings.source.value;
+        let source = match file.load() {
+            Ok(Some(source)) => Source::Known(Box::new(source)),
+            Ok(None) => Source::Absent,
+            Err(error) => Source::Broken(error),
+        };
+        let facts = file.facts().ok().flatten();
+        let exported = world.var("COMFYUI_API_TOKEN").and_then(|line| LoginToken::new(line).ok());
+        Ok(Self { settings, source, facts, client, exported: exported.map(|token| (token, "COMFYUI_API_TOKEN")), world })
+    }
+
+    /// The source of truth, if it could be read.
+    pub(crate) fn known(&self) -> Option<&SourceOfTruth> {
+        match &self.source {
+            Source::Known(source) => Some(source),
+            _ => None,
+        }
+    }
+
+    /// The token to log in with: one that was given by flag or variable, else the source's, else the one in `.env`.
+    pub(crate) fn token(&self) -> Option<(&LoginToken, String)> {
+        let given = self.settings.token.as_ref().map(|token| (&token.value, token.origin.to_string()));
+        if self.token_is_given() {
+            return given;
+        }
+        let shown = self.settings.shown(self.settings.source.value.path());
+        self.known().map(|source| (source.token(), format!("source of truth `{shown}`"))).or(given)
+    }
+
+    /// Whether the user handed over a token for this run.
+    pub(crate) fn token_is_given(&self) -> bool {
+        self.settings.token.as_ref().is_some_and(|token| matches!(token.origin, Origin::Flag(_) | Origin::Environment(_)))
+    }
+
+    /// A client that shows `credential`.
+    pub(crate) fn client_with(&self, credential: Credential) -> Result<Client, Failure> {
+        let config = self.settings.client(&self.world.entropy)?.credential(credential);
+        Client::new(config).map_err(|error| client_failure(&error))
+    }
+
+    /// A short name that no other run has.
+    pub(crate) fn tag(&self) -> String {
+        self.world.entropy.bytes::<4>().iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    /// A credential that carries `token` as the plugin wants it.
+    pub(crate) fn bearer(token: &LoginToken) -> Credential {
+        Credential::Bearer(Secret::new(token.expose()))
+    }
+
+    /// The targets of the source of truth.
+    pub(crate) fn targets(&self) -> Result<Vec<Target>, settings::Error> {
+        self.known().map_or_else(|| Ok(Vec::new()), |source| self.settings.targets(source))
+    }
+
+    /// The plugin's PASSWORD files that this project knows of, and the token in each.
+    pub(crate) fn tokens_on_file(&self) -> Vec<(PathBuf, LoginToken)> {
+        let targets = self.targets().unwrap_or_default();
+        let mut paths: Vec<_> = targets
+            .iter()
+            .filter(|target| target.dialect() == Dialect::LoginPassword)
+            .map(|target| target.path().to_owned())
+            .collect();
+        if let Some(folder) = &self.settings.comfy_dir {
+            let path = folder.value.join("login").join("PASSWORD");
+            if !paths.contains(&path) {
+                paths.push(path);
+            }
+        }
+        let read = |path: PathBuf| {
+            let bytes = zeroize::Zeroizing::new(std::fs::read(&path).ok()?);
+            let token = PasswordFile::parse(&bytes).token()?.clone();
+            Some((path, token))
+        };
+        paths.into_iter().filter_map(read).collect()
+    }
+}
+
+/// What a client's error means for a whole journey.
+pub(crate) fn client_failure(error: &comfy_client::Error) -> Failure {
+    let kind = match error.kind() {
+        comfy_client::ErrorKind::InvalidUrl | comfy_client::ErrorKind::InvalidConfig => FailureKind::Settings,
+        _ if error.is_refused() => FailureKind::Refused,
+        comfy_client::ErrorKind::Unreachable | comfy_client::ErrorKind::Timeout => FailureKind::Unreachable,
+        _ => FailureKind::Unexpected,
+    };
+    Failure::of(kind, error).hints(error.hints())
+}
+
+/// What an error of the disk means for a whole journey.
+pub(crate) fn disk_failure(error: &token_sync::Error) -> Failure {
+    use token_sync::ErrorKind as Kind;
+    let kind = match error.kind() {
+        Kind::Permission => FailureKind::Refused,
+        Kind::Absent | Kind::Io => FailureKind::Unreachable,
+        _ => FailureKind::Settings,
+    };
+    Failure::of(kind, error).hints(error.hints())
+}
