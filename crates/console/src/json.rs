@@ -1,0 +1,138 @@
+//! The report as JSON: a versioned adapter with structs of its own, so that inner words stay free to change.
+
+pub mod v1;
+
+use report::Report;
+
+/// The report as one JSON document of version 1, with a line end.
+pub fn render(report: &Report) -> String {
+    let mut text = serde_json::to_string_pretty(&v1::Report::from(report))
+        .unwrap_or_else(|_| unreachable!("plain data can be written as JSON"));
+    text.push('\n');
+    text
+}
+
+/// The JSON schema of what [`render`] writes, as it is published in `docs/reference/schemas/report-v1.json`.
+pub fn schema() -> String {
+    let schema = schemars::schema_for!(v1::Report);
+    let mut text = serde_json::to_string_pretty(&schema).unwrap_or_else(|_| unreachable!("a schema can be written as JSON"));
+    text.push('\n');
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use report::{CheckId, Failure, FailureKind, Finding, Outcome, Unit};
+
+    use super::*;
+
+    fn sample() -> Report {
+        let mut report = Report::new("validate", jiff::Timestamp::UNIX_EPOCH)
+            .about("url", "http://127.0.0.1:8188")
+            .with(Finding::new(CheckId("auth-enforced"), Outcome::Pass, "refused").seen("GET /queue", "401").measure(
+                "answer",
+                0.25,
+                Unit::Seconds,
+            ))
+            .with(
+                Finding::new(CheckId("image-generated"), Outcome::Skipped("not asked for".into()), "no image")
+                    .hint("add `--generate`"),
+            );
+        report.took = Duration::from_millis(1500);
+        report.findings[0].took = Some(Duration::from_millis(2));
+        report.stopped = Some(Failure::new(FailureKind::Unreachable, "can't reach `x`").hint("start it"));
+        report
+    }
+
+    #[test]
+    fn as_it_is_written() {
+        insta::assert_snapshot!(render(&sample()).replace(env!("CARGO_PKG_VERSION"), "VERSION"), @r#"
+        {
+          "version": 1,
+          "tool": {
+            "name": "genai-auth",
+            "version": "VERSION"
+          },
+          "journey": "validate",
+          "started_at": "1970-01-01T00:00:00Z",
+          "took_seconds": 1.5,
+          "subject": {
+            "url": "http://127.0.0.1:8188"
+          },
+          "verdict": "stopped",
+          "exit_code": 5,
+          "counts": {
+            "pass": 1,
+            "warn": 0,
+            "fail": 0,
+            "skipped": 1,
+            "unknown": 0
+          },
+          "findings": [
+            {
+              "check": "auth-enforced",
+              "outcome": "pass",
+              "reason": null,
+              "summary": "refused",
+              "evidence": [
+                {
+                  "name": "GET /queue",
+                  "value": "401"
+                }
+              ],
+              "hints": [],
+              "measures": [
+                {
+                  "name": "answer",
+                  "value": 0.25,
+                  "unit": "seconds"
+                }
+              ],
+              "took_seconds": 0.002
+            },
+            {
+              "check": "image-generated",
+              "outcome": "skipped",
+              "reason": "not asked for",
+              "summary": "no image",
+              "evidence": [],
+              "hints": [
+                "add `--generate`"
+              ],
+              "measures": [],
+              "took_seconds": null
+            }
+          ],
+          "stopped": {
+            "kind": "unreachable",
+            "message": "can't reach `x`",
+            "causes": [],
+            "hints": [
+              "start it"
+            ]
+          }
+        }
+        "#);
+    }
+
+    #[test]
+    fn the_published_schema_is_this_one_and_holds_what_is_written() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/reference/schemas/report-v1.json");
+        let published = std::fs::read_to_string(path).unwrap_or_default();
+        assert_eq!(published, schema(), "regenerate it with `cargo xtask schemas`");
+
+        let valid = |text: &str| {
+            let mut schemas = boon::Schemas::new();
+            let mut compiler = boon::Compiler::new();
+            compiler.add_resource("report", serde_json::from_str(&schema()).unwrap()).unwrap();
+            let index = compiler.compile("report", &mut schemas).unwrap();
+            schemas.validate(&serde_json::from_str(text).unwrap(), index).is_ok()
+        };
+        let text = render(&sample());
+        assert!(valid(&text));
+        assert!(!valid(&text.replace("\"pass\"", "\"passed\"")), "a schema that takes anything proves nothing");
+        assert!(!valid(&text.replace("\"journey\"", "\"journy\"")));
+    }
+}

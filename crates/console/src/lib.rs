@@ -1,0 +1,43 @@
+//! The only room that prints: renderings, progress, exit codes, shared flags, logging.
+//!
+//! Findings and events come in as the words of `report`; text, tables, bars, JSON and exit codes go out. What it never does:
+//! decide what is right, or know which journey is running.
+//!
+//! ```
+//! use report::{CheckId, Finding, Outcome, Report};
+//!
+//! let report = Report::new("validate", jiff::Timestamp::UNIX_EPOCH)
+//!     .with(Finding::new(CheckId("auth-enforced"), Outcome::Pass, "a request without credential got 401"));
+//! let text = console::json::render(&report);
+//! assert!(text.contains(r#""verdict": "well""#));
+//! assert_eq!(console::ExitCode::of(&report), console::ExitCode::Well);
+//! ```
+
+mod exit;
+pub use exit::ExitCode;
+
+mod flags;
+pub use flags::{ColorFlag, Format, LogFormat, Shared};
+
+pub mod json;
+
+mod logging;
+
+mod run;
+pub use run::{interrupted, interruptible, parse, run};
+
+mod screen;
+pub use screen::Screen;
+
+mod save;
+pub use save::save;
+
+mod secret_line;
+pub use secret_line::read_secret_line;
+
+mod summary;
+
+mod style;
+
+mod world;
+pub use world::world;

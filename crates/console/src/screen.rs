@@ -1,0 +1,222 @@
+//! What a person sees while a journey runs and when it ends.
+
+use std::{
+    io::{self, IsTerminal, Write},
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use anstream::AutoStream;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use report::{Event, Failure, Finding, Report, Sink};
+
+use crate::{ExitCode, Format, Shared, json, logging, style, summary};
+
+/// Standard output and standard error, as the shared flags want them used.
+#[derive(Clone)]
+pub struct Screen(Arc<Mutex<Inner>>);
+
+struct Inner {
+    format: Format,
+    quiet: bool,
+    out: AutoStream<io::Stdout>,
+    err: AutoStream<io::Stderr>,
+    bar: Option<ProgressBar>,
+    bars: bool,
+}
+
+impl Screen {
+    /// The screen as `flags` want it; starts the log too.
+    pub fn new(flags: &Shared) -> Self {
+        let out = AutoStream::new(io::stdout(), flags.color.into());
+        let err = AutoStream::new(io::stderr(), flags.color.into());
+        logging::start(flags, err.current_choice() != anstream::ColorChoice::Never);
+        let text = flags.format == Format::Text;
+        let bars = text && !flags.quiet && flags.verbose == 0 && io::stderr().is_terminal();
+        Self(Arc::new(Mutex::new(Inner { format: flags.format, quiet: flags.quiet, out, err, bar: None, bars })))
+    }
+
+    /// Where a journey sends its events: shown at once as text; in JSON only the report is printed, at the end.
+    pub fn sink(&self) -> Sink {
+        let screen = self.clone();
+        Sink::new(move |event| screen.with(|inner| inner.event(event)))
+    }
+
+    /// Shows the result: the summary as text, or the whole report as JSON. Returns the exit code it stands for.
+    pub fn finish(&self, report: &Report) -> ExitCode {
+        self.with(|inner| {
+            inner.clear_bar();
+            match inner.format {
+                Format::Json => inner.print(&json::render(report)),
+                Format::Text if report.findings.is_empty() && report.stopped.is_some() => {}
+                Format::Text => inner.print(&summary::render(report)),
+            }
+            if let (Format::Text, Some(failure)) = (inner.format, &report.stopped) {
+                inner.complain(failure);
+            }
+        });
+        ExitCode::of(report)
+    }
+
+    /// Shows why nothing could be done. Returns the exit code it stands for.
+    pub fn fail(&self, failure: &Failure) -> ExitCode {
+        self.with(|inner| {
+            inner.clear_bar();
+            inner.complain(failure);
+        });
+        ExitCode::for_kind(failure.kind)
+    }
+
+    /// Prints text that a command made, such as how to log in.
+    pub fn say(&self, text: &str) {
+        self.with(|inner| {
+            inner.clear_bar();
+            if inner.format == Format::Text {
+                inner.print(&format!("{text}\n"));
+            }
+        });
+    }
+
+    /// Prints `text` as it is, whatever the format: for commands whose output is a document.
+    pub fn print(&self, text: &str) {
+        self.with(|inner| inner.print(text));
+    }
+
+    fn with<T>(&self, work: impl FnOnce(&mut Inner) -> T) -> T {
+        work(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Inner {
+    /// A closed pipe is no error of ours: who stopped reading has seen enough.
+    fn print(&mut self, text: &str) {
+        let _ = self.out.write_all(text.as_bytes()).and_then(|()| self.out.flush());
+    }
+
+    fn complain(&mut self, failure: &Failure) {
+        let _ = self.err.write_all(render_failure(failure).as_bytes());
+    }
+
+    fn event(&mut self, event: Event) {
+        if self.format == Format::Json || self.quiet {
+            return;
+        }
+        match event {
+            Event::Section(title) => {
+                self.clear_bar();
+                let heading = style::HEADING;
+                self.print(&format!("\n{heading}{title}{heading:#}\n"));
+            }
+            Event::Note(text) => {
+                self.clear_bar();
+                let faint = style::FAINT;
+                self.print(&format!("  {faint}·{faint:#} {text}\n"));
+            }
+            Event::Started(what) => self.progress(0, 0, &what),
+            Event::Progress { done, total, what } => self.progress(done, total, &what),
+            Event::Found(finding) => {
+                self.clear_bar();
+                self.print(&render_finding(&finding));
+            }
+        }
+    }
+
+    fn progress(&mut self, done: u64, total: u64, what: &str) {
+        if !self.bars {
+            return;
+        }
+        let bar = self.bar.get_or_insert_with(|| {
+            let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr());
+            bar.enable_steady_tick(Duration::from_millis(100));
+            bar
+        });
+        let template = if total > 0 { "  {spinner} [{bar:24}] {pos}/{len} {msg}" } else { "  {spinner} {msg} {elapsed}" };
+        if let Ok(style) = ProgressStyle::with_template(template) {
+            bar.set_style(style.progress_chars("█▌ "));
+        }
+        bar.set_length(total);
+        bar.set_position(done);
+        bar.set_message(what.to_owned());
+    }
+
+    fn clear_bar(&mut self) {
+        if let Some(bar) = self.bar.take() {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+/// Evidence that is longer than this stands on lines of its own.
+const ONE_LINE: usize = 110;
+
+/// Sign, id and summary; then the reason, the evidence and the hints.
+pub(crate) fn render_finding(finding: &Finding) -> String {
+    let (sign, color) = style::of(&finding.outcome);
+    let (faint, hint) = (style::FAINT, style::HINT);
+    let mut text = format!("  {color}{sign}{color:#} {:<28} {}\n", finding.check.0, finding.summary);
+    if let Some(reason) = finding.outcome.reason() {
+        text.push_str(&format!("      {faint}because {reason}{faint:#}\n"));
+    }
+    let seen: Vec<_> = finding.evidence.iter().map(|seen| format!("{} → {}", seen.name, seen.value)).collect();
+    let joined = seen.join(" · ");
+    let lines = if joined.chars().count() > ONE_LINE { seen } else { Vec::from([joined]) };
+    for line in lines.iter().filter(|line| !line.is_empty()) {
+        text.push_str(&format!("      {faint}{line}{faint:#}\n"));
+    }
+    for line in &finding.hints {
+        text.push_str(&format!("      {hint}next:{hint:#} {line}\n"));
+    }
+    text
+}
+
+pub(crate) fn render_failure(failure: &Failure) -> String {
+    let (color, hint) = (style::of(&report::Outcome::Fail).1, style::HINT);
+    let mut text = format!("{color}error:{color:#} {}\n", failure.message);
+    for cause in &failure.causes {
+        text.push_str(&format!("  because {cause}\n"));
+    }
+    for line in &failure.hints {
+        text.push_str(&format!("  {hint}next:{hint:#} {line}\n"));
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use report::{CheckId, FailureKind, Outcome};
+
+    use super::*;
+
+    fn plain(text: &str) -> String {
+        anstream::adapter::strip_str(text).to_string()
+    }
+
+    #[test]
+    fn a_finding_as_a_person_sees_it() {
+        let finding = Finding::new(CheckId("auth-enforced"), Outcome::Fail, "the server answers without a credential")
+            .seen("GET /queue", "200")
+            .seen("GET /api/queue", "200")
+            .hint("install ComfyUI-Login");
+        let unknown = Finding::new(CheckId("token-accepted"), Outcome::Unknown("the server answered 500".into()), "can't tell");
+        insta::assert_snapshot!(plain(&(render_finding(&finding) + &render_finding(&unknown))), @"
+        ✗ auth-enforced                the server answers without a credential
+            GET /queue → 200 · GET /api/queue → 200
+            next: install ComfyUI-Login
+        ? token-accepted               can't tell
+            because the server answered 500
+        ");
+    }
+
+    #[test]
+    fn a_failure_as_a_person_sees_it() {
+        let failure = Failure {
+            causes: vec!["connection refused".to_owned()],
+            ..Failure::new(FailureKind::Unreachable, "can't reach `http://127.0.0.1:1`").hint("start ComfyUI")
+        };
+        insta::assert_snapshot!(plain(&render_failure(&failure)), @"
+        error: can't reach `http://127.0.0.1:1`
+          because connection refused
+          next: start ComfyUI
+        ");
+    }
+}
