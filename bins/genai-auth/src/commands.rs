@@ -1,0 +1,38 @@
+//! One file a command: settings in, a journey run, its report shown.
+
+mod demo;
+mod setup;
+mod validate;
+
+use std::path::Path;
+
+use console::{ExitCode, Screen};
+use report::{Failure, Report};
+
+use crate::cli::{Cli, Command};
+
+/// Runs the command to its end.
+pub(crate) async fn run(cli: &Cli, screen: &Screen) -> ExitCode {
+    let world = match console::world() {
+        Ok(world) => world,
+        Err(failure) => return screen.fail(&failure),
+    };
+    let (journey, ended) = match &cli.command {
+        Command::Demo(args) => ("demo", demo::run(&world, args, screen).await),
+        Command::Setup(args) => ("setup", setup::run(&world, &cli.shared, args, screen).await),
+        Command::Validate(args) => ("validate", validate::run(&world, &cli.shared, args, screen).await),
+    };
+    ended.unwrap_or_else(|failure| {
+        // What stops a journey before it begins is a report too, so that a program can read it.
+        screen.finish(&Report { stopped: Some(failure), ..Report::new(journey, world.clock.now()) })
+    })
+}
+
+/// Shows the report, and saves it where the user wants it.
+fn finish(screen: &Screen, report: &Report, save_to: Option<&Path>) -> Result<ExitCode, Failure> {
+    let code = screen.finish(report);
+    if let Some(path) = save_to {
+        console::save(path, &console::json::render(report))?;
+    }
+    Ok(code)
+}
