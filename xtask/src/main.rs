@@ -1,0 +1,16 @@
+//! The project's own tasks: `cargo xtask validate`, `tidy`, `picture`, `schemas`.
+
+mod cli;
+mod picture;
+mod programs;
+mod schemas;
+mod tidy;
+mod validate;
+
+use console::Screen;
+
+fn main() -> std::process::ExitCode {
+    let cli = console::parse::<cli::Cli>();
+    let screen = Screen::new(&cli.shared);
+    console::run(&screen, cli::run(&cli, &screen))
+}

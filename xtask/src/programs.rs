@@ -1,0 +1,62 @@
+//! The one place where a task starts other programs.
+
+use std::{
+    io,
+    os::fd::AsFd,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+
+use report::{Failure, FailureKind};
+
+/// The workspace's folder.
+pub(crate) fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().map_or_else(|| PathBuf::from("."), Path::to_owned)
+}
+
+#[expect(clippy::disallowed_methods, reason = "a task runs the tools that a person would run")]
+fn command(program: &str) -> Command {
+    Command::new(program)
+}
+
+/// Runs `program` in the workspace's folder, its output shown on standard error; whether it succeeded.
+pub(crate) fn show(program: &str, args: &[&str], env: &[(&str, &str)]) -> Result<bool, Failure> {
+    let shown = io::stderr().as_fd().try_clone_to_owned().map_or_else(|_| Stdio::null(), Stdio::from);
+    let status =
+        command(program).args(args).envs(env.iter().copied()).current_dir(root()).stdin(Stdio::null()).stdout(shown).status();
+    status.map(|status| status.success()).map_err(|error| not_started(program, &error))
+}
+
+/// Runs `program` in `folder` and returns its standard output; its exit code is the second part.
+pub(crate) fn capture(program: &str, args: &[&str], folder: &Path) -> Result<(String, Option<i32>), Failure> {
+    let output = command(program).args(args).current_dir(folder).stdin(Stdio::null()).stderr(Stdio::inherit()).output();
+    let output = output.map_err(|error| not_started(program, &error))?;
+    Ok((String::from_utf8_lossy(&output.stdout).into_owned(), output.status.code()))
+}
+
+/// Whether `cargo SUBCOMMAND` is installed.
+pub(crate) fn has_cargo(subcommand: &str) -> bool {
+    let probe = command("cargo")
+        .args([subcommand, "--version"])
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status();
+    probe.is_ok_and(|status| status.success())
+}
+
+/// The built `genai-auth`, in the profile of `cargo xtask` itself.
+pub(crate) fn genai_auth() -> Result<String, Failure> {
+    if !show("cargo", &["build", "--quiet", "--package", "genai-auth"], &[])? {
+        return Err(Failure::new(FailureKind::Unexpected, "`genai-auth` doesn't build"));
+    }
+    let (metadata, _) = capture("cargo", &["metadata", "--format-version", "1", "--no-deps"], &root())?;
+    let metadata: serde_json::Value = serde_json::from_str(&metadata).unwrap_or_default();
+    let target = metadata["target_directory"].as_str().unwrap_or("target");
+    Ok(Path::new(target).join("debug").join("genai-auth").display().to_string())
+}
+
+fn not_started(program: &str, error: &io::Error) -> Failure {
+    Failure::new(FailureKind::Unexpected, format!("can't start `{program}`: {error}"))
+        .hint(format!("install `{program}`, or put it on the PATH"))
+}

@@ -1,0 +1,121 @@
+//! `cargo xtask validate`: all that must be green, one line each, timed.
+
+use std::{path::Path, time::Duration};
+
+use console::{ExitCode, Screen, Shared};
+use report::{CheckId, Event, Failure, FailureKind, Finding, Outcome, Report};
+use settings::{Flags, Settings};
+
+use crate::{
+    cli::Validate,
+    programs::{capture, genai_auth, has_cargo, show},
+    tidy,
+};
+
+type Step = (&'static str, &'static str, fn() -> Result<Finding, Failure>);
+
+/// In the order that finds mistakes soonest.
+const STEPS: &[Step] = &[
+    ("formatted", "cargo fmt", || cargo("formatted", &["fmt", "--all", "--check"], &[])),
+    ("tidy", "the rules of the house", || Ok(tidy::finding())),
+    ("lints-clean", "cargo clippy", || {
+        cargo("lints-clean", &["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"], &[])
+    }),
+    ("tests-pass", "the tests", tests),
+    ("doc-tests-pass", "the examples in the documentation", || cargo("doc-tests-pass", &["test", "--workspace", "--doc"], &[])),
+    ("documentation-clean", "cargo doc", || {
+        cargo("documentation-clean", &["doc", "--workspace", "--no-deps"], &[("RUSTDOCFLAGS", "-D warnings")])
+    }),
+    ("licenses-allowed", "cargo deny", deny),
+    ("demo-runs", "the demo, twice in one folder", demo),
+];
+
+pub(crate) async fn run(shared: &Shared, args: &Validate, screen: &Screen) -> Result<ExitCode, Failure> {
+    let world = console::world()?;
+    let (sink, began) = (screen.sink(), world.clock.now());
+    let since = |from: jiff::Timestamp| world.clock.now().duration_since(from).try_into().unwrap_or(Duration::ZERO);
+    let mut report = Report::new("xtask validate", began);
+    for (id, what, step) in STEPS {
+        sink.send(Event::Section(format!("{id}: {what}")));
+        let from = world.clock.now();
+        let mut finding = step().unwrap_or_else(|failure| {
+            failure.hints.iter().fold(Finding::new(CheckId(id), Outcome::Fail, failure.message), Finding::hint)
+        });
+        finding.took = Some(since(from));
+        sink.send(Event::Found(Box::new(finding.clone())));
+        report.findings.push(finding);
+    }
+    report.took = since(began);
+    let code = screen.finish(&report);
+    match &args.live {
+        Some(url) if code == ExitCode::Well => live(shared, url, args.generate, screen).await,
+        _ => Ok(code),
+    }
+}
+
+/// What `genai-auth validate --url URL` does, by the same calls.
+async fn live(shared: &Shared, url: &str, generate: bool, screen: &Screen) -> Result<ExitCode, Failure> {
+    let world = console::world()?;
+    let settings = Settings::load(&Flags { url: Some(url.to_owned()), ..shared.settings() }, &world)?;
+    let options = flows::validate::Options { generate };
+    let report = console::interruptible(flows::validate::run(&settings, &world, options, &screen.sink())).await?;
+    Ok(screen.finish(&report))
+}
+
+fn cargo(id: &'static str, args: &[&str], env: &[(&str, &str)]) -> Result<Finding, Failure> {
+    let line = format!("cargo {}", args.join(" "));
+    Ok(if show("cargo", args, env)? {
+        Finding::new(CheckId(id), Outcome::Pass, line)
+    } else {
+        Finding::new(CheckId(id), Outcome::Fail, format!("`{line}` failed")).hint("its output stands above")
+    })
+}
+
+fn tests() -> Result<Finding, Failure> {
+    if has_cargo("nextest") {
+        return cargo("tests-pass", &["nextest", "run", "--workspace", "--no-fail-fast"], &[]);
+    }
+    cargo("tests-pass", &["test", "--workspace", "--lib", "--bins", "--tests", "--no-fail-fast"], &[])
+}
+
+fn deny() -> Result<Finding, Failure> {
+    if has_cargo("deny") {
+        return cargo("licenses-allowed", &["deny", "check"], &[]);
+    }
+    let reason = "cargo-deny is not installed".to_owned();
+    Ok(Finding::new(CheckId("licenses-allowed"), Outcome::Skipped(reason), "deny.toml was not checked")
+        .hint("install it with `cargo install --locked cargo-deny`"))
+}
+
+/// The main job as a user starts it: a fresh folder first, then the same folder again, which must keep the credential.
+fn demo() -> Result<Finding, Failure> {
+    let id = CheckId("demo-runs");
+    let program = genai_auth()?;
+    let folder = tempfile::tempdir()
+        .map_err(|error| Failure::new(FailureKind::Unexpected, format!("can't make a folder for the run: {error}")))?;
+    let source = folder.path().join("genai-demo/.secrets/comfyui_auth_tokens.conf");
+    let first = journey(&program, folder.path())?;
+    let before = std::fs::read(&source);
+    let second = journey(&program, folder.path())?;
+    let kept = before.is_ok_and(|before| std::fs::read(&source).is_ok_and(|after| after == before));
+    Ok(match (first, second, kept) {
+        (Ok(first), Ok(second), true) => Finding::new(id, Outcome::Pass, "exit 0 both times; the second run kept the credential")
+            .seen("first run", first)
+            .seen("second run", second),
+        (Ok(_), Ok(_), false) => Finding::new(id, Outcome::Fail, "the second run did not keep the credential"),
+        (Err(wrong), ..) => Finding::new(id, Outcome::Fail, format!("the first run: {wrong}")),
+        (_, Err(wrong), _) => Finding::new(id, Outcome::Fail, format!("the second run: {wrong}")),
+    })
+}
+
+/// One run of the demo, judged by its exit code and its report.
+fn journey(program: &str, folder: &Path) -> Result<Result<String, String>, Failure> {
+    let (text, code) = capture(program, &["demo", "--format", "json"], folder)?;
+    let report: serde_json::Value = serde_json::from_str(&text).unwrap_or_default();
+    let counts =
+        format!("{} passed, {} warned, {} failed", report["counts"]["pass"], report["counts"]["warn"], report["counts"]["fail"]);
+    Ok(match (code, report["verdict"].as_str()) {
+        (Some(0), Some("well")) => Ok(counts),
+        _ => Err(format!("exit {code:?}, verdict {}, {counts}", report["verdict"])),
+    })
+}
