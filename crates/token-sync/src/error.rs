@@ -53,18 +53,21 @@ impl Error {
     /// `what` failed at `path` with an error of the system.
     pub(crate) fn io(what: &str, path: &Path, error: impl Into<io::Error>) -> Self {
         let error = error.into();
-        let path = path.display();
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let shown = path.display();
         let new = match error.kind() {
-            io::ErrorKind::NotFound => Self::new(ErrorKind::Absent, format!("can't {what} `{path}`")),
+            io::ErrorKind::NotFound => Self::new(ErrorKind::Absent, format!("can't {what} `{shown}`")),
             io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
-                Self::new(ErrorKind::Permission, format!("can't {what} `{path}`"))
-                    .hint(format!("see who owns it with `ls -ld '{path}'`; run as that user, or choose another folder"))
+                Self::new(ErrorKind::Permission, format!("can't {what} `{shown}`")).hint(format!(
+                    "see who may write there with `ls -ld '{}'`; run as that user, or choose another folder",
+                    folder.display()
+                ))
             }
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-                Self::new(ErrorKind::Io, format!("can't {what} `{path}`"))
+                Self::new(ErrorKind::Io, format!("can't {what} `{shown}`"))
                     .hint("make room on that disk and run the same command again")
             }
-            _ => Self::new(ErrorKind::Io, format!("can't {what} `{path}`")),
+            _ => Self::new(ErrorKind::Io, format!("can't {what} `{shown}`")),
         };
         Self { source: Some(Box::new(error)), ..new }
     }

@@ -48,6 +48,16 @@ impl Place {
         command
     }
 
+    /// The same from a copy of the binary in this place, which another user can reach.
+    #[expect(clippy::disallowed_methods, reason = "the test runs the binary that it tests")]
+    pub(crate) fn command_of_a_copy(&self, args: &[&str]) -> Command {
+        let copy = self.at("genai-auth");
+        std::fs::copy(env!("CARGO_BIN_EXE_genai-auth"), &copy).unwrap();
+        let mut command = Command::new(copy);
+        command.args(args).current_dir(self.0.path()).env_clear();
+        command
+    }
+
     pub(crate) fn run(&self, args: &[&str]) -> Ran {
         self.ran(&self.command(args).output().unwrap())
     }

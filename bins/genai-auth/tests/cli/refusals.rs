@@ -1,6 +1,9 @@
 //! Bad input: each a clear error that names the operand and the next step, the right exit code, nothing half-written.
 
-use std::net::TcpListener;
+use std::{
+    io::{BufRead, BufReader, Write},
+    net::TcpListener,
+};
 
 use crate::place::Place;
 
@@ -112,4 +115,81 @@ fn settings_that_cannot_be_used() {
     ");
     let report = place.run(&["validate", "--format", "json"]).report();
     assert_eq!((&report["verdict"], &report["exit_code"]), (&"stopped".into(), &4.into()));
+}
+
+/// A server that answers every request with `answer`, as long as the test runs.
+fn server(answer: &'static str) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        for stream in listener.incoming().map_while(Result::ok) {
+            let mut lines = BufReader::new(&stream).lines();
+            while lines.next().and_then(Result::ok).is_some_and(|line| !line.is_empty()) {}
+            let _ = (&stream).write_all(answer.as_bytes());
+        }
+    });
+    url
+}
+
+#[test]
+fn a_server_that_is_not_comfyui_gets_no_token() {
+    let url = server("HTTP/1.1 200 OK\r\ncontent-type: text/html\r\ncontent-length: 5\r\nconnection: close\r\n\r\nhello");
+    let place = Place::new();
+    place.write("token", "a-made-up-token\n");
+    let ran = place.run(&["validate", "--url", &url, "--token-file", "token", "--format", "json"]);
+    assert_eq!((ran.code, ran.outcome("answers-as-comfyui").as_str()), (Some(3), "fail"));
+    assert_eq!(ran.outcome("token-accepted"), "absent", "a token was sent to what is not ComfyUI");
+}
+
+#[test]
+fn a_server_that_redirects_everybody_to_its_login_refuses_the_token() {
+    let url = server("HTTP/1.1 302 Found\r\nlocation: /login\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+    let place = Place::new();
+    place.write("token", "a-made-up-token\n");
+    let ran = place.run(&["validate", "--url", &url, "--token-file", "token", "--format", "json"]);
+    assert_eq!(ran.code, Some(3));
+    assert_eq!((ran.outcome("auth-enforced").as_str(), ran.outcome("token-accepted").as_str()), ("pass", "fail"));
+    let report = ran.report();
+    let refused = report["findings"].as_array().unwrap().iter().find(|finding| finding["check"] == "token-accepted").unwrap();
+    assert_eq!(refused["evidence"][0]["value"], "302 to /login");
+}
+
+#[test]
+fn a_target_that_is_a_folder() {
+    let place = Place::new();
+    place.comfyui();
+    place.write("ComfyUI/login/PASSWORD/in-the-way", "");
+    let text = refusal(&place, &["setup", "--comfy-dir", "ComfyUI"]);
+    assert!(!place.at(".secrets/comfyui_auth_tokens.conf").exists(), "the source was written without its targets");
+    assert!(!place.at(".env").exists(), "one target was written without the others");
+    insta::assert_snapshot!(text, @"
+    exit 4
+    error: `[PLACE]/ComfyUI/login/PASSWORD` is a folder, not a file
+      next: move it away, or name another path
+    ");
+}
+
+#[test]
+fn a_folder_without_the_right_to_write() {
+    use std::os::unix::{fs::PermissionsExt, process::CommandExt};
+    let place = Place::new();
+    place.comfyui();
+    let mode = |name: &str, mode| std::fs::set_permissions(place.at(name), std::fs::Permissions::from_mode(mode)).unwrap();
+    mode("", 0o555);
+    mode("ComfyUI", 0o555);
+    let mut command = place.command(&["setup", "--comfy-dir", "ComfyUI"]);
+    if rustix::process::getuid().is_root() {
+        command = place.command_of_a_copy(&["setup", "--comfy-dir", "ComfyUI"]);
+        command.uid(65534); // nobody: root may write everywhere
+    }
+    let ran = place.ran(&command.output().unwrap());
+    mode("", 0o755);
+    mode("ComfyUI", 0o755);
+    assert!(!place.at(".secrets").exists() && !place.at("ComfyUI/login").exists());
+    insta::assert_snapshot!(format!("exit {}\n{}", ran.code.unwrap(), ran.err), @"
+    exit 6
+    error: can't make the folder `[PLACE]/.secrets`
+      because Permission denied (os error 13)
+      next: see who may write there with `ls -ld '[PLACE]'`; run as that user, or choose another folder
+    ");
 }
