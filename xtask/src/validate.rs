@@ -47,10 +47,9 @@ pub(crate) async fn run(shared: &Shared, args: &Validate, screen: &Screen) -> Re
     }
     report.took = since(began);
     let code = screen.finish(&report);
-    match &args.live {
-        Some(url) if code == ExitCode::Well => live(shared, url, args.generate, screen).await,
-        _ => Ok(code),
-    }
+    let Some(url) = &args.live else { return Ok(code) };
+    let live = live(shared, url, args.generate, screen).await?;
+    Ok(if code == ExitCode::Well { live } else { code })
 }
 
 /// What `genai-auth validate --url URL` does, by the same calls.

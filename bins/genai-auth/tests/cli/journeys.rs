@@ -129,3 +129,25 @@ fn a_password_of_the_users_own_comes_by_standard_input() {
     assert_eq!(setup("a phrase of my own\n").code, Some(0));
     assert!(place.read(".secrets/comfyui_auth_tokens.conf").contains("\"raw_token\": \"a phrase of my own\""));
 }
+
+#[test]
+fn ctrl_c_in_mid_run_leaves_nothing_half_written() {
+    use rustix::process::{Pid, Signal, kill_process};
+    let place = Place::new();
+    let mut child = place.command(&["demo"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
+    // The rotation hashes a password for a good while after this line.
+    let reached = lines.any(|line| line.contains("A rotation"));
+    kill_process(Pid::from_child(&child), Signal::INT).unwrap();
+    assert!(reached);
+    drop(lines);
+    let ended = place.ran(&child.wait_with_output().unwrap());
+    assert_eq!(ended.code, Some(130), "{}", ended.err);
+    assert!(ended.err.contains("stopped by the user"), "{}", ended.err);
+    for folder in ["genai-demo", "genai-demo/.secrets", "genai-demo/ComfyUI/login"] {
+        let left = std::fs::read_dir(place.at(folder)).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        assert_eq!(left.filter(|name| name.contains("genai-tmp")).count(), 0, "a temporary file is left in {folder}");
+    }
+    let again = place.run(&["demo", "--format", "json"]);
+    assert_eq!((again.code, again.outcome("old-token-refused").as_str()), (Some(0), "pass"), "the rotation was not made up for");
+}

@@ -1,0 +1,95 @@
+//! `/prompt`: submit, and how much is left.
+
+use std::sync::Arc;
+
+use http::StatusCode;
+use serde_json::{Map, Number, Value, json};
+
+use crate::app::App;
+use crate::events::exec_info;
+use crate::py::{self, Raised};
+use crate::queue::Item;
+use crate::reply::{Answer, Fault, json as reply, ok};
+use crate::request::Request;
+use crate::router::{Route, get, post};
+use crate::validate::{self, Verdict};
+
+pub(super) fn routes() -> Vec<Route> {
+    vec![get("/prompt", remaining), post("/prompt", submit)]
+}
+
+async fn remaining(app: Arc<App>, _: Request) -> Answer {
+    ok(&exec_info(app.queue.remaining()))
+}
+
+async fn submit(app: Arc<App>, mut request: Request) -> Answer {
+    let body = request.json().await?;
+    // The number is taken before anything is looked at, so that a refused prompt uses one up too.
+    let number = if py::contains(&body, "number")? {
+        let number = py::float_of(py::item(&body, "number")?)?;
+        Number::from_f64(number).ok_or_else(|| Raised::new("ValueError", "number is not finite"))?
+    } else {
+        let front = py::contains(&body, "front")? && py::truthy(py::item(&body, "front")?);
+        app.queue.number(front)
+    };
+    if !py::contains(&body, "prompt")? {
+        let text = "No prompt provided";
+        let error = json!({"type": "no_prompt", "message": text, "details": text, "extra_info": {}});
+        return Ok(refuse(&error, &json!({})));
+    }
+    let Value::Object(mut body) = body else {
+        return Err(py::no_attribute(&body, "get").into());
+    };
+    let minted = app.chance.uuid4().to_string();
+    let id = body.get("prompt_id").map_or(minted, py::str_of);
+    let mut prompt = nodes(body.shift_remove("prompt").unwrap_or_default())?;
+    let targets = body.shift_remove("partial_execution_targets");
+
+    let shared = app.clone();
+    let judged = tokio::task::spawn_blocking(move || {
+        let verdict = validate::prompt(shared.registry, &shared.folders, &mut prompt, targets.as_ref());
+        verdict.map(|verdict| (verdict, prompt))
+    });
+    let stopped = |_| Fault::Raised(Raised::new("RuntimeError", "validation stopped"));
+    let (verdict, prompt) = judged.await.map_err(stopped)??;
+
+    let extra_data = extra_data(&mut body)?;
+    match verdict {
+        Verdict::Refused { error, node_errors } => Ok(refuse(&error, &node_errors)),
+        Verdict::Accepted { outputs, node_errors } => {
+            app.queue.put(Item { number: number.clone(), id: id.clone(), prompt, extra_data, outputs })?;
+            ok(&json!({"prompt_id": id, "number": number, "node_errors": node_errors}))
+        }
+    }
+}
+
+fn refuse(error: &Value, node_errors: &Value) -> crate::reply::Response {
+    reply(StatusCode::BAD_REQUEST, &json!({"error": error, "node_errors": node_errors}))
+}
+
+/// The prompt as nodes by id. An empty list or text has no outputs either; what else is no dictionary raises.
+fn nodes(prompt: Value) -> Result<Map<String, Value>, Raised> {
+    match prompt {
+        Value::Object(nodes) => Ok(nodes),
+        Value::Array(list) if list.is_empty() => Ok(Map::new()),
+        Value::String(text) if text.is_empty() => Ok(Map::new()),
+        other => Err(Raised::type_error(format!("'{}' object is no prompt", py::type_name(&other)))),
+    }
+}
+
+/// `extra_data` with the client id in it. What is no dictionary raises here; the real server would take it without a
+/// client id, and lose its worker over it.
+fn extra_data(body: &mut Map<String, Value>) -> Result<Map<String, Value>, Raised> {
+    let mut extra = match body.shift_remove("extra_data") {
+        None => Map::new(),
+        Some(Value::Object(extra)) => extra,
+        Some(other) => {
+            let text = format!("'{}' object does not support item assignment", py::type_name(&other));
+            return Err(Raised::type_error(text));
+        }
+    };
+    if let Some(client) = body.shift_remove("client_id") {
+        extra.insert("client_id".to_owned(), client);
+    }
+    Ok(extra)
+}

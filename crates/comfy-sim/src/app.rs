@@ -1,0 +1,91 @@
+//! What all parts of one server share.
+
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use futures_util::future::BoxFuture;
+use tokio::sync::mpsc::UnboundedSender;
+use tokio_util::sync::CancellationToken;
+
+use crate::chance::Chance;
+use crate::clock::Clock;
+use crate::events::{Audience, Event, Owner};
+use crate::folders::Folders;
+use crate::hub::Hub;
+use crate::login::Guard;
+use crate::nodes::Registry;
+use crate::queue::Queue;
+
+pub(crate) struct App {
+    pub(crate) registry: Registry,
+    pub(crate) folders: Folders,
+    pub(crate) clock: Clock,
+    pub(crate) chance: Chance,
+    pub(crate) hub: Arc<Hub>,
+    pub(crate) queue: Queue,
+    /// Set by `/interrupt`, read before each node, cleared when a prompt starts.
+    pub(crate) interrupt: AtomicBool,
+    running: Mutex<Running>,
+    /// `--enable-cors-header`.
+    pub(crate) cors: Option<String>,
+    /// The login, if the plugin is there.
+    pub(crate) guard: Option<Guard>,
+    /// Takes tasks that outlive their request: the sockets.
+    pub(crate) tasks: UnboundedSender<BoxFuture<'static, ()>>,
+    /// Cancelled when the server shuts down.
+    pub(crate) closing: CancellationToken,
+}
+
+/// Whose prompt runs, or ran last, and which node of it runs.
+struct Running {
+    owner: Owner,
+    node: Option<String>,
+}
+
+impl App {
+    pub(crate) fn new(
+        folders: Folders,
+        clock: Clock,
+        chance: Chance,
+        guard: Option<Guard>,
+        cors: Option<String>,
+        tasks: UnboundedSender<BoxFuture<'static, ()>>,
+    ) -> Self {
+        let hub = Arc::new(Hub::default());
+        Self {
+            registry: Registry::all(),
+            folders,
+            clock,
+            chance,
+            queue: Queue::new(hub.clone()),
+            hub,
+            interrupt: AtomicBool::new(false),
+            running: Mutex::new(Running { owner: Owner::Nobody, node: None }),
+            guard,
+            cors,
+            tasks,
+            closing: CancellationToken::new(),
+        }
+    }
+
+    /// Sends, where there is anybody to send to.
+    pub(crate) fn send(&self, to: Option<&Audience>, event: &Event) {
+        if let Some(to) = to {
+            self.hub.send(to, event);
+        }
+    }
+
+    pub(crate) fn now_runs(&self, owner: Owner) {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner).owner = owner;
+    }
+
+    pub(crate) fn now_at(&self, node: Option<String>) {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner).node = node;
+    }
+
+    /// The node that runs in a prompt of this client.
+    pub(crate) fn running_node(&self, sid: &str) -> Option<String> {
+        let running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        running.node.clone().filter(|_| running.owner == Owner::Client(sid.to_owned()))
+    }
+}

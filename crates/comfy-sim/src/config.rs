@@ -1,0 +1,96 @@
+//! How a server is set up.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::time::SystemTime;
+
+use crate::chance::Chance;
+use crate::clock::Clock;
+use crate::error::Error;
+use crate::server::Server;
+
+/// Whether the ComfyUI-Login plugin is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum Login {
+    /// Bare ComfyUI: whoever reaches the server may use it.
+    #[default]
+    Off,
+    /// As with the plugin: `<comfy_dir>/login/PASSWORD` holds the token, and whoever comes first sets it if it is
+    /// missing.
+    Plugin,
+}
+
+/// The settings of a [`Server`], each with a default but the folder.
+#[derive(Debug)]
+#[must_use]
+pub struct Builder {
+    pub(crate) comfy_dir: Option<PathBuf>,
+    pub(crate) login: Login,
+    pub(crate) listen: SocketAddr,
+    pub(crate) clock: Option<Clock>,
+    pub(crate) chance: Chance,
+    pub(crate) cors: Option<String>,
+}
+
+impl Builder {
+    pub(crate) fn new() -> Self {
+        Self {
+            comfy_dir: None,
+            login: Login::default(),
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+            clock: None,
+            chance: Chance::sequence(),
+            cors: None,
+        }
+    }
+
+    /// The ComfyUI folder: `input`, `output`, `temp`, `user` and `login` are made in it where they are missing.
+    pub fn comfy_dir(mut self, path: impl Into<PathBuf>) -> Self {
+        self.comfy_dir = Some(path.into());
+        self
+    }
+
+    /// Whether the login plugin is there; by default it is not.
+    pub fn login(mut self, login: Login) -> Self {
+        self.login = login;
+        self
+    }
+
+    /// Where to listen; by default on a free port of 127.0.0.1.
+    pub fn listen(mut self, addr: SocketAddr) -> Self {
+        self.listen = addr;
+        self
+    }
+
+    /// The time of message stamps, file names and `Date` headers. By default the server starts on 1 January 2025 and
+    /// follows tokio's time; the system's clock is never read.
+    pub fn clock(mut self, now: impl Fn() -> SystemTime + Send + Sync + 'static) -> Self {
+        self.clock = Some(Clock::new(now));
+        self
+    }
+
+    /// Fills bytes with entropy, for prompt ids, password salts and the session key. By default every server has the
+    /// same sequence, which suits tests, and which anybody can guess: whoever lets others reach a server with
+    /// [`Login::Plugin`] gives real entropy here.
+    pub fn entropy(mut self, fill: impl Fn(&mut [u8]) + Send + Sync + 'static) -> Self {
+        self.chance = Chance::new(fill);
+        self
+    }
+
+    /// ComfyUI's `--enable-cors-header`: an origin, or `*`. With it answers carry the CORS headers, the check of
+    /// `Origin` is off, and the plugin honours tokens only from that origin, or from all with `*`.
+    pub fn cors(mut self, origin: impl Into<String>) -> Self {
+        self.cors = Some(origin.into());
+        self
+    }
+
+    /// Starts the server on the tokio runtime of the caller.
+    ///
+    /// # Errors
+    ///
+    /// If the folder is missing or cannot be made, or if the address cannot be listened on.
+    pub async fn spawn(self) -> Result<Server, Error> {
+        Server::spawn(self).await
+    }
+}

@@ -1,0 +1,141 @@
+//! What became of the prompts that ran.
+
+use serde_json::{Map, Value, json};
+
+use crate::queue::Item;
+
+/// Over this many entries the oldest goes before the next one comes, as in the real server: 10 001 can be held.
+const MAX: usize = 10_000;
+
+/// Keys of `extra_data` that the history does not keep.
+const SENSITIVE: [&str; 2] = ["auth_token_comfy_org", "api_key_comfy_org"];
+
+/// One entry.
+#[derive(Debug)]
+pub(crate) struct Record {
+    id: String,
+    entry: Value,
+}
+
+impl Record {
+    pub(crate) fn new(
+        mut item: Item,
+        status: &'static str,
+        messages: &[Value],
+        outputs: &Map<String, Value>,
+        meta: &Map<String, Value>,
+    ) -> Self {
+        for key in SENSITIVE {
+            item.extra_data.shift_remove(key);
+        }
+        let entry = json!({
+            "prompt": item.to_json(),
+            "outputs": outputs,
+            "status": {"status_str": status, "completed": status == "success", "messages": messages},
+            "meta": meta,
+        });
+        Self { id: item.id, entry }
+    }
+}
+
+/// The entries in the order in which their ids first came.
+#[derive(Debug, Default)]
+pub(crate) struct History {
+    entries: Map<String, Value>,
+}
+
+impl History {
+    pub(crate) fn add(&mut self, record: Record) {
+        if self.entries.len() > MAX {
+            let oldest = self.entries.keys().next().cloned();
+            oldest.map(|id| self.entries.shift_remove(&id));
+        }
+        self.entries.insert(record.id, record.entry);
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.entries.clear();
+    }
+
+    pub(crate) fn delete(&mut self, id: &str) {
+        self.entries.shift_remove(id);
+    }
+
+    /// `{id: entry}`, or `{}`.
+    pub(crate) fn one(&self, id: &str) -> Value {
+        self.entries.get(id).map_or_else(|| json!({}), |entry| json!({ id: entry }))
+    }
+
+    /// A page: without offset the newest `max`. Zero and negative figures count as in the real server, which puts an
+    /// entry out before it looks whether that was too many.
+    pub(crate) fn page(&self, max: Option<i64>, offset: Option<i64>) -> Value {
+        let size = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
+        let mut from = offset.unwrap_or(-1);
+        if let Some(max) = max.filter(|_| from < 0) {
+            from = size(self.entries.len()).saturating_sub(max);
+        }
+        let mut out = Map::new();
+        for (index, (id, entry)) in self.entries.iter().enumerate() {
+            if size(index) < from {
+                continue;
+            }
+            out.insert(id.clone(), entry.clone());
+            if max.is_some_and(|max| size(out.len()) >= max) {
+                break;
+            }
+        }
+        Value::Object(out)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Number;
+
+    use super::*;
+
+    fn record(id: &str) -> Record {
+        let extra_data = json!({"api_key_comfy_org": "k", "client_id": "c"}).as_object().cloned().unwrap_or_default();
+        let item =
+            Item { number: Number::from(0), id: id.to_owned(), prompt: Map::new(), extra_data, outputs: vec!["9".to_owned()] };
+        Record::new(item, "error", &[], &Map::new(), &Map::new())
+    }
+
+    fn ids(page: &Value) -> Vec<&str> {
+        page.as_object().map(|page| page.keys().map(String::as_str).collect()).unwrap_or_default()
+    }
+
+    #[test]
+    fn pages_are_cut_as_the_real_server_cuts_them() {
+        let mut history = History::default();
+        for id in ["a", "b", "c", "b"] {
+            history.add(record(id));
+        }
+        for (max, offset, page) in [
+            (None, None, vec!["a", "b", "c"]),
+            (Some(2), None, vec!["b", "c"]),
+            (Some(9), None, vec!["a", "b", "c"]),
+            (Some(1), Some(1), vec!["b"]),
+            (None, Some(2), vec!["c"]),
+            (Some(0), None, vec![]),
+            (Some(0), Some(0), vec!["a"]),
+            (Some(-1), None, vec![]),
+            (Some(i64::MIN), None, vec![]),
+        ] {
+            assert_eq!(ids(&history.page(max, offset)), page, "max {max:?} offset {offset:?}");
+        }
+    }
+
+    #[test]
+    fn entries_keep_no_keys_and_the_oldest_goes_first() {
+        let mut history = History::default();
+        for n in 0..=MAX + 1 {
+            history.add(record(&n.to_string()));
+        }
+        assert_eq!(history.one("0"), json!({}));
+        let entry = &history.one("1")["1"];
+        assert_eq!(entry["prompt"], json!([0, "1", {}, {"client_id": "c"}, ["9"]]));
+        assert_eq!(entry["status"], json!({"status_str": "error", "completed": false, "messages": []}));
+        assert_eq!(history.page(None, None).as_object().map(Map::len), Some(MAX + 1));
+    }
+}

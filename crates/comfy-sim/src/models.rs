@@ -1,0 +1,89 @@
+//! The model folders and the files in them, which no node here reads.
+
+use std::fs;
+use std::path::Path;
+
+use crate::py::path::splitext;
+
+/// Extensions of model files.
+const MODELS: &[&str] = &[".ckpt", ".pt", ".pt2", ".bin", ".pth", ".safetensors", ".pkl", ".sft"];
+
+/// Name, folders below the ComfyUI folder, and the extensions that count; no extensions at all: every file.
+const FOLDERS: &[(&str, &[&str], &[&str])] = &[
+    ("checkpoints", &["models/checkpoints"], MODELS),
+    ("configs", &["models/configs"], &[".yaml"]),
+    ("loras", &["models/loras"], MODELS),
+    ("vae", &["models/vae"], MODELS),
+    ("text_encoders", &["models/text_encoders", "models/clip"], MODELS),
+    ("diffusion_models", &["models/unet", "models/diffusion_models"], MODELS),
+    ("clip_vision", &["models/clip_vision"], MODELS),
+    ("style_models", &["models/style_models"], MODELS),
+    ("embeddings", &["models/embeddings"], MODELS),
+    ("diffusers", &["models/diffusers"], &["folder"]),
+    ("vae_approx", &["models/vae_approx"], MODELS),
+    ("controlnet", &["models/controlnet", "models/t2i_adapter"], MODELS),
+    ("gligen", &["models/gligen"], MODELS),
+    ("upscale_models", &["models/upscale_models"], MODELS),
+    ("custom_nodes", &["custom_nodes"], &[]),
+    ("hypernetworks", &["models/hypernetworks"], MODELS),
+    ("photomaker", &["models/photomaker"], MODELS),
+    ("classifiers", &["models/classifiers"], &[""]),
+    ("model_patches", &["models/model_patches"], MODELS),
+    ("audio_encoders", &["models/audio_encoders"], MODELS),
+];
+
+pub(crate) fn names() -> Vec<&'static str> {
+    FOLDERS.iter().map(|(name, ..)| *name).collect()
+}
+
+/// The files of a model folder, sorted; `None` if there is no such folder.
+pub(crate) fn files(base: &Path, name: &str) -> Option<Vec<String>> {
+    let (_, folders, extensions) = FOLDERS.iter().find(|(known, ..)| *known == name)?;
+    let mut out = Vec::new();
+    for folder in *folders {
+        walk(&base.join(folder), "", 0, &mut out);
+    }
+    out.retain(|file| extensions.is_empty() || extensions.contains(&splitext(file).1.to_lowercase().as_str()));
+    out.sort();
+    out.dedup();
+    Some(out)
+}
+
+/// Files below `folder`, by their way from it. Links are followed, so the depth is bounded.
+fn walk(folder: &Path, prefix: &str, depth: usize, out: &mut Vec<String>) {
+    let Ok(entries) = fs::read_dir(folder) else {
+        return;
+    };
+    for entry in entries.filter_map(Result::ok) {
+        let Ok(name) = entry.file_name().into_string() else {
+            continue;
+        };
+        let path = entry.path();
+        if path.is_dir() {
+            if name != ".git" && depth < 32 {
+                walk(&path, &format!("{prefix}{name}/"), depth + 1, out);
+            }
+        } else {
+            out.push(format!("{prefix}{name}"));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn folders_list_what_counts_in_them() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let deep = dir.path().join("models/clip/sub");
+        fs::create_dir_all(&deep).expect("made");
+        for name in ["b.safetensors", "a.SAFETENSORS", "note.txt"] {
+            fs::write(deep.join(name), "").expect("written");
+        }
+        let found = files(dir.path(), "text_encoders");
+        assert_eq!(found, Some(vec!["sub/a.SAFETENSORS".to_owned(), "sub/b.safetensors".to_owned()]));
+        assert_eq!(files(dir.path(), "loras"), Some(vec![]));
+        assert_eq!(files(dir.path(), "unet"), None);
+    }
+}

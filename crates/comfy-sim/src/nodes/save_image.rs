@@ -1,0 +1,185 @@
+//! `SaveImage`: numbered PNG files that carry their prompt.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::UNIX_EPOCH;
+
+use image::codecs::png::{CompressionType, FilterType, PngEncoder};
+use image::{ExtendedColorType, ImageEncoder};
+use serde_json::{Value, json};
+
+use super::{Call, Node, Yield};
+use crate::clock::Calendar;
+use crate::png_text;
+use crate::py::path::{basename, dirname, inside, normpath};
+use crate::py::{self, Raised, json::dumps};
+use crate::tensor::Images;
+
+pub(crate) struct SaveImage;
+
+impl Node for SaveImage {
+    fn class(&self) -> &'static str {
+        "SaveImage"
+    }
+
+    fn execute(&self, call: &Call<'_>) -> Result<Yield, Raised> {
+        let prefix = call.text("filename_prefix", "ComfyUI")?;
+        save(call, &call.folders.output(), "output", &prefix)
+    }
+}
+
+/// Saves the batch below `folder` and shows the files under this `type`.
+pub(super) fn save(call: &Call<'_>, folder: &Path, kind: &str, prefix: &str) -> Result<Yield, Raised> {
+    let images = call.images("images")?;
+    let prefix = expand(prefix, images, call);
+    let place = Place::find(folder, &prefix)?;
+    let text = metadata(call)?;
+    let mut shown = Vec::new();
+    for (index, pixels) in images.rgb8().enumerate() {
+        let name = place.filename.replace("%batch_num%", &index.to_string());
+        let file = format!("{name}_{:05}_.png", place.counter.saturating_add(i64::try_from(index).unwrap_or_default()));
+        let path = place.folder.join(&file);
+        let bytes = encode(images, &pixels, &text)?;
+        fs::write(&path, bytes).map_err(|e| os_error(&e, &path))?;
+        shown.push(json!({"filename": file, "subfolder": place.subfolder, "type": kind}));
+    }
+    Ok(Yield { slots: vec![], ui: Some(json!({"images": shown})) })
+}
+
+/// Fills in `%width%`, `%year%` and their like. The calendar is UTC; ComfyUI takes its own time zone.
+fn expand(prefix: &str, images: &Images, call: &Call<'_>) -> String {
+    if !prefix.contains('%') {
+        return prefix.to_owned();
+    }
+    let now = Calendar::of(call.clock.now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs());
+    prefix
+        .replace("%width%", &images.width.to_string())
+        .replace("%height%", &images.height.to_string())
+        .replace("%year%", &now.year.to_string())
+        .replace("%month%", &format!("{:02}", now.month))
+        .replace("%day%", &format!("{:02}", now.day))
+        .replace("%hour%", &format!("{:02}", now.hour))
+        .replace("%minute%", &format!("{:02}", now.minute))
+        .replace("%second%", &format!("{:02}", now.second))
+}
+
+/// Where the next file goes.
+struct Place {
+    folder: PathBuf,
+    filename: String,
+    subfolder: String,
+    counter: i64,
+}
+
+impl Place {
+    fn find(base: &Path, prefix: &str) -> Result<Self, Raised> {
+        let norm = normpath(prefix);
+        let (subfolder, filename) = (dirname(&norm), basename(&norm));
+        let Some(folder) = inside(base, subfolder) else {
+            return Err(Raised::new(
+                "Exception",
+                format!(
+                    "**** ERROR: Saving image outside the output folder is not allowed.\n full_output_folder: {}\n         \
+                     output_dir: {}",
+                    base.join(subfolder).display(),
+                    base.display()
+                ),
+            ));
+        };
+        let counter = match fs::read_dir(&folder) {
+            Ok(entries) => {
+                let names = entries.filter_map(|e| e.ok()?.file_name().into_string().ok());
+                // The length of the prefix as it was asked for, not as it was normalised: that is ComfyUI's way.
+                next(names, basename(prefix).chars().count(), filename)
+            }
+            Err(e) if e.kind() == io::ErrorKind::NotFound => {
+                fs::create_dir_all(&folder).map_err(|e| os_error(&e, &folder))?;
+                1
+            }
+            Err(e) => return Err(os_error(&e, &folder)),
+        };
+        Ok(Self { folder, filename: filename.to_owned(), subfolder: subfolder.to_owned(), counter })
+    }
+}
+
+/// One more than the highest number among the files `filename_<number>_…`.
+fn next(names: impl Iterator<Item = String>, prefix_len: usize, filename: &str) -> i64 {
+    names
+        .filter_map(|name| {
+            let cut = |n: usize| name.char_indices().nth(n).map_or(name.len(), |(at, _)| at);
+            let (head, rest) = name.split_at(cut(prefix_len + 1));
+            let digits = py::small_int(rest.split('_').next().unwrap_or_default()).unwrap_or(0);
+            let mut head = head.chars();
+            (head.next_back() == Some('_') && head.as_str() == filename).then_some(digits)
+        })
+        .max()
+        .map_or(1, |highest| highest.saturating_add(1))
+}
+
+/// `prompt` first, then what the front end wants kept.
+fn metadata(call: &Call<'_>) -> Result<Vec<(String, String)>, Raised> {
+    let mut text = vec![("prompt".to_owned(), dumps(&Value::Object(call.prompt.clone())))];
+    match call.extra_pnginfo {
+        None | Some(Value::Null) => {}
+        Some(Value::Object(extra)) => {
+            text.extend(extra.iter().map(|(key, value)| (key.clone(), dumps(value))));
+        }
+        Some(other) => {
+            return Err(Raised::type_error(format!("'{}' object is no extra_pnginfo", py::type_name(other))));
+        }
+    }
+    Ok(text)
+}
+
+fn encode(images: &Images, pixels: &[u8], text: &[(String, String)]) -> Result<Vec<u8>, Raised> {
+    let size = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+    let mut png = Vec::new();
+    PngEncoder::new_with_quality(&mut png, CompressionType::Fast, FilterType::Adaptive)
+        .write_image(pixels, size(images.width), size(images.height), ExtendedColorType::Rgb8)
+        .map_err(|e| Raised::new("OSError", e.to_string()))?;
+    png_text::with_text(&png, text).ok_or_else(|| Raised::new("ValueError", "Invalid keyword in PNG text chunk"))
+}
+
+/// The `OSError` that Python raises for the file.
+pub(super) fn os_error(error: &io::Error, path: &Path) -> Raised {
+    let (kind, text) = match error.kind() {
+        io::ErrorKind::NotFound => ("FileNotFoundError", "[Errno 2] No such file or directory".to_owned()),
+        io::ErrorKind::PermissionDenied => ("PermissionError", "[Errno 13] Permission denied".to_owned()),
+        io::ErrorKind::IsADirectory => ("IsADirectoryError", "[Errno 21] Is a directory".to_owned()),
+        io::ErrorKind::NotADirectory => ("NotADirectoryError", "[Errno 20] Not a directory".to_owned()),
+        _ => ("OSError", error.to_string()),
+    };
+    Raised::new(kind, format!("{text}: {}", py::quote(&path.to_string_lossy())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_go_on_where_the_files_of_that_prefix_stop() {
+        for (names, prefix, filename, counter) in [
+            (vec![], "rec", "rec", 1),
+            (vec!["rec_00001_.png", "rec_00007_.png", "other_00009_.png"], "rec", "rec", 8),
+            (vec!["rec_x_.png"], "rec", "rec", 1),
+            (vec!["rec2_00004_.png", "recording_00005_.png"], "rec", "rec", 1),
+            (vec!["bild_ä_00003_.png"], "bild_ä", "bild_ä", 4),
+            // A prefix that ends in a slash finds nothing, and so starts over every time.
+            (vec!["foo_00002_.png"], "foo/", "foo", 1),
+        ] {
+            let names = names.into_iter().map(str::to_owned);
+            assert_eq!(next(names, basename(prefix).chars().count(), filename), counter, "{prefix}");
+        }
+    }
+
+    #[test]
+    fn files_stay_in_their_folder() {
+        let dir = tempfile::tempdir().expect("a folder");
+        for (prefix, found) in [("a/b/c", Some(("a/b", "c"))), ("x/../c", Some(("", "c"))), ("../c", None), ("/c", None)] {
+            let place = Place::find(dir.path(), prefix);
+            assert_eq!(place.as_ref().ok().map(|p| (p.subfolder.as_str(), p.filename.as_str())), found, "{prefix}");
+        }
+        assert!(dir.path().join("a/b").is_dir());
+    }
+}

@@ -1,0 +1,62 @@
+//! Text chunks in a PNG file, where ComfyUI keeps the workflow of a picture.
+
+/// The signature and the header chunk: text goes right behind.
+const HEAD: usize = 8 + 25;
+
+/// The file with a `tEXt` chunk for each pair, in order. Both texts are Latin-1 and the keyword has 1 to 79 bytes;
+/// `None` where a keyword breaks that or `png` is no PNG file.
+pub(crate) fn with_text(png: &[u8], pairs: &[(String, String)]) -> Option<Vec<u8>> {
+    let mut out = png.get(..HEAD)?.to_vec();
+    for (keyword, text) in pairs {
+        let mut body = latin1(keyword).filter(|k| (1..=79).contains(&k.len()) && !k.contains(&0))?;
+        body.push(0);
+        body.extend(latin1(text)?);
+        let mut typed = b"tEXt".to_vec();
+        typed.extend(&body);
+        out.extend(u32::try_from(body.len()).ok()?.to_be_bytes());
+        out.extend(&typed);
+        out.extend(crc32(&typed).to_be_bytes());
+    }
+    out.extend(&png[HEAD..]);
+    Some(out)
+}
+
+/// The colour type of a PNG file: bit 0 palette, bit 1 colour, bit 2 alpha channel.
+pub(crate) fn color_type(png: &[u8]) -> Option<u8> {
+    png.starts_with(b"\x89PNG\r\n\x1a\n").then(|| png.get(25).copied()).flatten()
+}
+
+fn latin1(text: &str) -> Option<Vec<u8>> {
+    text.chars().map(|c| u8::try_from(c).ok()).collect()
+}
+
+fn crc32(bytes: &[u8]) -> u32 {
+    !bytes.iter().fold(u32::MAX, |crc, byte| {
+        (0..8).fold(crc ^ u32::from(*byte), |crc, _| if crc & 1 == 1 { crc >> 1 ^ 0xEDB8_8320 } else { crc >> 1 })
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_checksum_is_the_one_of_png() {
+        // The checksum of every IEND chunk, and the check value of CRC-32.
+        assert_eq!(crc32(b"IEND"), 0xAE42_6082);
+        assert_eq!(crc32(b"123456789"), 0xCBF4_3926);
+    }
+
+    #[test]
+    fn text_goes_behind_the_header_and_bad_keywords_are_refused() {
+        let png: Vec<u8> = (0..40).collect();
+        let pair = |k: &str| [(k.to_owned(), "v".to_owned())];
+        let out = with_text(&png, &pair("prompt")).expect("a good keyword");
+        assert_eq!(&out[..33], &png[..33]);
+        assert_eq!(&out[33..49], b"\0\0\0\x08tEXtprompt\0v");
+        assert_eq!(&out[53..], &png[33..]);
+        for bad in ["", "é\u{4e00}", "x\0y", &"k".repeat(80)] {
+            assert_eq!(with_text(&png, &pair(bad)), None, "{bad}");
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! Answers as aiohttp writes them.
+
+use axum::body::Body;
+use http::header::{ALLOW, CONTENT_TYPE, HeaderName, HeaderValue, LOCATION};
+use http::{Response as HttpResponse, StatusCode};
+use serde_json::Value;
+
+use crate::py::{Raised, json::dumps};
+
+pub(crate) type Response = HttpResponse<Body>;
+
+/// What a handler gives back; the error becomes an answer of its own.
+pub(crate) type Answer = Result<Response, Fault>;
+
+/// Why a handler has no answer of its own.
+#[derive(Debug)]
+pub(crate) enum Fault {
+    /// The handler raised: 500.
+    Raised(Raised),
+    /// The request body is over the limit: 413.
+    TooLarge {
+        /// The limit in bytes.
+        limit: usize,
+        /// How long the body is, as far as it was looked at.
+        actual: usize,
+    },
+    /// The method is none of the path's: 405, with those that are.
+    NotAllowed(String),
+    /// A redirect that was raised, not returned, so that no outer layer adds to it: 302.
+    Found(&'static str),
+    /// The client went away while it sent its body: nobody reads the answer.
+    Gone,
+}
+
+impl From<Raised> for Fault {
+    fn from(raised: Raised) -> Self {
+        Self::Raised(raised)
+    }
+}
+
+impl From<std::io::Error> for Fault {
+    fn from(error: std::io::Error) -> Self {
+        Self::Raised(Raised::new("OSError", error.to_string()))
+    }
+}
+
+impl Fault {
+    /// The answer that aiohttp gives for the fault.
+    pub(crate) fn into_response(self) -> Response {
+        match self {
+            Self::Raised(raised) => {
+                tracing::debug!(kind = raised.kind, text = %raised.text, "handler raised");
+                text(StatusCode::INTERNAL_SERVER_ERROR, "500 Internal Server Error\n\nServer got itself in trouble".to_owned())
+            }
+            Self::TooLarge { limit, actual } => text(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                format!("Maximum request body size {limit} exceeded, actual body size {actual}"),
+            ),
+            Self::NotAllowed(allow) => {
+                let mut response = text(StatusCode::METHOD_NOT_ALLOWED, "405: Method Not Allowed".to_owned());
+                set(&mut response, ALLOW, &allow);
+                response
+            }
+            Self::Found(location) => found(location),
+            Self::Gone => text(StatusCode::BAD_REQUEST, "400: Bad Request".to_owned()),
+        }
+    }
+}
+
+/// A status with a body of this type.
+pub(crate) fn full(status: StatusCode, content_type: &'static str, body: impl Into<Body>) -> Response {
+    let mut response = Response::new(body.into());
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    response
+}
+
+/// A status without body, and so without type.
+pub(crate) fn empty(status: StatusCode) -> Response {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = status;
+    response
+}
+
+pub(crate) fn json(status: StatusCode, value: &Value) -> Response {
+    full(status, "application/json; charset=utf-8", dumps(value))
+}
+
+pub(crate) fn ok(value: &Value) -> Answer {
+    Ok(json(StatusCode::OK, value))
+}
+
+pub(crate) fn text(status: StatusCode, body: String) -> Response {
+    full(status, "text/plain; charset=utf-8", body)
+}
+
+pub(crate) fn html(body: String) -> Response {
+    full(StatusCode::OK, "text/html; charset=utf-8", body)
+}
+
+/// 302 with aiohttp's body.
+pub(crate) fn found(location: &'static str) -> Response {
+    let mut response = text(StatusCode::FOUND, "302: Found".to_owned());
+    response.headers_mut().insert(LOCATION, HeaderValue::from_static(location));
+    response
+}
+
+/// The static files' answer for what they lack.
+pub(crate) fn no_file() -> Response {
+    full(StatusCode::NOT_FOUND, "application/octet-stream", Body::empty())
+}
+
+/// Sets a header from text; text that no header can carry is left out.
+pub(crate) fn set(response: &mut Response, name: HeaderName, value: &str) {
+    if let Ok(value) = HeaderValue::from_str(value) {
+        response.headers_mut().insert(name, value);
+    }
+}
+
+/// Sets a header unless the handler did.
+pub(crate) fn set_default(response: &mut Response, name: HeaderName, value: &'static str) {
+    response.headers_mut().entry(name).or_insert(HeaderValue::from_static(value));
+}

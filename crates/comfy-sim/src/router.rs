@@ -1,0 +1,117 @@
+//! Paths to handlers, as aiohttp's router takes them: every route bare and under `/api`, `HEAD` where `GET` is.
+
+use std::collections::BTreeSet;
+use std::future::Future;
+use std::sync::Arc;
+
+use futures_util::future::BoxFuture;
+use http::Method;
+use percent_encoding::percent_decode_str;
+
+use crate::app::App;
+use crate::reply::{Answer, Fault, no_file};
+use crate::request::Request;
+
+type Handler = Box<dyn Fn(Arc<App>, Request) -> BoxFuture<'static, Answer> + Send + Sync>;
+
+/// One handler and where it is found.
+pub(crate) struct Route {
+    method: Method,
+    /// `/history/{id}`; a segment in braces takes any text.
+    path: &'static str,
+    handler: Handler,
+    bare_only: bool,
+}
+
+fn route<F, Fut>(method: Method, path: &'static str, handler: F) -> Route
+where
+    F: Fn(Arc<App>, Request) -> Fut + Send + Sync + 'static,
+    Fut: Future<Output = Answer> + Send + 'static,
+{
+    Route { method, path, handler: Box::new(move |app, request| Box::pin(handler(app, request))), bare_only: false }
+}
+
+pub(crate) fn get<F, Fut>(path: &'static str, handler: F) -> Route
+where
+    F: Fn(Arc<App>, Request) -> Fut + Send + Sync + 'static,
+    Fut: Future<Output = Answer> + Send + 'static,
+{
+    route(Method::GET, path, handler)
+}
+
+pub(crate) fn post<F, Fut>(path: &'static str, handler: F) -> Route
+where
+    F: Fn(Arc<App>, Request) -> Fut + Send + Sync + 'static,
+    Fut: Future<Output = Answer> + Send + 'static,
+{
+    route(Method::POST, path, handler)
+}
+
+impl Route {
+    /// Keeps the route out of `/api`.
+    pub(crate) fn bare_only(self) -> Self {
+        Self { bare_only: true, ..self }
+    }
+
+    fn serves(&self, method: &Method) -> bool {
+        self.method == *method || (self.method == Method::GET && *method == Method::HEAD)
+    }
+
+    /// The texts of the segments in braces, if the path is this route's.
+    fn takes(&self, segments: &[&str]) -> Option<Vec<String>> {
+        let pattern: Vec<&str> = self.path.split('/').collect();
+        if pattern.len() != segments.len() {
+            return None;
+        }
+        let mut taken = Vec::new();
+        for (wanted, given) in pattern.iter().zip(segments) {
+            let given = percent_decode_str(given).decode_utf8_lossy();
+            if wanted.starts_with('{') {
+                if given.is_empty() {
+                    return None;
+                }
+                taken.push(given.into_owned());
+            } else if *wanted != given {
+                return None;
+            }
+        }
+        Some(taken)
+    }
+}
+
+/// All routes of a server.
+pub(crate) struct Router(Vec<Route>);
+
+impl Router {
+    pub(crate) fn new(routes: Vec<Route>) -> Self {
+        Self(routes)
+    }
+
+    /// Hands the request to its handler. What no route takes falls to the static files, which have none here: 404 for
+    /// `GET` and `HEAD`, and 405 for the rest.
+    pub(crate) async fn answer(&self, app: Arc<App>, mut request: Request) -> Answer {
+        let path = request.raw_path.clone();
+        let mut allowed = BTreeSet::from(["GET", "HEAD"]);
+        for (api, path) in [(false, Some(path.as_str())), (true, path.strip_prefix("/api"))] {
+            let Some(path) = path else { continue };
+            let segments: Vec<&str> = path.split('/').collect();
+            for route in &self.0 {
+                if api && route.bare_only {
+                    continue;
+                }
+                let Some(taken) = route.takes(&segments) else {
+                    continue;
+                };
+                if route.serves(&request.method) {
+                    request.segments = taken;
+                    return (route.handler)(app, request).await;
+                }
+                allowed.insert(route.method.as_str());
+            }
+        }
+        if matches!(request.method, Method::GET | Method::HEAD) {
+            return Ok(no_file());
+        }
+        Err(Fault::NotAllowed(allowed.into_iter().collect::<Vec<_>>().join(",")))
+    }
+}

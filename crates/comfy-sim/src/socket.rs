@@ -1,0 +1,150 @@
+//! `/ws`: the upgrade, the first messages, and the traffic of one socket.
+
+use std::sync::Arc;
+
+use futures_util::{SinkExt, StreamExt};
+use http::StatusCode;
+use http::header::{CONNECTION, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, UPGRADE};
+use hyper::upgrade::{OnUpgrade, Upgraded};
+use hyper_util::rt::TokioIo;
+use serde_json::Value;
+use tokio::sync::mpsc::Receiver;
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
+use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
+use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes};
+
+use crate::app::App;
+use crate::events::Event;
+use crate::hub::Mailbox;
+use crate::py;
+use crate::reply::{Answer, Response, empty, set, text};
+use crate::request::Request;
+use crate::router::{Route, get};
+
+/// The most bytes that a client may send as one message.
+const MAX_MESSAGE: usize = 4 * 1024 * 1024;
+
+pub(crate) fn routes() -> Vec<Route> {
+    vec![get("/ws", connect)]
+}
+
+async fn connect(app: Arc<App>, request: Request) -> Answer {
+    let mut request = request;
+    let key = match handshake(&request) {
+        Ok(key) => key,
+        Err(refusal) => return Ok(bad(refusal)),
+    };
+    let Some(upgrade) = request.upgrade.take() else {
+        return Ok(bad("no connection to upgrade".to_owned()));
+    };
+    let sid = match request.query("clientId") {
+        Some(id) if !id.is_empty() => id.to_owned(),
+        _ => app.chance.uuid4().simple().to_string(),
+    };
+    // The socket is known before the client hears of it, so that it misses nothing of what it then asks for.
+    let (mailbox, messages) = Mailbox::new();
+    app.queue.while_counted(|remaining| {
+        mailbox.put(&Event::Status { remaining, sid: Some(sid.clone()) });
+        app.hub.join(&sid, mailbox.clone());
+    });
+    if let Some(node) = app.running_node(&sid) {
+        mailbox.put(&Event::StillExecuting { node });
+    }
+    let socket = Socket { app: app.clone(), sid, mailbox };
+    // A server that is closing takes no more sockets; the connection then ends by itself.
+    let _ = app.tasks.send(Box::pin(socket.run(upgrade, messages)));
+
+    let mut response = empty(StatusCode::SWITCHING_PROTOCOLS);
+    set(&mut response, UPGRADE, "websocket");
+    set(&mut response, CONNECTION, "upgrade");
+    set(&mut response, SEC_WEBSOCKET_ACCEPT, &derive_accept_key(key.as_bytes()));
+    Ok(response)
+}
+
+/// The client's key, or the text of aiohttp's refusal.
+fn handshake(request: &Request) -> Result<String, String> {
+    let shown = |value: &Option<String>| value.clone().unwrap_or_else(|| "None".to_owned());
+    let upgrade = request.header(UPGRADE);
+    if upgrade.as_ref().is_none_or(|value| value.trim().to_lowercase() != "websocket") {
+        let upgrade = shown(&upgrade);
+        return Err(format!("No WebSocket UPGRADE hdr: {upgrade}\n Can \"Upgrade\" only to \"WebSocket\"."));
+    }
+    let connection = request.header(CONNECTION);
+    if connection.as_ref().is_none_or(|value| !value.to_lowercase().contains("upgrade")) {
+        return Err(format!("No CONNECTION upgrade hdr: {}", shown(&connection)));
+    }
+    let version = request.header(SEC_WEBSOCKET_VERSION).unwrap_or_default();
+    if !matches!(version.as_str(), "13" | "8" | "7") {
+        return Err(format!("Unsupported version: {version}"));
+    }
+    match request.header(SEC_WEBSOCKET_KEY) {
+        // 16 bytes in base 64.
+        Some(key) if key.len() == 24 && key.ends_with("==") => Ok(key),
+        key => Err(format!("Handshake error: {}", key.map_or("None".to_owned(), |key| py::quote(&key)))),
+    }
+}
+
+fn bad(body: String) -> Response {
+    text(StatusCode::BAD_REQUEST, body)
+}
+
+struct Socket {
+    app: Arc<App>,
+    sid: String,
+    mailbox: Mailbox,
+}
+
+impl Socket {
+    async fn run(self, upgrade: OnUpgrade, messages: Receiver<Utf8Bytes>) {
+        if let Ok(upgraded) = upgrade.await {
+            let config = WebSocketConfig::default().max_message_size(Some(MAX_MESSAGE)).max_frame_size(Some(MAX_MESSAGE));
+            let stream = WebSocketStream::from_raw_socket(TokioIo::new(upgraded), Role::Server, Some(config)).await;
+            self.talk(stream, messages).await;
+        }
+        self.app.hub.leave(&self.sid);
+    }
+
+    /// Until the client goes, reads too slowly, or the server closes.
+    async fn talk(&self, mut stream: WebSocketStream<TokioIo<Upgraded>>, mut messages: Receiver<Utf8Bytes>) {
+        let mut greeted = false;
+        loop {
+            tokio::select! {
+                () = self.mailbox.full() => return,
+                () = self.app.closing.cancelled() => {
+                    let frame = CloseFrame { code: CloseCode::Away, reason: Utf8Bytes::from_static("") };
+                    let _ = stream.close(Some(frame)).await;
+                    return;
+                }
+                Some(message) = messages.recv() => tokio::select! {
+                    sent = stream.send(Message::Text(message)) => if sent.is_err() { return },
+                    () = self.mailbox.full() => return,
+                    () = self.app.closing.cancelled() => return,
+                },
+                incoming = stream.next() => match incoming {
+                    Some(Ok(Message::Text(text))) => greeted = greeted || self.greet(&text),
+                    Some(Ok(_)) => {}
+                    Some(Err(Error::Capacity(_))) => {
+                        let frame = CloseFrame { code: CloseCode::Size, reason: Utf8Bytes::from_static("") };
+                        let _ = stream.close(Some(frame)).await;
+                        return;
+                    }
+                    Some(Err(_)) | None => return,
+                },
+            }
+        }
+    }
+
+    /// Takes a client's first message, the only one that counts. False if it was none: what is no JSON, or no
+    /// dictionary, raises in the real server before it is marked as first.
+    fn greet(&self, text: &str) -> bool {
+        let Ok(Value::Object(message)) = serde_json::from_str(text) else {
+            return false;
+        };
+        if message.get("type").and_then(Value::as_str) == Some("feature_flags") {
+            self.mailbox.put(&Event::FeatureFlags);
+        }
+        true
+    }
+}

@@ -1,0 +1,31 @@
+//! The one worker: takes prompts off the queue, runs them, and puts them into the history.
+
+mod cache;
+mod order;
+mod run;
+
+use std::sync::Arc;
+
+use crate::app::App;
+use crate::events::{Event, Owner};
+use crate::history::Record;
+use crate::queue::Work;
+use cache::Cache;
+
+/// Runs until it is dropped.
+pub(crate) async fn work(app: Arc<App>) {
+    let mut cache = Cache::default();
+    loop {
+        if let Work::Run(item, task) = app.queue.next().await {
+            let owner = Owner::of(&item.extra_data);
+            let id = item.id.clone();
+            let done = run::run(&app, &mut cache, *item).await;
+            app.queue.done(task, |item| Record::new(item, done.status, &done.messages, &done.outputs, &done.meta));
+            app.send(owner.or_nobody().as_ref(), &Event::Idle { prompt_id: id });
+        }
+        // There are no models to unload; the flag is taken all the same.
+        if app.queue.take_flags().free_memory {
+            cache = Cache::default();
+        }
+    }
+}

@@ -1,0 +1,40 @@
+//! A WebSocket client for tests.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use futures_util::{SinkExt, StreamExt};
+use serde_json::Value;
+use tokio::net::TcpStream;
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::{Error, Message};
+
+/// An open socket.
+pub(crate) struct Socket(WebSocketStream<TcpStream>);
+
+impl Socket {
+    /// Opens `/ws` with this query, or gives the status of the refusal.
+    pub(crate) async fn open(addr: SocketAddr, query: &str) -> Result<Self, u16> {
+        let stream = TcpStream::connect(addr).await.expect("connects");
+        match tokio_tungstenite::client_async(format!("ws://{addr}/ws?{query}"), stream).await {
+            Ok((stream, _)) => Ok(Self(stream)),
+            Err(Error::Http(response)) => Err(response.status().as_u16()),
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    pub(crate) async fn send(&mut self, text: &str) {
+        self.0.send(Message::text(text)).await.expect("sends");
+    }
+
+    /// The next text message; `None` once the socket is closed, or after ten seconds of silence.
+    pub(crate) async fn next(&mut self) -> Option<Value> {
+        loop {
+            match tokio::time::timeout(Duration::from_secs(10), self.0.next()).await {
+                Ok(Some(Ok(Message::Text(text)))) => return serde_json::from_str(&text).ok(),
+                Ok(Some(Ok(_))) => {}
+                Ok(Some(Err(_)) | None) | Err(_) => return None,
+            }
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! A client of a few lines that sends exactly what a test says, well-formed or not.
+
+use std::net::SocketAddr;
+
+use serde_json::Value;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+/// An answer.
+#[derive(Debug)]
+pub(crate) struct Reply {
+    pub(crate) status: u16,
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: Vec<u8>,
+}
+
+impl Reply {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
+    }
+
+    pub(crate) fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+
+    /// The body as JSON, `null` if it is none.
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or_default()
+    }
+}
+
+/// One request on a connection of its own.
+pub(crate) async fn call(addr: SocketAddr, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Reply {
+    let mut head = format!("{method} {path} HTTP/1.1\r\n");
+    if !headers.iter().any(|(name, _)| *name == "Host") {
+        head += &format!("Host: {addr}\r\n");
+    }
+    for (name, value) in headers {
+        head += &format!("{name}: {value}\r\n");
+    }
+    if !headers.iter().any(|(name, _)| *name == "Connection") {
+        head += "Connection: close\r\n";
+    }
+    if !headers.iter().any(|(name, _)| *name == "Content-Length") {
+        head += &format!("Content-Length: {}\r\n", body.len());
+    }
+    head += "\r\n";
+    let mut stream = TcpStream::connect(addr).await.expect("connects");
+    stream.write_all(head.as_bytes()).await.expect("sends");
+    stream.write_all(body).await.expect("sends");
+    let mut bytes = Vec::new();
+    // A connection that was asked to upgrade may stay open.
+    while !is_whole(&bytes) {
+        if stream.read_buf(&mut bytes).await.expect("answers") == 0 {
+            break;
+        }
+    }
+    parse(&bytes)
+}
+
+/// `GET` with headers.
+pub(crate) async fn get(addr: SocketAddr, path: &str, headers: &[(&str, &str)]) -> Reply {
+    call(addr, "GET", path, headers, b"").await
+}
+
+/// `POST` of a body of this type, with further headers.
+pub(crate) async fn post(addr: SocketAddr, path: &str, kind: &str, headers: &[(&str, &str)], body: &str) -> Reply {
+    let mut all = vec![("Content-Type", kind)];
+    all.extend(headers);
+    call(addr, "POST", path, &all, body.as_bytes()).await
+}
+
+/// Whether the head is there, and as much of a body as it tells.
+fn is_whole(bytes: &[u8]) -> bool {
+    bytes.windows(4).any(|w| w == b"\r\n\r\n") && {
+        let reply = parse(bytes);
+        let length = reply.header("Content-Length").and_then(|length| length.parse().ok());
+        reply.status == 101 || length.is_some_and(|length: usize| reply.body.len() >= length)
+    }
+}
+
+fn parse(bytes: &[u8]) -> Reply {
+    let end = bytes.windows(4).position(|w| w == b"\r\n\r\n").expect("a head");
+    let head = String::from_utf8_lossy(&bytes[..end]).into_owned();
+    let mut lines = head.split("\r\n");
+    let status = lines.next().and_then(|line| line.split(' ').nth(1)).and_then(|s| s.parse().ok());
+    let headers = lines.filter_map(|line| line.split_once(": ")).map(|(k, v)| (k.to_owned(), v.to_owned()));
+    let headers: Vec<_> = headers.collect();
+    let chunked = headers.iter().any(|(k, v)| k.eq_ignore_ascii_case("transfer-encoding") && v == "chunked");
+    assert!(!chunked, "the server tells the length of every answer");
+    Reply { status: status.expect("a status"), headers, body: bytes[end + 4..].to_vec() }
+}
