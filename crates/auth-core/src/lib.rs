@@ -40,5 +40,8 @@ pub use password_file::{PasswordFile, PasswordFileFault};
 mod source;
 pub use source::{SourceOfTruth, SourceShape, TargetEntry};
 
+mod policy;
+pub use policy::{DEFAULT_POLICY, Policy, PolicyFault};
+
 mod error;
 pub use error::{Error, ErrorKind};
