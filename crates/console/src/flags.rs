@@ -48,6 +48,8 @@ pub enum Format {
     Text,
     /// For programs: one JSON document with a published schema.
     Json,
+    /// For code scanning services: what is not well, as SARIF 2.1.0.
+    Sarif,
 }
 
 /// When to use color.

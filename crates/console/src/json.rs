@@ -90,7 +90,10 @@ mod tests {
                   "unit": "seconds"
                 }
               ],
-              "took_seconds": 0.002
+              "took_seconds": 0.002,
+              "service": null,
+              "place": null,
+              "fingerprint": null
             },
             {
               "check": "image-generated",
@@ -102,7 +105,10 @@ mod tests {
                 "add `--generate`"
               ],
               "measures": [],
-              "took_seconds": null
+              "took_seconds": null,
+              "service": null,
+              "place": null,
+              "fingerprint": null
             }
           ],
           "stopped": {
@@ -121,7 +127,7 @@ mod tests {
     fn the_published_schema_is_this_one_and_holds_what_is_written() {
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/reference/schemas/report-v1.json");
         let published = std::fs::read_to_string(path).unwrap_or_default();
-        assert_eq!(published, schema(), "regenerate it with `cargo xtask schemas`");
+        assert!(published == schema(), "docs/reference/schemas/report-v1.json is not what is written: run `cargo xtask schemas`");
 
         let valid = |text: &str| {
             let mut schemas = boon::Schemas::new();

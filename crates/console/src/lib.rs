@@ -29,6 +29,8 @@ pub use run::{interrupted, interruptible, parse, run};
 mod screen;
 pub use screen::Screen;
 
+pub mod sarif;
+
 mod save;
 pub use save::save;
 

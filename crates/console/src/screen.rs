@@ -10,7 +10,7 @@ use anstream::AutoStream;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use report::{Event, Failure, Finding, Report, Sink};
 
-use crate::{ExitCode, Format, Shared, json, logging, style, summary};
+use crate::{ExitCode, Format, Shared, json, logging, sarif, style, summary};
 
 /// Standard output and standard error, as the shared flags want them used.
 #[derive(Clone)]
@@ -36,7 +36,7 @@ impl Screen {
         Self(Arc::new(Mutex::new(Inner { format: flags.format, quiet: flags.quiet, out, err, bar: None, bars })))
     }
 
-    /// Where a journey sends its events: shown at once as text; in JSON only the report is printed, at the end.
+    /// Where a journey sends its events: shown at once as text; in other formats only the report is printed, at the end.
     pub fn sink(&self) -> Sink {
         let screen = self.clone();
         Sink::new(move |event| screen.with(|inner| inner.event(event)))
@@ -48,6 +48,7 @@ impl Screen {
             inner.clear_bar();
             match inner.format {
                 Format::Json => inner.print(&json::render(report)),
+                Format::Sarif => inner.print(&sarif::render(report)),
                 Format::Text if report.findings.is_empty() && report.stopped.is_some() => {}
                 Format::Text => inner.print(&summary::render(report)),
             }
@@ -98,7 +99,7 @@ impl Inner {
     }
 
     fn event(&mut self, event: Event) {
-        if self.format == Format::Json || self.quiet {
+        if self.format != Format::Text || self.quiet {
             return;
         }
         match event {

@@ -53,6 +53,17 @@ pub struct Measure {
     pub unit: Unit,
 }
 
+/// Where a finding is about.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Place {
+    /// The file, as a person would write it: relative to the project where it lies inside.
+    pub path: String,
+    /// The line, from 1.
+    pub line: Option<u64>,
+    /// The column, from 1.
+    pub column: Option<u64>,
+}
+
 /// The result of one check.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Finding {
@@ -70,6 +81,12 @@ pub struct Finding {
     pub measures: Vec<Measure>,
     /// How long the check took.
     pub took: Option<Duration>,
+    /// The service that it is about, where a project has several.
+    pub service: Option<String>,
+    /// The file that it is about.
+    pub place: Option<Place>,
+    /// What stays the same when the finding moves to another line, so that a program recognises it.
+    pub fingerprint: Option<String>,
 }
 
 impl Outcome {
@@ -114,6 +131,9 @@ impl Finding {
             hints: Vec::new(),
             measures: Vec::new(),
             took: None,
+            service: None,
+            place: None,
+            fingerprint: None,
         }
     }
 
@@ -128,6 +148,13 @@ impl Finding {
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hints.push(hint.into());
+        self
+    }
+
+    /// The same finding, about a file.
+    #[must_use]
+    pub fn at(mut self, path: impl Into<String>) -> Self {
+        self.place = Some(Place { path: path.into(), ..Place::default() });
         self
     }
 

@@ -18,7 +18,7 @@ mod finding;
 
 pub use event::{Event, Sink};
 pub use failure::{Failure, FailureKind};
-pub use finding::{CheckId, Evidence, Finding, Measure, Outcome, Unit};
+pub use finding::{CheckId, Evidence, Finding, Measure, Outcome, Place, Unit};
 
 use std::time::Duration;
 

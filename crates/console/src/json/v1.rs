@@ -85,6 +85,23 @@ pub struct Finding {
     pub measures: Vec<Measure>,
     /// How long the check took, in seconds.
     pub took_seconds: Option<f64>,
+    /// The service that it is about, where a project has several.
+    pub service: Option<String>,
+    /// The file that it is about.
+    pub place: Option<Place>,
+    /// What stays the same when the finding moves to another line.
+    pub fingerprint: Option<String>,
+}
+
+/// Where a finding is about.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Place {
+    /// The file, relative to the project where it lies inside.
+    pub path: String,
+    /// The line, from 1.
+    pub line: Option<u64>,
+    /// The column, from 1.
+    pub column: Option<u64>,
 }
 
 /// How a check ended.
@@ -185,6 +202,9 @@ impl From<&report::Finding> for Finding {
             hints: finding.hints.clone(),
             measures: finding.measures.iter().map(Measure::from).collect(),
             took_seconds: finding.took.map(|took| took.as_secs_f64()),
+            service: finding.service.clone(),
+            place: finding.place.as_ref().map(|place| Place { path: place.path.clone(), line: place.line, column: place.column }),
+            fingerprint: finding.fingerprint.clone(),
         }
     }
 }

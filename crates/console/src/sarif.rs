@@ -1,0 +1,144 @@
+//! The report as SARIF 2.1.0, for code scanning services. Only what is not well becomes a result.
+
+use std::collections::BTreeSet;
+
+use report::{Finding, Outcome, Report};
+use serde_json::{Value, json};
+
+/// The report as one SARIF document, with a line end.
+pub fn render(report: &Report) -> String {
+    let results: Vec<&Finding> = report.findings.iter().filter(|finding| level(&finding.outcome).is_some()).collect();
+    let rules: BTreeSet<&str> = results.iter().map(|finding| finding.check.0).collect();
+    let rules: Vec<&str> = rules.into_iter().collect();
+    let document = json!({
+        "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
+        "version": "2.1.0",
+        "runs": [{
+            "tool": { "driver": {
+                "name": "genai-auth",
+                "version": env!("CARGO_PKG_VERSION"),
+                "rules": rules.iter().map(|id| json!({ "id": id, "shortDescription": { "text": id.replace('-', " ") } })).collect::<Vec<_>>(),
+            } },
+            "results": results.iter().map(|finding| result(finding, &rules)).collect::<Vec<_>>(),
+            "columnKind": "utf16CodeUnits",
+        }],
+    });
+    let mut text = serde_json::to_string_pretty(&document).unwrap_or_else(|_| unreachable!("plain data can be written as JSON"));
+    text.push('\n');
+    text
+}
+
+fn level(outcome: &Outcome) -> Option<&'static str> {
+    match outcome {
+        Outcome::Fail => Some("error"),
+        Outcome::Warn => Some("warning"),
+        Outcome::Unknown(_) => Some("note"),
+        Outcome::Pass | Outcome::Skipped(_) => None,
+    }
+}
+
+fn result(finding: &Finding, rules: &[&str]) -> Value {
+    let hints = finding.hints.iter().map(|hint| format!(" Next: {hint}."));
+    let mut result = json!({
+        "ruleId": finding.check.0,
+        "ruleIndex": rules.iter().position(|id| *id == finding.check.0),
+        "level": level(&finding.outcome),
+        "message": { "text": std::iter::once(finding.summary.clone()).chain(hints).collect::<String>() },
+    });
+    if let Some(place) = &finding.place {
+        let mut physical = json!({ "artifactLocation": { "uri": uri(&place.path) } });
+        if let Some(line) = place.line {
+            physical["region"] = match place.column {
+                Some(column) => json!({ "startLine": line, "startColumn": column }),
+                None => json!({ "startLine": line }),
+            };
+        }
+        result["locations"] = json!([{ "physicalLocation": physical }]);
+    }
+    if let Some(fingerprint) = &finding.fingerprint {
+        result["partialFingerprints"] = json!({ "genaiAuth/v1": fingerprint });
+    }
+    result
+}
+
+/// The path as a relative or file URI: what a URI can't hold is percent-encoded.
+fn uri(path: &str) -> String {
+    let encoded: String = path
+        .bytes()
+        .map(|byte| match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'.' | b'-' | b'_' | b'~' => char::from(byte).to_string(),
+            other => format!("%{other:02X}"),
+        })
+        .collect();
+    if path.starts_with('/') { format!("file://{encoded}") } else { encoded }
+}
+
+#[cfg(test)]
+mod tests {
+    use report::CheckId;
+
+    use super::*;
+
+    #[test]
+    fn what_is_not_well_is_a_result_with_its_place() {
+        let mut leak = Finding::new(CheckId("no-leak"), Outcome::Fail, "a token stands here").at("docs/a b.md").hint("remove it");
+        leak.fingerprint = Some("1f2e3d4c".to_owned());
+        if let Some(place) = &mut leak.place {
+            (place.line, place.column) = (Some(3), Some(7));
+        }
+        let report = Report::new("scan", jiff::Timestamp::UNIX_EPOCH)
+            .with(Finding::new(CheckId("auth-enforced"), Outcome::Pass, "s"))
+            .with(leak);
+        insta::assert_snapshot!(render(&report).replace(env!("CARGO_PKG_VERSION"), "VERSION"), @r#"
+        {
+          "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
+          "version": "2.1.0",
+          "runs": [
+            {
+              "tool": {
+                "driver": {
+                  "name": "genai-auth",
+                  "version": "VERSION",
+                  "rules": [
+                    {
+                      "id": "no-leak",
+                      "shortDescription": {
+                        "text": "no leak"
+                      }
+                    }
+                  ]
+                }
+              },
+              "results": [
+                {
+                  "ruleId": "no-leak",
+                  "ruleIndex": 0,
+                  "level": "error",
+                  "message": {
+                    "text": "a token stands here Next: remove it."
+                  },
+                  "locations": [
+                    {
+                      "physicalLocation": {
+                        "artifactLocation": {
+                          "uri": "docs/a%20b.md"
+                        },
+                        "region": {
+                          "startLine": 3,
+                          "startColumn": 7
+                        }
+                      }
+                    }
+                  ],
+                  "partialFingerprints": {
+                    "genaiAuth/v1": "1f2e3d4c"
+                  }
+                }
+              ],
+              "columnKind": "utf16CodeUnits"
+            }
+          ]
+        }
+        "#);
+    }
+}
