@@ -6,8 +6,9 @@ use report::Failure;
 use crate::programs::root;
 
 pub(crate) fn run(screen: &Screen) -> Result<ExitCode, Failure> {
-    let path = root().join("docs/reference/schemas/report-v1.json");
-    console::save(&path, &console::json::schema())?;
-    screen.say("wrote docs/reference/schemas/report-v1.json");
+    for (name, schema) in console::json::schemas() {
+        console::save(&root().join("docs/reference/schemas").join(name), &schema)?;
+        screen.say(&format!("wrote docs/reference/schemas/{name}"));
+    }
     Ok(ExitCode::Well)
 }

@@ -25,6 +25,8 @@ pub(crate) enum Command {
     Demo(Demo),
     Setup(Setup),
     Validate(Validate),
+    /// Show every setting and where it came from, secrets as fingerprints
+    Settings,
 }
 
 /// Show the whole story on this machine: needs no Docker, GPU, Python or network

@@ -6,8 +6,9 @@ mod validate;
 
 use std::path::Path;
 
-use console::{ExitCode, Screen};
+use console::{ExitCode, Screen, Shared};
 use report::{Failure, Report};
+use settings::{Settings, World};
 
 use crate::cli::{Cli, Command};
 
@@ -20,12 +21,19 @@ pub(crate) async fn run(cli: &Cli, screen: &Screen) -> ExitCode {
     let (journey, ended) = match &cli.command {
         Command::Demo(args) => ("demo", demo::run(&world, args, screen).await),
         Command::Setup(args) => ("setup", setup::run(&world, &cli.shared, args, screen).await),
+        Command::Settings => ("settings", settings(&world, &cli.shared, screen)),
         Command::Validate(args) => ("validate", validate::run(&world, &cli.shared, args, screen).await),
     };
     ended.unwrap_or_else(|failure| {
         // What stops a journey before it begins is a report too, so that a program can read it.
         screen.finish(&Report { stopped: Some(failure), ..Report::new(journey, world.clock.now()) })
     })
+}
+
+/// `genai-auth settings`.
+fn settings(world: &World, shared: &Shared, screen: &Screen) -> Result<ExitCode, Failure> {
+    screen.settings(&Settings::load_each(&shared.settings(), world)?);
+    Ok(ExitCode::Well)
 }
 
 /// Shows the report, and saves it where the user wants it.

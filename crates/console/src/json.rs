@@ -1,23 +1,28 @@
 //! The report as JSON: a versioned adapter with structs of its own, so that inner words stay free to change.
 
+pub mod settings_v1;
 pub mod v1;
 
 use report::Report;
 
 /// The report as one JSON document of version 1, with a line end.
 pub fn render(report: &Report) -> String {
-    let mut text = serde_json::to_string_pretty(&v1::Report::from(report))
-        .unwrap_or_else(|_| unreachable!("plain data can be written as JSON"));
+    pretty(&v1::Report::from(report))
+}
+
+/// A document of ours as JSON, with a line end.
+pub(crate) fn pretty(document: &impl serde::Serialize) -> String {
+    let mut text = serde_json::to_string_pretty(document).unwrap_or_else(|_| unreachable!("plain data can be written as JSON"));
     text.push('\n');
     text
 }
 
-/// The JSON schema of what [`render`] writes, as it is published in `docs/reference/schemas/report-v1.json`.
-pub fn schema() -> String {
-    let schema = schemars::schema_for!(v1::Report);
-    let mut text = serde_json::to_string_pretty(&schema).unwrap_or_else(|_| unreachable!("a schema can be written as JSON"));
-    text.push('\n');
-    text
+/// The published schemas: file name in `docs/reference/schemas/`, and text.
+pub fn schemas() -> [(&'static str, String); 2] {
+    [
+        ("report-v1.json", pretty(&schemars::schema_for!(v1::Report))),
+        ("settings-v1.json", pretty(&schemars::schema_for!(settings_v1::Settings))),
+    ]
 }
 
 #[cfg(test)]
@@ -125,14 +130,17 @@ mod tests {
 
     #[test]
     fn the_published_schema_is_this_one_and_holds_what_is_written() {
-        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/reference/schemas/report-v1.json");
-        let published = std::fs::read_to_string(path).unwrap_or_default();
-        assert!(published == schema(), "docs/reference/schemas/report-v1.json is not what is written: run `cargo xtask schemas`");
+        for (name, schema) in schemas() {
+            let path = format!("{}/../../docs/reference/schemas/{name}", env!("CARGO_MANIFEST_DIR"));
+            let published = std::fs::read_to_string(path).unwrap_or_default();
+            assert!(published == schema, "docs/reference/schemas/{name} is not what is written: run `cargo xtask schemas`");
+        }
+        let [(_, schema), _] = schemas();
 
         let valid = |text: &str| {
             let mut schemas = boon::Schemas::new();
             let mut compiler = boon::Compiler::new();
-            compiler.add_resource("report", serde_json::from_str(&schema()).unwrap()).unwrap();
+            compiler.add_resource("report", serde_json::from_str(&schema).unwrap()).unwrap();
             let index = compiler.compile("report", &mut schemas).unwrap();
             schemas.validate(&serde_json::from_str(text).unwrap(), index).is_ok()
         };

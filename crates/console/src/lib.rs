@@ -39,6 +39,8 @@ pub use secret_line::read_secret_line;
 
 mod summary;
 
+mod settings_table;
+
 mod style;
 
 mod world;

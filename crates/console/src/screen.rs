@@ -83,6 +83,10 @@ impl Screen {
         self.with(|inner| inner.print(text));
     }
 
+    pub(crate) fn format(&self) -> Format {
+        self.with(|inner| inner.format)
+    }
+
     fn with<T>(&self, work: impl FnOnce(&mut Inner) -> T) -> T {
         work(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }

@@ -30,5 +30,8 @@ pub use load::{Flags, Settings};
 
 mod targets;
 
+mod describe;
+pub use describe::Described;
+
 mod error;
 pub use error::Error;

@@ -8,6 +8,9 @@ use zeroize::Zeroizing;
 
 use crate::{Error, Origin, Setting, World, file};
 
+/// The name that means every service.
+const ALL_SERVICES: &str = "all";
+
 /// What the command line says.
 #[derive(Debug, Clone, Default)]
 pub struct Flags {
@@ -42,6 +45,8 @@ pub struct Settings {
     pub comfy_dir: Option<Setting<PathBuf>>,
     /// Where the source of truth is.
     pub source: Setting<SourceFile>,
+    /// Whether the project's other services use the same source of truth.
+    pub shares_source: bool,
     /// Whether a token may go over plain http to another machine.
     pub allow_plain_http: Setting<bool>,
     /// A token that was given by flag, environment or `.env`, which is stronger than the source of truth.
@@ -61,13 +66,7 @@ impl Settings {
     /// # Errors
     /// A file that can't be read or understood, a service that is not there, a value that can't be used: each with its origin.
     pub fn load(flags: &Flags, world: &World) -> Result<Self, Error> {
-        let project = first([
-            flags.project.as_ref().map(|path| (path.clone(), Origin::Flag("--project"))),
-            world.var("GENAI_PROJECT").map(|path| (PathBuf::from(path), Origin::Environment("GENAI_PROJECT"))),
-        ])
-        .unwrap_or_else(|| Setting { value: PathBuf::new(), origin: Origin::Default });
-        let root = world.current_dir.join(&project.value);
-        let project: Setting<PathBuf> = Setting { value: root.components().collect(), origin: project.origin };
+        let project = project(flags, world);
         let root = &project.value;
 
         let toml = root.join(file::NAME);
@@ -101,6 +100,7 @@ impl Settings {
             from_file("comfy_dir", section.comfy_dir, file.comfy_dir).map(path),
         ])
         .map(|setting| Setting { value: root.join(setting.value).components().collect(), origin: setting.origin });
+        let shares_source = section.source.is_none();
         let source = first([by_env("GENAI_SOURCE").map(path), from_file("source", section.source, file.source).map(path)])
             .unwrap_or_else(|| Setting { value: SourceFile::DEFAULT.into(), origin: Origin::Default });
         let source = Setting { value: SourceFile::new(root.join(source.value)), origin: source.origin };
@@ -114,7 +114,29 @@ impl Settings {
         ])
         .unwrap_or(Setting { value: false, origin: Origin::Default });
         let token = choose_token(flags, world, &dot_env)?;
-        Ok(Self { project, service, url, user, comfy_dir, source, allow_plain_http, token })
+        Ok(Self { project, service, url, user, comfy_dir, source, shares_source, allow_plain_http, token })
+    }
+
+    /// The settings of every service that `flags` mean: with `--service all` each of `genai.toml`, in the order of their names;
+    /// else one.
+    ///
+    /// # Errors
+    /// As [`Settings::load`].
+    pub fn load_each(flags: &Flags, world: &World) -> Result<Vec<Self>, Error> {
+        let named = flags.service.as_deref().or_else(|| world.var("GENAI_SERVICE"));
+        if named != Some(ALL_SERVICES) {
+            return Self::load(flags, world).map(|settings| vec![settings]);
+        }
+        let file = file::read(&project(flags, world).value.join(file::NAME))?;
+        let names: Vec<Option<String>> = match file.service.len() {
+            0 => vec![None],
+            _ => file.service.keys().cloned().map(Some).collect(),
+        };
+        let world = World {
+            env: world.env.iter().filter(|(name, _)| *name != "GENAI_SERVICE").map(|(n, v)| (n.clone(), v.clone())).collect(),
+            ..world.clone()
+        };
+        names.into_iter().map(|service| Self::load(&Flags { service, ..flags.clone() }, &world)).collect()
     }
 
     /// The configuration of the client that speaks to the service, without a credential.
@@ -134,6 +156,16 @@ impl Settings {
     }
 }
 
+/// The project's folder, absolute.
+fn project(flags: &Flags, world: &World) -> Setting<PathBuf> {
+    let chosen = first([
+        flags.project.as_ref().map(|path| (path.clone(), Origin::Flag("--project"))),
+        world.var("GENAI_PROJECT").map(|path| (PathBuf::from(path), Origin::Environment("GENAI_PROJECT"))),
+    ])
+    .unwrap_or_else(|| Setting { value: PathBuf::new(), origin: Origin::Default });
+    Setting { value: world.current_dir.join(&chosen.value).components().collect(), origin: chosen.origin }
+}
+
 /// The strongest of `candidates`, which stand from strong to weak.
 fn first<T, const N: usize>(candidates: [Option<(T, Origin)>; N]) -> Option<Setting<T>> {
     candidates.into_iter().flatten().next().map(|(value, origin)| Setting { value, origin })
@@ -146,6 +178,10 @@ fn choose_service(flags: &Flags, world: &World, file: &file::File, toml: &Path) 
     ]);
     let names = || file.service.keys().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
     match (named, file.service.len()) {
+        (Some(named), _) if named.value == ALL_SERVICES => {
+            Err(Error::new(format!("this command takes one service, not `{ALL_SERVICES}`"))
+                .hint(format!("choose one of {}", names())))
+        }
         (Some(named), known) if known > 0 && !file.service.contains_key(&named.value) => Err(Error::new(format!(
             "there is no service `{}` in `{}` (from {})",
             named.value.escape_debug(),
@@ -283,6 +319,23 @@ mod tests {
         assert_eq!(token(&Flags::default(), &world).as_deref(), Some("from-env"));
         let flags = Flags { token_file: Some("t".into()), ..Flags::default() };
         assert_eq!(token(&flags, &world).as_deref(), Some("from-file"));
+    }
+
+    #[test]
+    fn all_services_in_the_order_of_their_names() {
+        let project = project();
+        let world = World::for_tests(project.path());
+        let all = Flags { service: Some("all".into()), ..Flags::default() };
+        let seen = |world: &World| {
+            let each = Settings::load_each(&all, world).unwrap();
+            each.iter().map(|one| format!("{} {} {}", one.service.value, one.url.value, one.shares_source)).collect::<Vec<_>>()
+        };
+        assert_eq!(seen(&world), ["comfyui-qwen http://127.0.0.1:8188 true"]);
+        let toml = "url = \"http://top\"\n[service.video]\nsource = \"v.conf\"\n[service.qwen]\nurl = \"http://own\"\n";
+        std::fs::write(project.path().join("genai.toml"), toml).unwrap();
+        assert_eq!(seen(&world), ["qwen http://own true", "video http://top false"]);
+        assert_eq!(seen(&world.clone().with_env("GENAI_SERVICE", "qwen")).len(), 2, "the flag beats the variable");
+        assert!(Settings::load(&all, &world).unwrap_err().to_string().contains("takes one service"));
     }
 
     #[test]

@@ -8,18 +8,17 @@ use token_sync::{Dialect, Target};
 use crate::{Error, Settings};
 
 impl Settings {
-    /// The places that a new project writes the token to: its `.env`, the service's own `.env`, and the plugin's PASSWORD
-    /// file where ComfyUI's folder is known.
+    /// The places that a new project writes the token to: its `.env` (unless this service has a source of truth of its own, whose
+    /// token is not the project's), the service's own `.env`, and the plugin's PASSWORD file where ComfyUI's folder is known.
     pub fn customary_targets(&self) -> Vec<TargetEntry> {
-        let env = Dialect::ComposeV2.name();
-        let service_env = format!("docker-configurations/services/{}/.env", self.service.value);
-        let mut entries =
-            vec![TargetEntry::new(".env", env, Some(Self::TOKEN_KEY)), TargetEntry::new(service_env, env, Some(Self::TOKEN_KEY))];
-        if let Some(folder) = &self.comfy_dir {
+        let env = |path: String| TargetEntry::new(path, Dialect::ComposeV2.name(), Some(Self::TOKEN_KEY));
+        let shared = self.shares_source.then(|| env(".env".to_owned()));
+        let own = env(format!("docker-configurations/services/{}/.env", self.service.value));
+        let password = self.comfy_dir.as_ref().map(|folder| {
             let path = folder.value.join("login").join("PASSWORD");
-            entries.push(TargetEntry::new(self.shown(&path), Dialect::LoginPassword.name(), None));
-        }
-        entries
+            TargetEntry::new(self.shown(&path), Dialect::LoginPassword.name(), None)
+        });
+        shared.into_iter().chain([own]).chain(password).collect()
     }
 
     /// The targets that `source` names. An entry of the oldest shape has no dialect: a file named PASSWORD is the plugin's,
