@@ -55,9 +55,9 @@ pub(crate) async fn run(shared: &Shared, args: &Validate, screen: &Screen) -> Re
 /// What `genai-auth validate --url URL` does, by the same calls.
 async fn live(shared: &Shared, url: &str, generate: bool, screen: &Screen) -> Result<ExitCode, Failure> {
     let world = console::world()?;
-    let settings = Settings::load(&Flags { url: Some(url.to_owned()), ..shared.settings() }, &world)?;
+    let services = Settings::load_each(&Flags { url: Some(url.to_owned()), ..shared.settings() }, &world)?;
     let options = flows::validate::Options { generate };
-    let report = console::interruptible(flows::validate::run(&settings, &world, options, &screen.sink())).await?;
+    let report = console::interruptible(flows::validate::run(&services, &world, options, &screen.sink())).await?;
     Ok(screen.finish(&report))
 }
 

@@ -3,7 +3,7 @@
 use std::{future::Future, time::Duration};
 
 use report::{Event, Failure, Finding, Outcome, Report, Sink};
-use settings::World;
+use settings::{Settings, World};
 use tokio::time::Instant;
 
 use crate::{checks::Check, subject::Subject};
@@ -12,15 +12,40 @@ pub(crate) struct Journey {
     report: Report,
     sink: Sink,
     began: Instant,
+    service: Option<String>,
 }
 
 impl Journey {
     pub(crate) fn new(name: &str, world: &World, sink: &Sink) -> Self {
-        Self { report: Report::new(name, world.clock.now()), sink: sink.clone(), began: Instant::now() }
+        Self { report: Report::new(name, world.clock.now()), sink: sink.clone(), began: Instant::now(), service: None }
     }
 
     pub(crate) fn about(&mut self, name: &str, value: impl Into<String>) {
         self.report.subject.push((name.to_owned(), value.into()));
+    }
+
+    /// Takes `steps` for each service. What stops one service doesn't stop the next; the first failure is returned.
+    pub(crate) async fn each(
+        &mut self,
+        services: &[Settings],
+        mut steps: impl AsyncFnMut(&mut Self, &Settings) -> Result<(), Failure>,
+    ) -> Option<Failure> {
+        let mut first = None;
+        for settings in services {
+            let name = &settings.service.value;
+            let prefix = if services.len() > 1 { format!("{name}.") } else { String::new() };
+            self.about(&format!("{prefix}url"), &settings.url.value);
+            if services.len() > 1 {
+                self.service = Some(name.clone());
+                self.section(&format!("Service {name}"));
+            } else {
+                self.about("service", name);
+            }
+            if let Err(failure) = steps(self, settings).await {
+                first = first.or(Some(failure));
+            }
+        }
+        first
     }
 
     pub(crate) fn section(&self, title: &str) {
@@ -49,6 +74,7 @@ impl Journey {
         let began = Instant::now();
         let mut finding = finding.await;
         finding.took = Some(began.elapsed());
+        finding.service.clone_from(&self.service);
         self.sink.send(Event::Found(Box::new(finding.clone())));
         let holds = finding.outcome != Outcome::Fail;
         self.report.findings.push(finding);

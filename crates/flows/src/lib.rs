@@ -15,7 +15,7 @@
 //! let flags = Flags { url: Some("http://127.0.0.1:1".into()), ..Flags::default() };
 //! let settings = Settings::load(&flags, &world)?;
 //!
-//! let report = validate::run(&settings, &world, Options::default(), &report::Sink::silent()).await;
+//! let report = validate::run(&[settings], &world, Options::default(), &report::Sink::silent()).await;
 //! assert_eq!(report.findings[0].check.0, "source-present");
 //! assert!(report.stopped.is_some_and(|failure| failure.kind == report::FailureKind::Unreachable));
 //! # Ok(())

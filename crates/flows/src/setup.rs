@@ -27,20 +27,17 @@ pub struct Options {
     pub password: Option<Password>,
 }
 
-/// Sets up. Run again, it keeps what is right and says so.
-pub async fn run(settings: &Settings, world: &World, options: Options, sink: &Sink) -> Report {
+/// Sets up each service. Run again, it keeps what is right and says so.
+pub async fn run(services: &[Settings], world: &World, options: &Options, sink: &Sink) -> Report {
     let mut journey = Journey::new("setup", world, sink);
-    journey.about("project", settings.project.value.display().to_string());
-    journey.about("service", &settings.service.value);
-    journey.about("url", &settings.url.value);
-    if let Some(folder) = &settings.comfy_dir {
-        journey.about("comfy-dir", folder.value.display().to_string());
+    if let Some(first) = services.first() {
+        journey.about("project", first.project.value.display().to_string());
     }
-    let stopped = steps(&mut journey, settings, world, options).await.err();
+    let stopped = journey.each(services, async |journey, settings| steps(journey, settings, world, options).await).await;
     journey.end(stopped)
 }
 
-async fn steps(journey: &mut Journey, settings: &Settings, world: &World, options: Options) -> Result<(), Failure> {
+async fn steps(journey: &mut Journey, settings: &Settings, world: &World, options: &Options) -> Result<(), Failure> {
     if settings.comfy_dir.is_none() {
         return Err(Failure::new(FailureKind::Usage, "ComfyUI's folder is not known")
             .hint("name it with `--comfy-dir DIR`: the folder that holds main.py"));
@@ -77,7 +74,7 @@ async fn steps(journey: &mut Journey, settings: &Settings, world: &World, option
 }
 
 /// The source of truth to write: the one on file, what the plugin's PASSWORD holds already, or a fresh one.
-async fn source(journey: &Journey, subject: &Subject<'_>, world: &World, options: Options) -> Result<SourceOfTruth, Failure> {
+async fn source(journey: &Journey, subject: &Subject<'_>, world: &World, options: &Options) -> Result<SourceOfTruth, Failure> {
     let settings = subject.settings;
     let now = world.clock.stamp();
     let chosen_user = settings.user.as_ref().map(|user| user.value.as_str());
@@ -89,7 +86,7 @@ async fn source(journey: &Journey, subject: &Subject<'_>, world: &World, options
             );
         }
         Source::Known(source) if options.rotate || options.password.is_some() => {
-            let (password, token) = credential(options.password, world).await?;
+            let (password, token) = credential(options.password.clone(), world).await?;
             journey.note(format!("made a new password and its bcrypt hash for `{place}`"));
             source.as_ref().clone().rotated(Some(password), token, &now)
         }
@@ -108,7 +105,7 @@ async fn source(journey: &Journey, subject: &Subject<'_>, world: &World, options
                 SourceOfTruth::new(None, token, user.as_deref().unwrap_or(DEFAULT_USER), &now, Vec::new())
             }
             None => {
-                let (password, token) = credential(options.password, world).await?;
+                let (password, token) = credential(options.password.clone(), world).await?;
                 journey.note(format!("made a password and its bcrypt hash for `{place}`"));
                 SourceOfTruth::new(Some(password), token, chosen_user.unwrap_or(DEFAULT_USER), &now, Vec::new())
             }

@@ -14,13 +14,14 @@ pub struct Options {
     pub generate: bool,
 }
 
-/// Runs every check. The project's come first, then the server's; nothing secret is sent to what doesn't answer as ComfyUI.
-pub async fn run(settings: &Settings, world: &World, options: Options, sink: &Sink) -> Report {
+/// Runs every check for each service. The project's come first, then the server's; nothing secret is sent to what doesn't answer as
+/// ComfyUI.
+pub async fn run(services: &[Settings], world: &World, options: Options, sink: &Sink) -> Report {
     let mut journey = Journey::new("validate", world, sink);
-    journey.about("url", &settings.url.value);
-    journey.about("project", settings.project.value.display().to_string());
-    journey.about("service", &settings.service.value);
-    let stopped = steps(&mut journey, settings, world, options).await.err();
+    if let Some(first) = services.first() {
+        journey.about("project", first.project.value.display().to_string());
+    }
+    let stopped = journey.each(services, async |journey, settings| steps(journey, settings, world, options).await).await;
     journey.end(stopped)
 }
 

@@ -11,13 +11,13 @@ use crate::cli::{Backend, Setup};
 pub(super) async fn run(world: &World, shared: &Shared, args: &Setup, screen: &Screen) -> Result<ExitCode, Failure> {
     let Backend::Existing = args.backend;
     let flags = Flags { comfy_dir: args.comfy_dir.clone(), user: args.user.clone(), ..shared.settings() };
-    let settings = Settings::load(&flags, world)?;
+    let services = Settings::load_each(&flags, world)?;
     let password = match args.password_stdin {
         true => Some(password()?),
         false => None,
     };
     let options = Options { dry_run: args.dry_run, rotate: args.rotate, password };
-    let report = console::interruptible(setup::run(&settings, world, options, &screen.sink())).await?;
+    let report = console::interruptible(setup::run(&services, world, &options, &screen.sink())).await?;
     finish(screen, &report, args.report.as_deref())
 }
 

@@ -10,8 +10,8 @@ use crate::cli::Validate;
 
 pub(super) async fn run(world: &World, shared: &Shared, args: &Validate, screen: &Screen) -> Result<ExitCode, Failure> {
     let flags = Flags { comfy_dir: args.comfy_dir.clone(), ..shared.settings() };
-    let settings = Settings::load(&flags, world)?;
+    let services = Settings::load_each(&flags, world)?;
     let options = Options { generate: args.generate };
-    let report = console::interruptible(validate::run(&settings, world, options, &screen.sink())).await?;
+    let report = console::interruptible(validate::run(&services, world, options, &screen.sink())).await?;
     finish(screen, &report, args.report.as_deref())
 }
