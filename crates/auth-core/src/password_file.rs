@@ -58,8 +58,9 @@ impl PasswordFile {
             if first.trim() != first {
                 faults.push(PasswordFileFault::Padding);
             }
-            let token = LoginToken::new(first.trim().trim_start_matches('\u{feff}')).ok();
-            if token.is_none() {
+            // The plugin keeps the byte order mark as part of its token, and no header can carry that.
+            let token = LoginToken::new(first.trim()).ok();
+            if token.is_none() && faults.is_empty() {
                 faults.push(PasswordFileFault::Unsendable);
             }
             token
@@ -118,7 +119,7 @@ mod tests {
             (b"tok", Some("tok"), None, &[F::NoUser]),
             (b"tok\r\nann\r\n", Some("tok"), Some("ann"), &[F::Padding]),
             (b"tok \nann\n", Some("tok"), Some("ann"), &[F::Padding]),
-            (b"\xef\xbb\xbftok\nann\n", Some("tok"), Some("ann"), &[F::ByteOrderMark]),
+            (b"\xef\xbb\xbftok\nann\n", None, Some("ann"), &[F::ByteOrderMark]),
             (b"", None, None, &[F::Open]),
             (b"\nann\n", None, Some("ann"), &[F::Open]),
             (b"two words\nann\n", None, Some("ann"), &[F::Unsendable]),

@@ -241,9 +241,18 @@ fn read_target(at: usize, entry: Value) -> Result<TargetEntry, Error> {
         && key.is_none()
         && dialect.is_some()
     {
-        key = content.split_once('=').map(|(name, _)| name.trim().to_owned());
+        key = content.split_once('=').and_then(|(name, _)| variable(name));
     }
     Ok(TargetEntry { path, dialect, key, unknown: fields })
+}
+
+/// The variable's name before a `=`, if it is one. Anything else might be a part of a secret and is not taken.
+fn variable(text: &str) -> Option<String> {
+    let text = text.trim();
+    let name = text.strip_prefix("export ").unwrap_or(text).trim();
+    let starts = name.starts_with(|c: char| c.is_ascii_uppercase() || c == '_');
+    let goes_on = name.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_');
+    (starts && goes_on).then(|| name.to_owned())
 }
 
 fn write_target(entry: &TargetEntry) -> Value {
@@ -320,6 +329,19 @@ mod tests {
         let written = String::from_utf8(read.to_bytes().to_vec()).unwrap();
         assert!(written.contains(r#""description": "kept""#) && written.contains(r#""name": "qwen""#), "unknown fields are kept");
         assert!(!written.contains("stale-secret"), "a stale copy of the token is not carried on");
+    }
+
+    #[test]
+    fn only_a_variables_name_is_taken_from_an_old_copy() {
+        for (content, key) in
+            [("TOKEN=x", Some("TOKEN")), ("export TOKEN=x", Some("TOKEN")), ("s3cret=pw", None), ("$2b$=", None), ("x", None)]
+        {
+            assert_eq!(
+                variable(content.split('=').next().unwrap_or_default()).as_deref(),
+                key.filter(|_| content.contains('=')),
+                "{content}"
+            );
+        }
     }
 
     #[test]

@@ -16,7 +16,13 @@ fn leads_to_login(answer: &Answer) -> bool {
     path.is_some_and(|path| path.trim_end_matches('/').ends_with("/login"))
 }
 
-/// Whether the request went through to ComfyUI: 200, or 101 for a socket.
+/// Whether the request reached ComfyUI's own handlers: answered, or found wanting by them. What a proxy says of itself (429, 502 …)
+/// proves nothing.
+pub(crate) fn went_through(answer: &Answer) -> bool {
+    matches!(answer.status, 101 | 200..=299 | 400 | 500)
+}
+
+/// Whether the request was answered: 200, or 101 for a socket.
 pub(crate) fn is_accepted(answer: &Answer) -> bool {
     matches!(answer.status, 101 | 200)
 }

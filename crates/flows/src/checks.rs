@@ -65,7 +65,7 @@ pub const PROJECT: &[&Check] = &[
 pub const FOLDER: &[&Check] = &[&comfyui_folder_known::CHECK, &plugin_installed::CHECK, &no_stray_password::CHECK];
 
 /// Of the server, before anything secret is sent to it. A failure of one of these ends a validation.
-pub const SERVER: &[&Check] = &[&server_reachable::CHECK, &answers_as_comfyui::CHECK];
+pub const SERVER: [&Check; 2] = [&server_reachable::CHECK, &answers_as_comfyui::CHECK];
 
 /// Of the two doors, without any credential. The first decides whether there is a login at all.
 pub const DOORS: [&Check; 2] = [&auth_enforced::CHECK, &socket_auth_enforced::CHECK];
@@ -95,12 +95,16 @@ pub fn ids() -> impl Iterator<Item = CheckId> {
 }
 
 fn all() -> impl Iterator<Item = &'static Check> {
-    [PROJECT, FOLDER, SERVER, &DOORS, LOGIN, WORK].into_iter().flatten().copied()
+    [PROJECT, FOLDER, &SERVER, &DOORS, LOGIN, WORK].into_iter().flatten().copied()
 }
 
-/// The finding for a check of a login that is not there.
-pub(crate) fn not_tried(id: CheckId) -> Finding {
-    skipped(id, "not tried", "the server asks nobody for a credential, and none is shown to it")
+/// The finding for a check of a login that was not seen to stand.
+pub(crate) fn not_tried(id: CheckId, door: &Outcome) -> Finding {
+    let reason = match door {
+        Outcome::Fail => "the server asks nobody for a credential, and none is shown to it",
+        _ => "it is not known whether the server asks for a credential, and none is shown to it",
+    };
+    skipped(id, "not tried", reason)
 }
 
 fn pass(id: CheckId, summary: impl Into<String>) -> Finding {

@@ -34,7 +34,7 @@ impl Journey {
         for settings in services {
             let name = &settings.service.value;
             let prefix = if services.len() > 1 { format!("{name}.") } else { String::new() };
-            self.about(&format!("{prefix}url"), &settings.url.value);
+            self.about(&format!("{prefix}url"), settings.shown_url());
             if services.len() > 1 {
                 self.service = Some(name.clone());
                 self.section(&format!("Service {name}"));
@@ -64,21 +64,26 @@ impl Journey {
         &self.sink
     }
 
-    /// Runs a check of the registry; true unless it failed.
-    pub(crate) async fn check(&mut self, check: &Check, subject: &Subject<'_>) -> bool {
+    /// Runs a check of the registry; how it ended.
+    pub(crate) async fn check(&mut self, check: &Check, subject: &Subject<'_>) -> Outcome {
         self.found(check.run(subject)).await
     }
 
-    /// Runs what ends in a finding; true unless it failed.
-    pub(crate) async fn found(&mut self, finding: impl Future<Output = Finding>) -> bool {
+    /// Runs what ends in a finding; how it ended.
+    pub(crate) async fn found(&mut self, finding: impl Future<Output = Finding>) -> Outcome {
         let began = Instant::now();
         let mut finding = finding.await;
         finding.took = Some(began.elapsed());
         finding.service.clone_from(&self.service);
         self.sink.send(Event::Found(Box::new(finding.clone())));
-        let holds = finding.outcome != Outcome::Fail;
+        let outcome = finding.outcome.clone();
         self.report.findings.push(finding);
-        holds
+        outcome
+    }
+
+    /// Whether nothing failed and nothing is unknown so far.
+    pub(crate) fn is_well(&self) -> bool {
+        self.report.verdict() == report::Verdict::Well
     }
 
     pub(crate) fn took(&self) -> Duration {

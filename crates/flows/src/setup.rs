@@ -44,7 +44,7 @@ async fn steps(journey: &mut Journey, settings: &Settings, world: &World, option
     }
     let subject = Subject::new(settings, world)?;
     journey.section("ComfyUI");
-    if !journey.check(checks::FOLDER[0], &subject).await {
+    if journey.check(checks::FOLDER[0], &subject).await != Outcome::Pass {
         return Ok(()); // a login folder in the wrong place would guard nothing
     }
     for check in &checks::FOLDER[1..] {
@@ -140,7 +140,7 @@ fn adopted(subject: &Subject<'_>) -> Option<(LoginToken, Option<String>)> {
 pub(crate) fn with_customary_targets(settings: &Settings, source: SourceOfTruth) -> SourceOfTruth {
     let mut targets = source.targets().to_vec();
     for entry in settings.customary_targets() {
-        if !targets.iter().any(|known| settings.project.value.join(&known.path) == settings.project.value.join(&entry.path)) {
+        if !targets.iter().any(|known| settings.place(&known.path) == settings.place(&entry.path)) {
             targets.push(entry);
         }
     }
@@ -184,7 +184,7 @@ async fn server(journey: &mut Journey, subject: &Subject<'_>) -> Result<(), Fail
     if !validate::server(journey, subject).await? {
         return Ok(());
     }
-    if journey.check(checks::DOORS[0], subject).await {
+    if journey.check(checks::DOORS[0], subject).await == Outcome::Pass {
         let in_force = async {
             let mut finding = checks::TOKEN_IN_FORCE.run(subject).await;
             if finding.outcome == Outcome::Fail {

@@ -2,7 +2,7 @@
 
 use std::future::ready;
 
-use report::{Failure, FailureKind, Report, Sink};
+use report::{Failure, FailureKind, Outcome, Report, Sink};
 use settings::{Settings, World};
 
 use crate::{checks, journey::Journey, subject::Subject};
@@ -40,44 +40,43 @@ async fn steps(journey: &mut Journey, settings: &Settings, world: &World, option
     if !server(journey, &subject).await? {
         return Ok(());
     }
-    let locked = login(journey, &subject).await;
-    if options.generate && !locked {
-        journey.found(ready(checks::not_tried(checks::IMAGE_GENERATED))).await;
-    } else if options.generate {
-        journey.section("Image");
-        journey.started("waiting for ComfyUI");
-        let sink = journey.sink().clone();
-        journey.found(checks::generate_image(&subject, None, &sink)).await;
+    let door = login(journey, &subject).await;
+    match (options.generate, door) {
+        (false, _) => {}
+        (true, Outcome::Pass) => {
+            journey.section("Image");
+            journey.started("waiting for ComfyUI");
+            let sink = journey.sink().clone();
+            journey.found(checks::generate_image(&subject, None, &sink)).await;
+        }
+        (true, door) => {
+            journey.found(ready(checks::not_tried(checks::IMAGE_GENERATED, &door))).await;
+        }
     }
     Ok(())
 }
 
-/// Whether the login stands. Where nobody is asked for a credential, none is shown: what needs a login is skipped.
-pub(crate) async fn login(journey: &mut Journey, subject: &Subject<'_>) -> bool {
+/// Whether the login stands. Unless somebody was seen to be refused without a credential, none is shown: what needs a login is skipped.
+pub(crate) async fn login(journey: &mut Journey, subject: &Subject<'_>) -> Outcome {
     let [http, socket] = checks::DOORS;
-    let locked = journey.check(http, subject).await;
+    let door = journey.check(http, subject).await;
     journey.check(socket, subject).await;
     for check in checks::LOGIN {
-        if locked {
+        if door == Outcome::Pass {
             journey.check(check, subject).await;
         } else {
-            journey.found(ready(checks::not_tried(check.id))).await;
+            journey.found(ready(checks::not_tried(check.id, &door))).await;
         }
     }
-    locked
+    door
 }
 
-/// Whether the server is there and is ComfyUI. What is not there stops the journey; what is something else ends it.
+/// Whether the server is there and is ComfyUI. What is not there stops the journey; what is not known to be ComfyUI ends it.
 pub(crate) async fn server(journey: &mut Journey, subject: &Subject<'_>) -> Result<bool, Failure> {
-    for (at, check) in checks::SERVER.iter().enumerate() {
-        if journey.check(check, subject).await {
-            continue;
-        }
-        if at == 0 {
-            return Err(Failure::new(FailureKind::Unreachable, format!("can't reach `{}`", subject.client.url()))
-                .hint("start ComfyUI, or name its address with `--url`; then run the same command again"));
-        }
-        return Ok(false);
+    let [reachable, comfyui] = checks::SERVER;
+    if journey.check(reachable, subject).await != Outcome::Pass {
+        return Err(Failure::new(FailureKind::Unreachable, format!("can't reach `{}`", subject.client.url()))
+            .hint("start ComfyUI, or name its address with `--url`; then run the same command again"));
     }
-    Ok(true)
+    Ok(journey.check(comfyui, subject).await == Outcome::Pass)
 }

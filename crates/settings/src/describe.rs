@@ -23,7 +23,7 @@ impl Settings {
         let none = || ("(none)".to_owned(), crate::Origin::Default.to_string());
         say("project", self.project.value.display().to_string(), self.project.origin.to_string());
         say("service", self.service.value.clone(), self.service.origin.to_string());
-        say("url", self.url.value.clone(), self.url.origin.to_string());
+        say("url", self.shown_url(), self.url.origin.to_string());
         let (folder, origin) =
             self.comfy_dir.as_ref().map_or_else(none, |set| (set.value.display().to_string(), set.origin.to_string()));
         say("comfy-dir", folder, origin);

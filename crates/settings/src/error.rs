@@ -5,13 +5,35 @@ use std::fmt;
 /// What is wrong with a setting, and where it came from. Holds no secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Error {
+    kind: ErrorKind,
     message: String,
     hints: Vec<String>,
 }
 
+/// What an [`Error`] is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// `genai.toml` can't be read or understood.
+    File,
+    /// The service is not there, or its name can't be one.
+    Service,
+    /// The URL can't be one.
+    Url,
+    /// The token can't be one, or its file can't be read.
+    Token,
+    /// A target of the source of truth is described wrongly.
+    Target,
+}
+
 impl Error {
-    pub(crate) fn new(message: impl Into<String>) -> Self {
-        Self { message: message.into(), hints: Vec::new() }
+    pub(crate) fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
+        Self { kind, message: message.into(), hints: Vec::new() }
+    }
+
+    /// What the error is about.
+    pub fn kind(&self) -> ErrorKind {
+        self.kind
     }
 
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {

@@ -34,4 +34,4 @@ mod describe;
 pub use describe::Described;
 
 mod error;
-pub use error::Error;
+pub use error::{Error, ErrorKind};

@@ -1,12 +1,12 @@
 //! The one place where a setting is decided.
 
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use auth_core::LoginToken;
 use token_sync::{Dialect, Reading, SourceFile, Target};
 use zeroize::Zeroizing;
 
-use crate::{Error, Origin, Setting, World, file};
+use crate::{Error, ErrorKind, Origin, Setting, World, file};
 
 /// The name that means every service.
 const ALL_SERVICES: &str = "all";
@@ -99,12 +99,14 @@ impl Settings {
             by_env("GENAI_COMFY_DIR").map(path),
             from_file("comfy_dir", section.comfy_dir, file.comfy_dir).map(path),
         ])
-        .map(|setting| Setting { value: root.join(setting.value).components().collect(), origin: setting.origin });
+        .map(|setting| Setting { value: normal(&root.join(setting.value)), origin: setting.origin });
         let shares_source = section.source.is_none();
         let source = first([by_env("GENAI_SOURCE").map(path), from_file("source", section.source, file.source).map(path)])
             .unwrap_or_else(|| Setting { value: SourceFile::DEFAULT.into(), origin: Origin::Default });
         let source = Setting { value: SourceFile::new(root.join(source.value)), origin: source.origin };
-        let comfy_dir = comfy_dir.or_else(|| known_comfy_dir(&source.value, root));
+        // Where services share a source, its targets don't tell whose ComfyUI is meant.
+        let ambiguous = file.service.len() > 1 && shares_source;
+        let comfy_dir = comfy_dir.or_else(|| known_comfy_dir(&source.value, root).filter(|_| !ambiguous));
         let allow_plain_http = first([
             flags.allow_plain_http.then_some((true, Origin::Flag("--allow-plain-http"))),
             section
@@ -147,13 +149,33 @@ impl Settings {
         let entropy = entropy.clone();
         comfy_client::Config::new(&self.url.value)
             .map(|config| config.ids(move || entropy.bytes()).allow_plain_http(self.allow_plain_http.value))
-            .map_err(|error| Error::new(format!("{error} (from {})", self.url.origin)).hints_of(error.hints()))
+            .map_err(|error| Error::new(ErrorKind::Url, format!("{error} (from {})", self.url.origin)).hints_of(error.hints()))
+    }
+
+    /// Where ComfyUI answers, without what a URL might hide: one that can't be used is not repeated.
+    pub fn shown_url(&self) -> String {
+        comfy_client::Config::new(&self.url.value)
+            .map_or_else(|_| "(not a usable URL)".to_owned(), |config| config.url().to_owned())
     }
 
     /// `path` as a person would write it: relative to the project where it lies inside.
     pub fn shown(&self, path: &Path) -> String {
         path.strip_prefix(&self.project.value).unwrap_or(path).display().to_string()
     }
+}
+
+/// `path` with one spelling: no `.`, no `x/..`.
+pub(crate) fn normal(path: &Path) -> PathBuf {
+    let mut normal = PathBuf::new();
+    for part in path.components() {
+        match part {
+            Component::ParentDir if normal.file_name().is_some() => {
+                normal.pop();
+            }
+            part => normal.push(part),
+        }
+    }
+    normal
 }
 
 /// The project's folder, absolute.
@@ -163,7 +185,7 @@ fn project(flags: &Flags, world: &World) -> Setting<PathBuf> {
         world.var("GENAI_PROJECT").map(|path| (PathBuf::from(path), Origin::Environment("GENAI_PROJECT"))),
     ])
     .unwrap_or_else(|| Setting { value: PathBuf::new(), origin: Origin::Default });
-    Setting { value: world.current_dir.join(&chosen.value).components().collect(), origin: chosen.origin }
+    Setting { value: normal(&world.current_dir.join(&chosen.value)), origin: chosen.origin }
 }
 
 /// The strongest of `candidates`, which stand from strong to weak.
@@ -171,23 +193,33 @@ fn first<T, const N: usize>(candidates: [Option<(T, Origin)>; N]) -> Option<Sett
     candidates.into_iter().flatten().next().map(|(value, origin)| Setting { value, origin })
 }
 
+/// Whether `name` can stand in a path without leaving its folder.
+fn is_service_name(name: &str) -> bool {
+    name.starts_with(|c: char| c.is_ascii_lowercase() || c.is_ascii_digit())
+        && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'-' | b'_' | b'.'))
+}
+
 fn choose_service(flags: &Flags, world: &World, file: &file::File, toml: &Path) -> Result<Setting<String>, Error> {
     let named = first([
         flags.service.clone().map(|name| (name, Origin::Flag("--service"))),
         world.var("GENAI_SERVICE").map(|name| (name.to_owned(), Origin::Environment("GENAI_SERVICE"))),
     ]);
+    let named_badly =
+        named.as_ref().map(|named| &named.value).filter(|name| *name != ALL_SERVICES).into_iter().chain(file.service.keys());
+    if let Some(name) = named_badly.into_iter().find(|name| !is_service_name(name)) {
+        return Err(Error::new(ErrorKind::Service, format!("`{}` can't be a service's name", name.escape_debug()))
+            .hint("a name has small letters, digits, `-`, `_` and `.`, and starts with a letter or digit"));
+    }
     let names = || file.service.keys().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
     match (named, file.service.len()) {
         (Some(named), _) if named.value == ALL_SERVICES => {
-            Err(Error::new(format!("this command takes one service, not `{ALL_SERVICES}`"))
+            Err(Error::new(ErrorKind::Service, format!("this command takes one service, not `{ALL_SERVICES}`"))
                 .hint(format!("choose one of {}", names())))
         }
-        (Some(named), known) if known > 0 && !file.service.contains_key(&named.value) => Err(Error::new(format!(
-            "there is no service `{}` in `{}` (from {})",
-            named.value.escape_debug(),
-            toml.display(),
-            named.origin
-        ))
+        (Some(named), known) if known > 0 && !file.service.contains_key(&named.value) => Err(Error::new(
+            ErrorKind::Service,
+            format!("there is no service `{}` in `{}` (from {})", named.value.escape_debug(), toml.display(), named.origin),
+        )
         .hint(format!("choose one of {}", names()))),
         (Some(named), _) => Ok(named),
         (None, 0) => Ok(Setting { value: Settings::DEFAULT_SERVICE.to_owned(), origin: Origin::Default }),
@@ -195,7 +227,7 @@ fn choose_service(flags: &Flags, world: &World, file: &file::File, toml: &Path) 
             let name = file.service.keys().next().cloned().unwrap_or_default();
             Ok(Setting { origin: Origin::File(toml.to_owned(), format!("service.{name}")), value: name })
         }
-        (None, _) => Err(Error::new(format!("`{}` has several services", toml.display()))
+        (None, _) => Err(Error::new(ErrorKind::Service, format!("`{}` has several services", toml.display()))
             .hint(format!("say which with `--service`: {}", names()))),
     }
 }
@@ -205,8 +237,9 @@ fn choose_service(flags: &Flags, world: &World, file: &file::File, toml: &Path) 
 fn known_comfy_dir(source: &SourceFile, root: &Path) -> Option<Setting<PathBuf>> {
     let known = source.load().ok().flatten()?;
     let paths = known.targets().iter().map(|entry| root.join(&entry.path)).filter(|path| path.ends_with("login/PASSWORD"));
-    let value =
-        paths.filter_map(|path| Some(path.parent()?.parent()?.to_owned())).find(|folder| folder.join("main.py").is_file())?;
+    let folders = paths.filter_map(|path| Some(path.parent()?.parent()?.to_owned()));
+    let mut folders = folders.filter(|folder| folder.join("main.py").is_file());
+    let value = folders.next().filter(|_| folders.next().is_none())?;
     Some(Setting { value, origin: Origin::Source(source.path().to_owned()) })
 }
 
@@ -231,7 +264,7 @@ fn choose_token(flags: &Flags, world: &World, dot_env: &DotEnv) -> Result<Option
     let from_file = |path: PathBuf, origin: Origin| {
         let path = world.current_dir.join(path);
         let text = std::fs::read_to_string(&path).map_err(|error| {
-            Error::new(format!("can't read the token file `{}` (from {origin}): {error}", path.display()))
+            Error::new(ErrorKind::Token, format!("can't read the token file `{}` (from {origin}): {error}", path.display()))
                 .hint("name a file whose first line is the token")
         })?;
         let text = Zeroizing::new(text);
@@ -257,7 +290,9 @@ fn choose_token(flags: &Flags, world: &World, dot_env: &DotEnv) -> Result<Option
 fn token(line: &str, origin: Origin) -> Result<Setting<LoginToken>, Error> {
     match LoginToken::new(line) {
         Ok(value) => Ok(Setting { value, origin }),
-        Err(error) => Err(Error::new(format!("the token from {origin} can't be used: {error}")).hints_of(error.hints())),
+        Err(error) => {
+            Err(Error::new(ErrorKind::Token, format!("the token from {origin} can't be used: {error}")).hints_of(error.hints()))
+        }
     }
 }
 
@@ -319,6 +354,23 @@ mod tests {
         assert_eq!(token(&Flags::default(), &world).as_deref(), Some("from-env"));
         let flags = Flags { token_file: Some("t".into()), ..Flags::default() };
         assert_eq!(token(&flags, &world).as_deref(), Some("from-file"));
+    }
+
+    #[test]
+    fn one_file_has_one_spelling() {
+        for (spelled, normal) in [("/a/./b", "/a/b"), ("/a/x/../b", "/a/b"), ("/../a", "/../a"), ("a/../../b", "../b")] {
+            assert_eq!(super::normal(Path::new(spelled)), Path::new(normal), "{spelled}");
+        }
+    }
+
+    #[test]
+    fn a_services_name_stays_in_its_folder() {
+        let project = project();
+        let world = World::for_tests(project.path());
+        for name in ["../x", "", "a/b", "A", "-a", ".hidden"] {
+            let flags = Flags { service: Some(name.into()), ..Flags::default() };
+            assert!(Settings::load(&flags, &world).is_err(), "{name}");
+        }
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::path::Path;
 use auth_core::{SourceOfTruth, TargetEntry};
 use token_sync::{Dialect, Target};
 
-use crate::{Error, Settings};
+use crate::{Error, ErrorKind, Settings};
 
 impl Settings {
     /// The places that a new project writes the token to: its `.env` (unless this service has a source of truth of its own, whose
@@ -30,15 +30,22 @@ impl Settings {
         source.targets().iter().map(|entry| self.target(entry)).collect()
     }
 
+    /// Where a target of the source of truth lies: one spelling for one file.
+    pub fn place(&self, path: &str) -> std::path::PathBuf {
+        crate::load::normal(&self.project.value.join(path))
+    }
+
     fn target(&self, entry: &TargetEntry) -> Result<Target, Error> {
-        let refused = |error: token_sync::Error| Error::new(format!("target `{}`: {error}", entry.path)).hints_of(error.hints());
+        let refused = |error: token_sync::Error| {
+            Error::new(ErrorKind::Target, format!("target `{}`: {error}", entry.path)).hints_of(error.hints())
+        };
         let dialect = match &entry.dialect {
             Some(name) => Dialect::from_name(name).map_err(refused)?,
             None if Path::new(&entry.path).file_name().is_some_and(|name| name == "PASSWORD") => Dialect::LoginPassword,
             None => Dialect::ComposeV2,
         };
         let key = entry.key.as_deref().or(dialect.has_keys().then_some(Self::TOKEN_KEY));
-        Target::new(self.project.value.join(&entry.path), dialect, key).map_err(refused)
+        Target::new(self.place(&entry.path), dialect, key).map_err(refused)
     }
 }
 

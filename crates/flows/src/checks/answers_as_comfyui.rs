@@ -10,22 +10,37 @@ use crate::{answers, subject::Subject};
 pub(super) const CHECK: Check = Check { id: CheckId("answers-as-comfyui"), run: |subject| Box::pin(run(subject)) };
 
 async fn run(subject: &Subject<'_>) -> Finding {
-    match subject.client.probe(&Probe::get("/prompt")).await {
-        Ok(answer) => judge(subject.client.url(), &answer),
-        Err(error) => unknown(CHECK.id, "can't tell", answers::chain(&error)),
-    }
+    let answer = match subject.client.probe(&Probe::get("/prompt")).await {
+        Ok(answer) => answer,
+        Err(error) => return unknown(CHECK.id, "can't tell", answers::chain(&error)),
+    };
+    // Versions of the plugin from before June 2024 send programs to the login page too; the page tells whose it is.
+    let page = match answers::is_refusal(&answer) && answer.location.is_some() {
+        true => subject.client.probe(&Probe::get("/login").accept("text/html")).await.ok(),
+        false => None,
+    };
+    judge(subject.client.url(), &answer, page.as_ref())
 }
 
-fn judge(url: &str, answer: &Answer) -> Finding {
+fn judge(url: &str, answer: &Answer, page: Option<&Answer>) -> Finding {
     let id = CHECK.id;
     let json = serde_json::from_slice::<Value>(&answer.body).unwrap_or(Value::Null);
     let seen = answers::words(answer);
+    let is_plugins_page =
+        |page: &Answer| page.status == 200 && String::from_utf8_lossy(&page.body).contains("<title>ComfyUI Login</title>");
     let finding = if json.pointer("/exec_info/queue_remaining").is_some() {
         pass(id, "ComfyUI, which answers without a credential")
     } else if answer.status == 401 && json["error"] == "Authentication required." {
         pass(id, "ComfyUI-Login stands before it")
+    } else if page.is_some_and(is_plugins_page) {
+        pass(id, "an old ComfyUI-Login stands before it, which sends programs to its login page too")
     } else if answers::is_refusal(answer) {
-        pass(id, "a login stands before it")
+        unknown(
+            id,
+            format!("a login that is not ComfyUI-Login answers at `{url}`, and no token was sent there"),
+            format!("GET /prompt gave {seen}"),
+        )
+        .hint("check host, port and path of the URL; ask ComfyUI directly, not through another login")
     } else {
         let kind = answer.content_type.as_deref().map_or_else(String::new, |kind| format!(" of type `{}`", kind.escape_debug()));
         fail(id, format!("`{url}` is not ComfyUI: GET /prompt gave {seen}{kind}, and no token was sent there"))
@@ -46,18 +61,22 @@ mod tests {
             answer.body = body.as_bytes().to_vec();
             answer
         };
+        let page = |body: &str| Some(with(200, None, body));
         let cases = [
-            (with(200, None, r#"{"exec_info": {"queue_remaining": 0}}"#), "pass"),
-            (with(401, None, r#"{"error": "Authentication required."}"#), "pass"),
-            (with(302, Some("/login"), ""), "pass"),
-            (with(403, None, ""), "pass"),
-            (with(200, None, "<html>"), "fail"),
-            (with(200, None, "{}"), "fail"),
-            (with(404, None, ""), "fail"),
-            (with(302, Some("/home"), ""), "fail"),
+            (with(200, None, r#"{"exec_info": {"queue_remaining": 0}}"#), None, "pass"),
+            (with(401, None, r#"{"error": "Authentication required."}"#), None, "pass"),
+            (with(302, Some("/login"), ""), page("<html><title>ComfyUI Login</title>"), "pass"),
+            (with(302, Some("/login"), ""), page("<html><title>Sign in to Jenkins</title>"), "unknown"),
+            (with(302, Some("/login"), ""), None, "unknown"),
+            (with(401, None, "Unauthorized"), None, "unknown"),
+            (with(403, None, ""), None, "unknown"),
+            (with(200, None, "<html>"), None, "fail"),
+            (with(200, None, "{}"), None, "fail"),
+            (with(404, None, ""), None, "fail"),
+            (with(302, Some("/home"), ""), None, "fail"),
         ];
-        for (answer, expected) in cases {
-            assert_eq!(judge("http://x", &answer).outcome.name(), expected, "{answer:?}");
+        for (answer, page, expected) in cases {
+            assert_eq!(judge("http://x", &answer, page.as_ref()).outcome.name(), expected, "{answer:?}");
         }
     }
 }

@@ -23,19 +23,23 @@ fn judge(seen: Vec<(String, Result<Answer, Error>)>) -> Finding {
     let id = CHECK.id;
     let open: Vec<_> = seen
         .iter()
-        .filter(|(_, answer)| answer.as_ref().is_ok_and(|answer| !answers::is_refusal(answer)))
+        .filter(|(_, answer)| answer.as_ref().is_ok_and(answers::went_through))
         .map(|(name, _)| name.clone())
         .collect();
-    let lost = seen.iter().find_map(|(_, answer)| answer.as_ref().err());
+    let odd = seen.iter().find(|(_, answer)| !answer.as_ref().is_ok_and(answers::is_refusal));
     let finding =
-        match lost {
+        match odd {
             _ if !open.is_empty() => fail(
                 id,
                 format!("no credential was asked for at `{}`: everybody who reaches this server owns it", open.join("`, `")),
             )
             .hint("install ComfyUI-Login into `custom_nodes`, write its PASSWORD with `genai-auth setup`, and restart ComfyUI")
             .hint("if it is installed, read ComfyUI's log: when the plugin fails to load, the server starts without any login"),
-            Some(error) => unknown(id, "a request got no answer", answers::chain(error)),
+            Some((name, Ok(answer))) => {
+                unknown(id, "a request was neither answered nor refused", format!("{name} gave {}", answers::words(answer)))
+                    .hint("see what stands before ComfyUI: this is not its own answer")
+            }
+            Some((_, Err(error))) => unknown(id, "a request got no answer", answers::chain(error)),
             None => pass(id, "without a credential every request is refused"),
         };
     with_answers(finding, seen)
@@ -54,7 +58,10 @@ mod tests {
         let of = |statuses: [u16; 2]| judge(statuses.map(|status| (status.to_string(), Ok(answer(status, None)))).into()).outcome;
         assert_eq!(of([401, 403]).name(), "pass");
         assert_eq!(of([401, 200]).name(), "fail");
-        assert_eq!(of([401, 500]).name(), "fail", "an error is not a refusal: the request went through");
+        assert_eq!(of([401, 500]).name(), "fail", "an error of the handler is not a refusal: the request went through");
+        assert_eq!(of([502, 200]).name(), "fail");
+        assert_eq!(of([401, 502]).name(), "unknown", "what a proxy says of itself proves nothing");
+        assert_eq!(of([429, 429]).name(), "unknown");
         assert_eq!(judge(vec![("x".into(), Ok(answer(302, Some("/login"))))]).outcome.name(), "pass");
     }
 

@@ -23,11 +23,12 @@ fn judge(answer: Result<Answer, Error>) -> Finding {
         Ok(answer) if answers::is_refusal(&answer) => {
             pass(id, "paths that look like static files are guarded too").seen(request, answers::words(&answer))
         }
-        Ok(answer) => warn(id, "paths that end in .js, .css, .css.map or .ico pass without any login, users' files among them")
+        Ok(answer) if answers::is_accepted(&answer) => warn(id, "paths that end in .js, .css, .css.map or .ico pass without any login, users' files among them")
             .seen(request, answers::words(&answer))
             .hint(
-                "put genai-gate before ComfyUI, which guards every path; until then let nobody reach the port but this machine",
+                "the cure is genai-gate, a gate before ComfyUI that guards every path (planned); until then let nobody reach the port but this machine",
             ),
+        Ok(answer) => unknown(id, "can't tell", format!("{request} gave {}", answers::words(&answer))),
         Err(error) => unknown(id, "the request got no answer", answers::chain(&error)),
     }
 }
@@ -41,8 +42,8 @@ mod tests {
     };
 
     #[test]
-    fn a_refusal_passes_anything_else_warns() {
-        for (status, expected) in [(401, "pass"), (403, "pass"), (200, "warn"), (404, "warn")] {
+    fn a_refusal_passes_an_answer_warns() {
+        for (status, expected) in [(401, "pass"), (403, "pass"), (200, "warn"), (404, "unknown"), (502, "unknown")] {
             assert_eq!(judge(Ok(answer(status, None))).outcome.name(), expected, "{status}");
         }
     }
