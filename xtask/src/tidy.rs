@@ -9,7 +9,7 @@ mod sources;
 use std::path::Path;
 
 use console::{ExitCode, Screen};
-use report::{CheckId, Failure, Finding, Outcome, Report};
+use report::{CheckId, Failure, FailureKind, Finding, Outcome, Report};
 
 use crate::programs::{capture, root};
 
@@ -56,9 +56,19 @@ pub(crate) struct File {
 }
 
 fn tracked(root: &Path) -> Result<Vec<File>, Failure> {
-    let (listed, _) = capture("git", &["ls-files", "--cached", "--others", "--exclude-standard", "-z"], root)?;
-    let read = |path: &str| Some(File { path: path.to_owned(), text: std::fs::read_to_string(root.join(path)).ok()? });
-    Ok(listed.split('\0').filter(|path| !path.is_empty()).filter_map(read).collect())
+    let (listed, code) = capture("git", &["ls-files", "--cached", "--others", "--exclude-standard", "-z"], root)?;
+    let paths: Vec<&str> = listed.split('\0').filter(|path| !path.is_empty() && root.join(path).exists()).collect();
+    if code != Some(0) || paths.is_empty() {
+        return Err(Failure::new(FailureKind::Unexpected, "git lists no files of this folder, so nothing can be proven")
+            .hint("run it in a git checkout"));
+    }
+    // Pictures are read too: what is no text in them holds no secret either, and what is text would be found.
+    let read = |path: &str| {
+        let bytes = std::fs::read(root.join(path))
+            .map_err(|error| Failure::new(FailureKind::Unexpected, format!("can't read `{path}`: {error}")))?;
+        Ok(File { path: path.to_owned(), text: String::from_utf8_lossy(&bytes).into_owned() })
+    };
+    paths.into_iter().map(read).collect()
 }
 
 #[cfg(test)]

@@ -45,20 +45,22 @@ pub(crate) async fn run(shared: &Shared, args: &Validate, screen: &Screen) -> Re
         sink.send(Event::Found(Box::new(finding.clone())));
         report.findings.push(finding);
     }
+    if let Some(url) = &args.live {
+        let live = live(shared, url, args.generate, screen).await?;
+        report.subject.extend(live.subject);
+        report.findings.extend(live.findings);
+        report.stopped = live.stopped;
+    }
     report.took = since(began);
-    let code = screen.finish(&report);
-    let Some(url) = &args.live else { return Ok(code) };
-    let live = live(shared, url, args.generate, screen).await?;
-    Ok(if code == ExitCode::Well { live } else { code })
+    Ok(screen.finish(&report))
 }
 
 /// What `genai-auth validate --url URL` does, by the same calls.
-async fn live(shared: &Shared, url: &str, generate: bool, screen: &Screen) -> Result<ExitCode, Failure> {
+async fn live(shared: &Shared, url: &str, generate: bool, screen: &Screen) -> Result<Report, Failure> {
     let world = console::world()?;
     let services = Settings::load_each(&Flags { url: Some(url.to_owned()), ..shared.settings() }, &world)?;
     let options = flows::validate::Options { generate };
-    let report = console::interruptible(flows::validate::run(&services, &world, options, &screen.sink())).await?;
-    Ok(screen.finish(&report))
+    console::interruptible(flows::validate::run(&services, &world, options, &screen.sink())).await
 }
 
 fn cargo(id: &'static str, args: &[&str], env: &[(&str, &str)]) -> Result<Finding, Failure> {

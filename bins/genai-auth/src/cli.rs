@@ -1,6 +1,6 @@
 //! The command line. The doc comments are the help.
 
-use std::{net::IpAddr, path::PathBuf};
+use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use console::Shared;
@@ -39,10 +39,7 @@ pub(crate) struct Demo {
     /// The folder for all that it writes
     #[arg(long, value_name = "DIR", default_value = "genai-demo")]
     pub(crate) dir: PathBuf,
-    /// The address that the embedded ComfyUI listens at
-    #[arg(long, value_name = "IP", default_value = "127.0.0.1")]
-    pub(crate) listen: IpAddr,
-    /// Its port; 0 takes a free one
+    /// The port of the embedded ComfyUI on this machine; 0 takes a free one
     #[arg(long, default_value_t = 0)]
     pub(crate) port: u16,
     /// Leave the server running until Ctrl-C, and say how to log in

@@ -19,14 +19,14 @@ pub(crate) async fn run(cli: &Cli, screen: &Screen) -> ExitCode {
         Err(failure) => return screen.fail(&failure),
     };
     let (journey, ended) = match &cli.command {
-        Command::Demo(args) => ("demo", demo::run(&world, args, screen).await),
+        Command::Demo(args) => ("demo", demo::run(&world, &cli.shared, args, screen).await),
         Command::Setup(args) => ("setup", setup::run(&world, &cli.shared, args, screen).await),
         Command::Settings => ("settings", settings(&world, &cli.shared, screen)),
         Command::Validate(args) => ("validate", validate::run(&world, &cli.shared, args, screen).await),
     };
     ended.unwrap_or_else(|failure| {
-        // What stops a journey before it begins is a report too, so that a program can read it.
-        screen.finish(&Report { stopped: Some(failure), ..Report::new(journey, world.clock.now()) })
+        // What stops a journey before its end is a report too, so that a program can read it.
+        screen.finish(&Report { stopped: Some(failure), findings: screen.found(), ..Report::new(journey, world.clock.now()) })
     })
 }
 
@@ -36,11 +36,11 @@ fn settings(world: &World, shared: &Shared, screen: &Screen) -> Result<ExitCode,
     Ok(ExitCode::Well)
 }
 
-/// Shows the report, and saves it where the user wants it.
-fn finish(screen: &Screen, report: &Report, save_to: Option<&Path>) -> Result<ExitCode, Failure> {
-    let code = screen.finish(report);
-    if let Some(path) = save_to {
-        console::save(path, &console::json::render(report))?;
+/// Saves the report where the user wants it, then shows it. What can't be saved is shown all the same, with the reason.
+fn finish(screen: &Screen, mut report: Report, save_to: Option<&Path>) -> ExitCode {
+    let saved = save_to.map_or(Ok(()), |path| console::save(path, &console::json::render(&report)));
+    if let Err(failure) = saved {
+        report.stopped.get_or_insert(failure);
     }
-    Ok(code)
+    screen.finish(&report)
 }

@@ -38,6 +38,12 @@ impl Client {
         self.0.transport.base()
     }
 
+    /// Whether the server is on this machine, by its address alone: `localhost`, 127.0.0.0/8 or `[::1]`.
+    #[must_use]
+    pub fn is_loopback(&self) -> bool {
+        self.0.transport.config().address.is_loopback()
+    }
+
     pub(crate) fn transport(&self) -> &Transport {
         &self.0.transport
     }

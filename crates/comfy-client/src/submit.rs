@@ -1,4 +1,7 @@
 //! A workflow goes to the server exactly once, though the answer may be lost on the way.
+//!
+//! The limit: a proxy that gives up on a request (502, 504) and delivers it after all, later than both looks for it, makes it run
+//! twice under one id. Nothing that a client can ask tells such a request from a lost one.
 
 use serde_json::{Value, json};
 use tokio::time::{Duration, Instant, sleep};

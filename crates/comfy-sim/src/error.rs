@@ -52,12 +52,6 @@ impl Error {
         }
     }
 
-    /// Whether another program listens on the address.
-    #[must_use]
-    pub fn is_address_in_use(&self) -> bool {
-        self.kind() == ErrorKind::AddressInUse
-    }
-
     pub(crate) fn io(doing: &'static str, path: &Path, source: io::Error) -> Self {
         Self(Cause::Io(doing, path.to_owned(), source))
     }

@@ -21,6 +21,8 @@ pub use flags::{ColorFlag, Format, LogFormat, Shared};
 
 pub mod json;
 
+mod harmless;
+
 mod logging;
 
 mod run;

@@ -8,9 +8,9 @@ use std::{
 
 use anstream::AutoStream;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use report::{Event, Failure, Finding, Report, Sink};
+use report::{Event, Failure, FailureKind, Finding, Report, Sink};
 
-use crate::{ExitCode, Format, Shared, json, logging, sarif, style, summary};
+use crate::{ExitCode, Format, Shared, harmless::harmless, json, logging, sarif, style, summary};
 
 /// Standard output and standard error, as the shared flags want them used.
 #[derive(Clone)]
@@ -23,6 +23,8 @@ struct Inner {
     err: AutoStream<io::Stderr>,
     bar: Option<ProgressBar>,
     bars: bool,
+    found: Vec<Finding>,
+    lost: Option<io::Error>,
 }
 
 impl Screen {
@@ -33,7 +35,16 @@ impl Screen {
         logging::start(flags, err.current_choice() != anstream::ColorChoice::Never);
         let text = flags.format == Format::Text;
         let bars = text && !flags.quiet && flags.verbose == 0 && io::stderr().is_terminal();
-        Self(Arc::new(Mutex::new(Inner { format: flags.format, quiet: flags.quiet, out, err, bar: None, bars })))
+        Self(Arc::new(Mutex::new(Inner {
+            format: flags.format,
+            quiet: flags.quiet,
+            out,
+            err,
+            bar: None,
+            bars,
+            found: Vec::new(),
+            lost: None,
+        })))
     }
 
     /// Where a journey sends its events: shown at once as text; in other formats only the report is printed, at the end.
@@ -42,7 +53,13 @@ impl Screen {
         Sink::new(move |event| screen.with(|inner| inner.event(event)))
     }
 
-    /// Shows the result: the summary as text, or the whole report as JSON. Returns the exit code it stands for.
+    /// What was found so far, for a journey that doesn't come to its end.
+    pub fn found(&self) -> Vec<Finding> {
+        self.with(|inner| inner.found.clone())
+    }
+
+    /// Shows the result: the summary as text, or the whole report as JSON or SARIF. Returns the exit code it stands for; output that
+    /// could not be written is unexpected, unless nobody reads it any more.
     pub fn finish(&self, report: &Report) -> ExitCode {
         self.with(|inner| {
             inner.clear_bar();
@@ -55,8 +72,12 @@ impl Screen {
             if let (Format::Text, Some(failure)) = (inner.format, &report.stopped) {
                 inner.complain(failure);
             }
-        });
-        ExitCode::of(report)
+            if let Some(error) = inner.lost.take() {
+                inner.complain(&Failure::new(FailureKind::Unexpected, format!("can't write the output: {error}")));
+                return ExitCode::Unexpected;
+            }
+            ExitCode::of(report)
+        })
     }
 
     /// Shows why nothing could be done. Returns the exit code it stands for.
@@ -95,7 +116,12 @@ impl Screen {
 impl Inner {
     /// A closed pipe is no error of ours: who stopped reading has seen enough.
     fn print(&mut self, text: &str) {
-        let _ = self.out.write_all(text.as_bytes()).and_then(|()| self.out.flush());
+        let written = self.out.write_all(text.as_bytes()).and_then(|()| self.out.flush());
+        if let Err(error) = written
+            && error.kind() != io::ErrorKind::BrokenPipe
+        {
+            self.lost.get_or_insert(error);
+        }
     }
 
     fn complain(&mut self, failure: &Failure) {
@@ -103,6 +129,9 @@ impl Inner {
     }
 
     fn event(&mut self, event: Event) {
+        if let Event::Found(finding) = &event {
+            self.found.push(finding.as_ref().clone());
+        }
         if self.format != Format::Text || self.quiet {
             return;
         }
@@ -110,12 +139,12 @@ impl Inner {
             Event::Section(title) => {
                 self.clear_bar();
                 let heading = style::HEADING;
-                self.print(&format!("\n{heading}{title}{heading:#}\n"));
+                self.print(&format!("\n{heading}{}{heading:#}\n", harmless(&title)));
             }
             Event::Note(text) => {
                 self.clear_bar();
                 let faint = style::FAINT;
-                self.print(&format!("  {faint}·{faint:#} {text}\n"));
+                self.print(&format!("  {faint}·{faint:#} {}\n", harmless(&text)));
             }
             Event::Started(what) => self.progress(0, 0, &what),
             Event::Progress { done, total, what } => self.progress(done, total, &what),
@@ -141,7 +170,7 @@ impl Inner {
         }
         bar.set_length(total);
         bar.set_position(done);
-        bar.set_message(what.to_owned());
+        bar.set_message(harmless(what).into_owned());
     }
 
     fn clear_bar(&mut self) {
@@ -158,30 +187,30 @@ const ONE_LINE: usize = 110;
 pub(crate) fn render_finding(finding: &Finding) -> String {
     let (sign, color) = style::of(&finding.outcome);
     let (faint, hint) = (style::FAINT, style::HINT);
-    let mut text = format!("  {color}{sign}{color:#} {:<28} {}\n", finding.check.0, finding.summary);
+    let mut text = format!("  {color}{sign}{color:#} {:<28} {}\n", finding.check.0, harmless(&finding.summary));
     if let Some(reason) = finding.outcome.reason() {
-        text.push_str(&format!("      {faint}because {reason}{faint:#}\n"));
+        text.push_str(&format!("      {faint}because {}{faint:#}\n", harmless(reason)));
     }
     let seen: Vec<_> = finding.evidence.iter().map(|seen| format!("{} → {}", seen.name, seen.value)).collect();
     let joined = seen.join(" · ");
     let lines = if joined.chars().count() > ONE_LINE { seen } else { Vec::from([joined]) };
     for line in lines.iter().filter(|line| !line.is_empty()) {
-        text.push_str(&format!("      {faint}{line}{faint:#}\n"));
+        text.push_str(&format!("      {faint}{}{faint:#}\n", harmless(line)));
     }
     for line in &finding.hints {
-        text.push_str(&format!("      {hint}next:{hint:#} {line}\n"));
+        text.push_str(&format!("      {hint}next:{hint:#} {}\n", harmless(line)));
     }
     text
 }
 
 pub(crate) fn render_failure(failure: &Failure) -> String {
     let (color, hint) = (style::of(&report::Outcome::Fail).1, style::HINT);
-    let mut text = format!("{color}error:{color:#} {}\n", failure.message);
+    let mut text = format!("{color}error:{color:#} {}\n", harmless(&failure.message));
     for cause in &failure.causes {
-        text.push_str(&format!("  because {cause}\n"));
+        text.push_str(&format!("  because {}\n", harmless(cause)));
     }
     for line in &failure.hints {
-        text.push_str(&format!("  {hint}next:{hint:#} {line}\n"));
+        text.push_str(&format!("  {hint}next:{hint:#} {}\n", harmless(line)));
     }
     text
 }

@@ -8,9 +8,11 @@ mod auth_enforced;
 mod comfyui_folder_known;
 mod empty_token_refused;
 mod every_path_guarded;
+mod guest_mode_off;
 mod image_generated;
 mod no_stray_password;
 mod old_token_refused;
+mod password_readable_by_comfyui;
 mod password_refused_as_bearer;
 mod plugin_installed;
 mod server_reachable;
@@ -61,8 +63,11 @@ pub const PROJECT: &[&Check] = &[
     &targets_in_sync::CHECK,
 ];
 
-/// Of ComfyUI's own folder, where it is known; the first decides whether the others make sense.
+/// Of ComfyUI's own folder, before anything is written; the first decides whether the others make sense.
 pub const FOLDER: &[&Check] = &[&comfyui_folder_known::CHECK, &plugin_installed::CHECK, &no_stray_password::CHECK];
+
+/// Of what is written there.
+pub const WRITTEN: &[&Check] = &[&password_readable_by_comfyui::CHECK];
 
 /// Of the server, before anything secret is sent to it. A failure of one of these ends a validation.
 pub const SERVER: [&Check; 2] = [&server_reachable::CHECK, &answers_as_comfyui::CHECK];
@@ -76,6 +81,7 @@ pub const LOGIN: &[&Check] = &[
     &password_refused_as_bearer::CHECK,
     &token_accepted::CHECK,
     &token_in_force::CHECK,
+    &guest_mode_off::CHECK,
     &every_path_guarded::CHECK,
 ];
 
@@ -95,7 +101,12 @@ pub fn ids() -> impl Iterator<Item = CheckId> {
 }
 
 fn all() -> impl Iterator<Item = &'static Check> {
-    [PROJECT, FOLDER, &SERVER, &DOORS, LOGIN, WORK].into_iter().flatten().copied()
+    [PROJECT, FOLDER, WRITTEN, &SERVER, &DOORS, LOGIN, WORK].into_iter().flatten().copied()
+}
+
+/// The finding for a source of truth that was open before it was written anew.
+pub(crate) fn was_open(summary: String) -> Finding {
+    warn(source_private::CHECK.id, summary)
 }
 
 /// The finding for a check of a login that was not seen to stand.

@@ -24,8 +24,8 @@ use crate::{
 pub struct Options {
     /// The folder for all that it writes.
     pub dir: PathBuf,
-    /// The address for the embedded ComfyUI; port 0 takes a free one.
-    pub listen: SocketAddr,
+    /// The port of the embedded ComfyUI on this machine's loopback address; 0 takes a free one.
+    pub port: u16,
     /// Rotate the token even if an earlier run did.
     pub rotate: bool,
 }
@@ -63,7 +63,7 @@ pub async fn run(world: &World, options: &Options, sink: &Sink) -> (Report, Opti
 }
 
 async fn steps(journey: &mut Journey, world: &World, options: &Options, dir: &Path) -> Result<Option<Running>, Failure> {
-    make(dir)?;
+    claim(dir)?;
     let settings = settings(world, dir, None)?;
 
     journey.section("One source of truth");
@@ -74,7 +74,7 @@ async fn steps(journey: &mut Journey, world: &World, options: &Options, dir: &Pa
     }
 
     journey.section("A locked ComfyUI");
-    let server = serve(world, dir, options.listen).await?;
+    let server = serve(world, dir, SocketAddr::from(([127, 0, 0, 1], options.port))).await?;
     let settings = self::settings(world, dir, Some(server.url()))?;
     journey.about("url", server.url());
     journey.note(format!("the embedded ComfyUI listens at {}, guarded as ComfyUI-Login guards", server.url()));
@@ -87,11 +87,19 @@ async fn steps(journey: &mut Journey, world: &World, options: &Options, dir: &Pa
 
     journey.section("An image");
     let out = dir.join("out");
+    for earlier in [&out, &dir.join("ComfyUI").join("output")] {
+        clear(earlier)?; // an earlier run's pictures, so that a folder doesn't fill up
+    }
     make(&out)?;
     journey.started("waiting for ComfyUI");
     let sink = journey.sink().clone();
     journey.found(checks::generate_image(&subject, Some(&out), &sink)).await;
 
+    if !journey.is_well() {
+        journey.note("not all is well, so the token is not rotated");
+        server.shutdown().await;
+        return Ok(None);
+    }
     journey.section("A rotation");
     let (server, settings) = rotate(journey, world, dir, server, &settings, options.rotate, rotated_before).await?;
     let running = Running {
@@ -117,7 +125,7 @@ fn settings(world: &World, dir: &Path, url: Option<String>) -> Result<Settings, 
 }
 
 /// Writes source and targets, or keeps them; whether an earlier run rotated the token.
-async fn write_credential(journey: &Journey, settings: &Settings, world: &World) -> Result<bool, Failure> {
+async fn write_credential(journey: &mut Journey, settings: &Settings, world: &World) -> Result<bool, Failure> {
     let subject = Subject::new(settings, world)?;
     let place = settings.shown(settings.source.value.path());
     let source = match subject.source {
@@ -136,12 +144,20 @@ async fn write_credential(journey: &Journey, settings: &Settings, world: &World)
         }
     };
     let rotated_before = source.rotated_at().is_some();
+    setup::warn_if_open(journey, settings).await;
     write(journey, settings, &setup::with_customary_targets(settings, source))?;
     Ok(rotated_before)
 }
 
 fn write(journey: &Journey, settings: &Settings, source: &SourceOfTruth) -> Result<(), Failure> {
     let targets = settings.targets(source)?;
+    if let Some(foreign) = targets.iter().find(|target| !target.path().starts_with(&settings.project.value)) {
+        return Err(Failure::new(
+            FailureKind::Refused,
+            format!("the target `{}` lies outside the demo's folder", foreign.path().display()),
+        )
+        .hint("choose another folder with `--dir`"));
+    }
     let plan = Plan::make(source.token(), source.user().unwrap_or(DEFAULT_USER), &targets)
         .and_then(|plan| plan.with_source(&settings.source.value, source))
         .map_err(|error| disk_failure(&error))?;
@@ -215,6 +231,38 @@ async fn rotate(
         journey.check(check, &subject).await;
     }
     Ok((server, settings))
+}
+
+/// The file by which a folder is known as the demo's own.
+const MARKER: &str = ".genai-demo";
+
+/// Makes the demo's folder, or takes one that an earlier run made. Any other folder is refused: the demo rotates tokens and removes
+/// pictures.
+fn claim(dir: &Path) -> Result<(), Failure> {
+    if dir.join(MARKER).exists() {
+        return Ok(());
+    }
+    let is_empty = std::fs::read_dir(dir).map_or(true, |mut entries| entries.next().is_none());
+    if !is_empty {
+        return Err(Failure::new(FailureKind::Refused, format!("`{}` holds files that are not the demo's", dir.display()))
+            .hint("choose a folder that is new or empty with `--dir`; to guard your own ComfyUI use `genai-auth setup`"));
+    }
+    make(dir)?;
+    std::fs::write(dir.join(MARKER), "This folder belongs to `genai-auth demo`. It can be removed at any time.\n")
+        .map_err(|error| refused(dir, &error))
+}
+
+/// Empties a folder of the demo's own.
+fn clear(dir: &Path) -> Result<(), Failure> {
+    match std::fs::remove_dir_all(dir) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(refused(dir, &error)),
+        _ => make(dir),
+    }
+}
+
+fn refused(dir: &Path, error: &std::io::Error) -> Failure {
+    Failure::new(FailureKind::Refused, format!("can't write in `{}`: {error}", dir.display()))
+        .hint("choose a folder that you may write to with `--dir`")
 }
 
 fn make(dir: &Path) -> Result<(), Failure> {

@@ -1,7 +1,7 @@
 //! Sets up the login of a ComfyUI that somebody runs already: writes the source of truth and every target, the plugin's
 //! PASSWORD among them, before the server's first start, so that no stranger can claim it.
 
-use auth_core::{LoginToken, Password, PasswordFile, Shape, SourceOfTruth};
+use auth_core::{LoginToken, Password, Shape, SourceOfTruth};
 use report::{Failure, FailureKind, Outcome, Report, Sink};
 use settings::{Settings, World};
 use token_sync::{ChangeKind, Plan};
@@ -54,6 +54,7 @@ async fn steps(journey: &mut Journey, settings: &Settings, world: &World, option
     journey.section("Credential");
     let dry_run = options.dry_run;
     let source = source(journey, &subject, world, options).await?;
+    warn_if_open(journey, settings).await;
     let targets = settings.targets(&source)?;
     let user = source.user().unwrap_or(DEFAULT_USER);
     let plan = Plan::make(source.token(), user, &targets)
@@ -67,7 +68,7 @@ async fn steps(journey: &mut Journey, settings: &Settings, world: &World, option
     apply(journey, settings, plan)?;
 
     let subject = Subject::new(settings, world)?;
-    for check in checks::PROJECT {
+    for check in checks::PROJECT.iter().chain(checks::WRITTEN) {
         journey.check(check, &subject).await;
     }
     server(journey, &subject).await
@@ -85,7 +86,7 @@ async fn source(journey: &Journey, subject: &Subject<'_>, world: &World, options
                 disk_failure(error).hint("nothing was written; mend the file, or move it away and run the same command again")
             );
         }
-        Source::Known(source) if options.rotate || options.password.is_some() => {
+        Source::Known(source) if options.rotate || is_another(source, options.password.as_ref()).await => {
             let (password, token) = credential(options.password.clone(), world).await?;
             journey.note(format!("made a new password and its bcrypt hash for `{place}`"));
             source.as_ref().clone().rotated(Some(password), token, &now)
@@ -119,6 +120,23 @@ async fn source(journey: &Journey, subject: &Subject<'_>, world: &World, options
     Ok(with_customary_targets(settings, source))
 }
 
+/// Whether `password` is given and is not the one that made the source's token already.
+async fn is_another(source: &SourceOfTruth, password: Option<&Password>) -> bool {
+    let Some(password) = password.cloned() else { return false };
+    let (token, kept) = (source.token().clone(), source.password() == Some(&password));
+    !kept || !tokio::task::spawn_blocking(move || token.matches(&password)).await.unwrap_or(false)
+}
+
+/// Says so if others could read the source until now: writing it closes it, and what was read stays read.
+pub(crate) async fn warn_if_open(journey: &mut Journey, settings: &Settings) {
+    let facts = settings.source.value.facts().ok().flatten();
+    if let Some(facts) = facts.filter(|facts| !(facts.file.is_private() && facts.folder.is_private())) {
+        let summary = format!("until now others could read it: folder {:04o}, file {:04o}", facts.folder.mode, facts.file.mode);
+        let finding = checks::was_open(summary).hint("make a fresh token with `--rotate`, since this one may have been read");
+        journey.found(std::future::ready(finding)).await;
+    }
+}
+
 async fn credential(password: Option<Password>, world: &World) -> Result<(Password, LoginToken), Failure> {
     match password {
         Some(password) => {
@@ -129,11 +147,13 @@ async fn credential(password: Option<Password>, world: &World) -> Result<(Passwo
     }
 }
 
-/// The token that a PASSWORD file in ComfyUI's folder holds, and its user.
+/// The token that a PASSWORD file in ComfyUI's folder holds, and its user. A damaged one is nothing to take over.
 fn adopted(subject: &Subject<'_>) -> Option<(LoginToken, Option<String>)> {
-    let (path, token) = subject.tokens_on_file().into_iter().next()?;
-    let user = std::fs::read(path).ok().and_then(|bytes| PasswordFile::parse(&bytes).user().map(str::to_owned));
-    matches!(token.shape(), Shape::Bcrypt(_)).then_some((token, user))
+    let read = |path: std::path::PathBuf| token_sync::read_password_file(&path).ok().flatten();
+    let (file, _) = subject.password_files().into_iter().find_map(read)?;
+    let token = file.token()?.clone();
+    let damaged = matches!(token.shape(), Shape::NotBcrypt(auth_core::HashFault::Mangled(_)));
+    (!damaged).then(|| (token, file.user().map(str::to_owned)))
 }
 
 /// The source with the targets of a project by custom, after those it names already.

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use auth_core::{LoginToken, PasswordFile, SourceOfTruth};
+use auth_core::{LoginToken, SourceOfTruth};
 use comfy_client::{Client, Credential, Secret};
 use report::{Failure, FailureKind};
 use settings::{Origin, Settings, World};
@@ -88,26 +88,19 @@ impl<'a> Subject<'a> {
         self.known().map_or_else(|| Ok(Vec::new()), |source| self.settings.targets(source))
     }
 
-    /// The plugin's PASSWORD files that this project knows of, and the token in each.
-    pub(crate) fn tokens_on_file(&self) -> Vec<(PathBuf, LoginToken)> {
+    /// The plugin's PASSWORD files that this project knows of, whether they are there or not.
+    pub(crate) fn password_files(&self) -> Vec<PathBuf> {
         let targets = self.targets().unwrap_or_default();
-        let mut paths: Vec<_> = targets
-            .iter()
-            .filter(|target| target.dialect() == Dialect::LoginPassword)
-            .map(|target| target.path().to_owned())
-            .collect();
+        let of_targets =
+            targets.iter().filter(|target| target.dialect() == Dialect::LoginPassword).map(|target| target.path().to_owned());
+        let mut paths: Vec<_> = of_targets.collect();
         if let Some(folder) = &self.settings.comfy_dir {
             let path = folder.value.join("login").join("PASSWORD");
             if !paths.contains(&path) {
                 paths.push(path);
             }
         }
-        let read = |path: PathBuf| {
-            let bytes = zeroize::Zeroizing::new(std::fs::read(&path).ok()?);
-            let token = PasswordFile::parse(&bytes).token()?.clone();
-            Some((path, token))
-        };
-        paths.into_iter().filter_map(read).collect()
+        paths
     }
 }
 

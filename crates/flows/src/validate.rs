@@ -32,7 +32,7 @@ async fn steps(journey: &mut Journey, settings: &Settings, world: &World, option
         journey.check(check, &subject).await;
     }
     if settings.comfy_dir.is_some() {
-        for check in checks::FOLDER {
+        for check in checks::FOLDER.iter().chain(checks::WRITTEN) {
             journey.check(check, &subject).await;
         }
     }

@@ -41,5 +41,8 @@ pub use disk::FileFacts;
 mod source_file;
 pub use source_file::{SourceFacts, SourceFile};
 
+mod password_file;
+pub use password_file::read_password_file;
+
 mod error;
 pub use error::{Error, ErrorKind};

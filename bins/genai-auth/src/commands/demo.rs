@@ -1,21 +1,34 @@
 //! `genai-auth demo`.
 
-use std::{net::SocketAddr, path::Path};
+use std::path::Path;
 
-use console::{ExitCode, Screen};
+use console::{ExitCode, Screen, Shared};
 use flows::demo::{self, Options, Running};
-use report::Failure;
+use report::{Failure, FailureKind};
 use settings::World;
 
 use super::finish;
 use crate::cli::Demo;
 
-pub(super) async fn run(world: &World, args: &Demo, screen: &Screen) -> Result<ExitCode, Failure> {
-    let options = Options { dir: args.dir.clone(), listen: SocketAddr::new(args.listen, args.port), rotate: args.rotate };
+pub(super) async fn run(world: &World, shared: &Shared, args: &Demo, screen: &Screen) -> Result<ExitCode, Failure> {
+    let foreign = [
+        ("--project", shared.project.is_some()),
+        ("--service", shared.service.is_some()),
+        ("--url", shared.url.is_some()),
+        ("--token-file", shared.token_file.is_some()),
+    ];
+    if let Some((flag, _)) = foreign.into_iter().find(|(_, given)| *given) {
+        return Err(Failure::new(FailureKind::Usage, format!("`{flag}` means nothing to the demo, which brings its own server"))
+            .hint("choose its folder with `--dir`; to look at your own server use `genai-auth validate`"));
+    }
+    let options = Options { dir: args.dir.clone(), port: args.port, rotate: args.rotate };
     let (report, running) = console::interruptible(demo::run(world, &options, &screen.sink())).await?;
-    let path = args.dir.join("report.json");
-    let code = finish(screen, &report, args.dir.is_dir().then_some(&path))?;
-    screen.say(&format!("The report is in {}.", path.display()));
+    // A demo that was stopped before it began may have no folder of its own.
+    let path = Some(args.dir.join("report.json")).filter(|_| report.stopped.is_none());
+    let code = finish(screen, report, path.as_deref());
+    if let Some(path) = path.filter(|path| path.is_file()) {
+        screen.say(&format!("The report is in {}.", path.display()));
+    }
     if let Some(running) = running {
         if args.keep {
             screen.say(&how_to_log_in(&running, &world.current_dir));

@@ -18,7 +18,7 @@ pub(super) async fn run(world: &World, shared: &Shared, args: &Setup, screen: &S
     };
     let options = Options { dry_run: args.dry_run, rotate: args.rotate, password };
     let report = console::interruptible(setup::run(&services, world, &options, &screen.sink())).await?;
-    finish(screen, &report, args.report.as_deref())
+    Ok(finish(screen, report, args.report.as_deref()))
 }
 
 /// The first line of standard input.

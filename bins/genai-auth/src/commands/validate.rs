@@ -13,5 +13,5 @@ pub(super) async fn run(world: &World, shared: &Shared, args: &Validate, screen:
     let services = Settings::load_each(&flags, world)?;
     let options = Options { generate: args.generate };
     let report = console::interruptible(validate::run(&services, world, options, &screen.sink())).await?;
-    finish(screen, &report, args.report.as_deref())
+    Ok(finish(screen, report, args.report.as_deref()))
 }

@@ -58,6 +58,7 @@ fn a_folder_that_cannot_be_made() {
 #[test]
 fn a_source_that_is_no_json_is_kept_and_named() {
     let place = Place::new();
+    place.write("genai-demo/.genai-demo", "");
     place.write("genai-demo/.secrets/comfyui_auth_tokens.conf", "not json");
     insta::assert_snapshot!(refusal(&place, &["demo"]), @"
     exit 4
@@ -68,6 +69,25 @@ fn a_source_that_is_no_json_is_kept_and_named() {
     ");
     assert_eq!(place.read("genai-demo/.secrets/comfyui_auth_tokens.conf"), "not json");
     assert!(!place.at("genai-demo/.env").exists());
+}
+
+#[test]
+fn the_demo_takes_no_folder_of_somebody_elses() {
+    let place = Place::new();
+    place.comfyui();
+    assert_eq!(place.run(&["setup", "--comfy-dir", "ComfyUI", "--url", "http://127.0.0.1:1"]).code, Some(0));
+    let before = place.read("ComfyUI/login/PASSWORD");
+    insta::assert_snapshot!(refusal(&place, &["demo", "--dir", "."]), @"
+    exit 6
+    error: `[PLACE]/.` holds files that are not the demo's
+      next: choose a folder that is new or empty with `--dir`; to guard your own ComfyUI use `genai-auth setup`
+    ");
+    assert_eq!(place.read("ComfyUI/login/PASSWORD"), before, "a real token was rotated");
+    insta::assert_snapshot!(refusal(&place, &["demo", "--url", "http://127.0.0.1:1"]), @"
+    exit 2
+    error: `--url` means nothing to the demo, which brings its own server
+      next: choose its folder with `--dir`; to look at your own server use `genai-auth validate`
+    ");
 }
 
 #[test]
@@ -142,16 +162,38 @@ fn a_server_that_is_not_comfyui_gets_no_token() {
 }
 
 #[test]
-fn a_server_that_redirects_everybody_to_its_login_refuses_the_token() {
+fn a_server_that_redirects_everybody_to_its_login_gets_no_token() {
     let url = server("HTTP/1.1 302 Found\r\nlocation: /login\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
     let place = Place::new();
     place.write("token", "a-made-up-token\n");
     let ran = place.run(&["validate", "--url", &url, "--token-file", "token", "--format", "json"]);
-    assert_eq!(ran.code, Some(3));
-    assert_eq!((ran.outcome("auth-enforced").as_str(), ran.outcome("token-accepted").as_str()), ("pass", "fail"));
-    let report = ran.report();
-    let refused = report["findings"].as_array().unwrap().iter().find(|finding| finding["check"] == "token-accepted").unwrap();
-    assert_eq!(refused["evidence"][0]["value"], "302 to /login");
+    assert_eq!((ran.code, ran.outcome("answers-as-comfyui").as_str()), (Some(3), "unknown"));
+    assert_eq!(ran.outcome("token-accepted"), "absent", "a token was sent to a login that is not known");
+    let text = place.run(&["validate", "--url", &url, "--token-file", "token"]).out;
+    assert!(text.contains("302 to /login") && text.contains("next: check host, port and path"), "{text}");
+}
+
+#[test]
+fn a_url_with_secrets_in_it_is_not_repeated() {
+    for url in ["http://ann:s3cret@127.0.0.1:1", "http://127.0.0.1:1/?token=s3cret", "http://127.0.0.1:1/#s3cret"] {
+        let ran = Place::new().run(&["validate", "--url", url, "--format", "json"]);
+        assert_eq!(ran.code, Some(4), "{url}");
+        assert!(!ran.out.contains("s3cret") && !ran.err.contains("s3cret"), "{url} is repeated: {}{}", ran.out, ran.err);
+    }
+}
+
+#[test]
+fn one_document_even_if_the_report_cannot_be_saved() {
+    let ran =
+        Place::new().run(&["validate", "--url", "http://127.0.0.1:1", "--format", "json", "--report", "absent/report.json"]);
+    assert_eq!((ran.code, &ran.report()["verdict"]), (Some(5), &"stopped".into()));
+}
+
+#[test]
+fn what_a_server_says_does_not_reach_the_terminal_raw() {
+    let url = server("HTTP/1.1 404 Not Found\r\ncontent-type: a\u{9b}2Jb\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+    let ran = Place::new().run(&["validate", "--url", &url]);
+    assert!(!ran.out.contains('\u{9b}') && !ran.err.contains('\u{9b}'), "{}", ran.out);
 }
 
 #[test]

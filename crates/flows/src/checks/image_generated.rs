@@ -5,7 +5,7 @@ use std::path::Path;
 use comfy_client::Credential;
 use report::{CheckId, Finding, Sink, Unit};
 
-use super::{Check, fail, pass};
+use super::{Check, fail, pass, warn};
 use crate::{generate, subject::Subject};
 
 pub(crate) const ID: CheckId = CheckId("image-generated");
@@ -21,15 +21,17 @@ pub(crate) async fn run_with(subject: &Subject<'_>, save_to: Option<&Path>, sink
     };
     match generate::image(&client, &subject.tag(), save_to, sink).await {
         Ok(made) => {
-            let finding =
-                pass(id, format!("LoadImage → ImageInvert → SaveImage, {} × {}, every pixel compared", made.width, made.height))
-                    .seen("prompt", made.prompt_id)
-                    .seen(made.saved.map_or(made.name, |path| subject.settings.shown(&path)), format!("{} bytes", made.bytes));
-            finding.measure("submitted to fetched", made.took.as_secs_f64(), Unit::Seconds).measure(
-                "nodes followed over the WebSocket",
-                made.steps_seen as f64,
-                Unit::Count,
-            )
+            let what = format!("LoadImage → ImageInvert → SaveImage, {} × {}, every pixel compared", made.width, made.height);
+            let finding = match made.steps_seen {
+                0 => warn(id, format!("{what}; but the WebSocket brought no word of it"))
+                    .hint("a proxy before ComfyUI must pass `Upgrade` on; without the WebSocket there is no progress"),
+                _ => pass(id, what),
+            };
+            finding
+                .seen("prompt", made.prompt_id)
+                .seen(made.saved.map_or(made.name, |path| subject.settings.shown(&path)), format!("{} bytes", made.bytes))
+                .measure("submitted to fetched", made.took.as_secs_f64(), Unit::Seconds)
+                .measure("nodes followed over the WebSocket", made.steps_seen as f64, Unit::Count)
         }
         Err(reason) => {
             fail(id, format!("no image came out: {reason}")).hint("read ComfyUI's own log; its queue is at `GET /queue`")

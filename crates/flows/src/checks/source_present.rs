@@ -2,7 +2,7 @@
 
 use report::{CheckId, Finding};
 
-use super::{Check, fail, pass, skipped};
+use super::{Check, fail, pass, skipped, unknown};
 use crate::subject::{Source, Subject};
 
 pub(super) const CHECK: Check =
@@ -15,6 +15,9 @@ fn run(subject: &Subject<'_>) -> Finding {
         Source::Known(source) => {
             let since = source.rotated_at().or(source.created_at()).map_or_else(String::new, |since| format!(", of {since}"));
             pass(id, format!("`{path}`{since}"))
+        }
+        Source::Broken(error) if error.kind() == token_sync::ErrorKind::Permission => {
+            unknown(id, format!("can't tell whether `{path}` is there"), crate::answers::chain(error))
         }
         Source::Broken(_) => pass(id, format!("`{path}` is there")),
         Source::Absent if subject.token_is_given() => {

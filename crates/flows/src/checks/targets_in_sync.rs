@@ -1,8 +1,8 @@
 //! `targets-in-sync`: every target's own reader sees exactly the source's token.
 
-use auth_core::{HashFault, LoginToken, Shape};
+use auth_core::{HashFault, LoginToken, PasswordFileFault, Shape, SourceOfTruth};
 use report::{CheckId, Finding};
-use token_sync::Reading;
+use token_sync::{Dialect, Reading, Target, read_password_file};
 
 use super::{Check, fail, pass, skipped};
 use crate::subject::Subject;
@@ -23,31 +23,13 @@ fn run(subject: &Subject<'_>) -> Finding {
     let mut drifted = Vec::new();
     for target in &targets {
         let name = subject.settings.shown(target.path());
-        let reading = target.read();
-        let words = match &reading {
-            Reading::Token(token, user) if token == source.token() => match user {
-                Some(user) if source.user().is_some_and(|wanted| wanted != user) => "the token, for another user name".to_owned(),
-                _ => "the token".to_owned(),
-            },
-            Reading::Token(token, _) => other(token),
-            Reading::Absent => "no such file".to_owned(),
-            Reading::Empty => "no token".to_owned(),
-            Reading::NotAToken(error) => error.to_string(),
-            Reading::Refused(fault) => format!("its reader refuses the file at {fault}"),
-            Reading::Unreadable(error) => error.to_string(),
-        };
-        if !reading.holds(source.token()) {
+        let (in_sync, words) = judge(source, target, &target.read());
+        if !in_sync {
             drifted.push(name.clone());
         }
         seen.push((format!("{name} ({})", target.dialect()), words));
     }
-    if let Some((token, variable)) = &subject.exported
-        && token != source.token()
-    {
-        drifted.push(format!("${variable}"));
-        seen.push((format!("exported variable {variable}"), "ANOTHER token, which beats every `.env`".to_owned()));
-    }
-    let finding = if targets.is_empty() && drifted.is_empty() {
+    let mut finding = if targets.is_empty() {
         skipped(id, "nothing to compare", "the source of truth names no targets")
     } else if drifted.is_empty() {
         pass(id, format!("{} of {} read back byte-equal", targets.len(), targets.len()))
@@ -55,7 +37,52 @@ fn run(subject: &Subject<'_>) -> Finding {
         fail(id, format!("the token differs in `{}`", drifted.join("`, `")))
             .hint("write them anew with `genai-auth setup`, then restart what reads them")
     };
+    if let Some((token, variable)) = &subject.exported
+        && token != source.token()
+    {
+        let summary =
+            format!("the exported variable `{variable}` holds another token than the source of truth, and beats every `.env`");
+        let summary = if drifted.is_empty() { summary } else { format!("{}; {summary}", finding.summary) };
+        finding = finding
+            .hints
+            .iter()
+            .fold(fail(id, summary), Finding::hint)
+            .hint(format!("`unset {variable}`, and remove it from what exports it"));
+    }
     seen.into_iter().fold(finding, |finding, (name, words)| finding.seen(name, words))
+}
+
+/// Whether the target's reader sees exactly what the source says, and what it sees.
+fn judge(source: &SourceOfTruth, target: &Target, reading: &Reading) -> (bool, String) {
+    let words = match reading {
+        Reading::Token(token, user) if token == source.token() => {
+            let faults = password_faults(target);
+            if let Some(fault) = faults.first() {
+                fault.to_string()
+            } else if user.is_some() && user.as_deref() != source.user() {
+                "the token, for another user name".to_owned()
+            } else {
+                return (true, "the token".to_owned());
+            }
+        }
+        Reading::Token(token, _) => other(token),
+        Reading::Absent => "no such file".to_owned(),
+        Reading::Empty => password_faults(target).first().map_or_else(|| "no token".to_owned(), ToString::to_string),
+        Reading::NotAToken(error) => error.to_string(),
+        Reading::Refused(fault) => format!("its reader refuses the file at {fault}"),
+        Reading::Unreadable(error) => error.to_string(),
+    };
+    (false, words)
+}
+
+/// What the plugin would stumble over in its own file although the token is right.
+fn password_faults(target: &Target) -> Vec<PasswordFileFault> {
+    match target.dialect() {
+        Dialect::LoginPassword => {
+            read_password_file(target.path()).ok().flatten().map_or_else(Vec::new, |(file, _)| file.faults().to_vec())
+        }
+        _ => Vec::new(),
+    }
 }
 
 /// What kind of other token a target holds: a damaged one names its damage.
@@ -84,7 +111,11 @@ mod tests {
             (".env", "COMFYUI_API_TOKEN='other'\n".to_owned(), "ANOTHER token"),
             (".env", "A=1\n".to_owned(), "no token"),
             (".env", "not a pair\n".to_owned(), "refuses the file at line 1"),
-            ("ComfyUI/login/PASSWORD", String::new(), "no token"),
+            ("ComfyUI/login/PASSWORD", String::new(), "opens the server to everybody"),
+            ("ComfyUI/login/PASSWORD", format!("\u{feff}{token}\nann\n"), "byte order mark"),
+            ("ComfyUI/login/PASSWORD", format!("{token}\r\nann\r\n"), "browser login always fails"),
+            ("ComfyUI/login/PASSWORD", format!("{token}\n"), "no user name"),
+            ("ComfyUI/login/PASSWORD", format!("{token}\nbob\n"), "another user name"),
         ];
         for (name, content, words) in cases {
             project.write(name, &content);
@@ -94,6 +125,11 @@ mod tests {
             project.sync();
         }
         project.set_env("COMFYUI_API_TOKEN", "stale");
-        assert!(finding("targets-in-sync", &project).await.summary.contains("$COMFYUI_API_TOKEN"));
+        let exported = finding("targets-in-sync", &project).await;
+        assert_eq!(exported.outcome.name(), "fail");
+        assert!(
+            exported.summary.contains("`COMFYUI_API_TOKEN`") && exported.hints.iter().any(|hint| hint.contains("unset")),
+            "{exported:?}"
+        );
     }
 }

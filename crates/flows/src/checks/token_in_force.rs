@@ -14,13 +14,30 @@ pub(crate) const CHECK: Check = Check { id: CheckId("token-in-force"), run: |sub
 
 async fn run(subject: &Subject<'_>) -> Finding {
     let id = CHECK.id;
-    let on_file = match subject.tokens_on_file() {
-        files if !files.is_empty() => files,
-        _ => match subject.known() {
-            Some(source) => vec![(subject.settings.source.value.path().to_owned(), source.token().clone())],
-            None => return skipped(id, "nothing to compare", "neither a PASSWORD file nor a source of truth is known here"),
-        },
-    };
+    let mut on_file = Vec::new();
+    for path in subject.password_files() {
+        match token_sync::read_password_file(&path) {
+            Ok(None) => {}
+            Ok(Some((file, _))) => match file.token() {
+                Some(token) => on_file.push((path, token.clone())),
+                None => {
+                    return unknown(
+                        id,
+                        "can't tell",
+                        format!("`{}` holds no token that can be sent", subject.settings.shown(&path)),
+                    );
+                }
+            },
+            Err(error) => return unknown(id, "can't tell", answers::chain(&error)),
+        }
+    }
+    let source = subject.known().map(auth_core::SourceOfTruth::token);
+    if on_file.is_empty() {
+        let Some(token) = source else {
+            return skipped(id, "nothing to compare", "neither a PASSWORD file nor a source of truth is known here");
+        };
+        on_file.push((subject.settings.source.value.path().to_owned(), token.clone()));
+    }
     let mut seen = Vec::new();
     for (path, token) in on_file {
         match takes(subject, &token).await {
@@ -28,11 +45,11 @@ async fn run(subject: &Subject<'_>) -> Finding {
             Err(reason) => return unknown(id, "can't tell", reason),
         }
     }
-    let source = match subject.known() {
-        Some(source) => takes(subject, source.token()).await.ok(),
+    let source_taken = match source {
+        Some(token) => takes(subject, token).await.ok(),
         None => None,
     };
-    judge(subject, &seen, source)
+    judge(subject, &seen, source_taken)
 }
 
 /// Whether the server takes `token` and not everything.
@@ -88,6 +105,16 @@ mod tests {
         server.shutdown().await;
         let _restarted = project.serve().await;
         assert_eq!(outcome("token-in-force", &project).await, "pass");
+    }
+
+    #[tokio::test]
+    async fn a_password_file_that_holds_no_token_is_not_passed_over() {
+        let mut project = Project::new();
+        project.save("pw");
+        project.sync();
+        let _server = project.serve().await;
+        project.write("ComfyUI/login/PASSWORD", "\nann\n");
+        assert_eq!(outcome("token-in-force", &project).await, "unknown");
     }
 
     #[tokio::test]
