@@ -116,8 +116,19 @@ impl fmt::Display for Mangling {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::{BcryptHash, HashFault, Password};
+
+    proptest! {
+        #[test]
+        fn any_text_is_judged_without_panic_and_a_whole_hash_is_never_called_mangled(text in "\\PC{0,80}", salt in any::<[u8; 16]>()) {
+            let _ = Mangling::of(&text);
+            let hash = BcryptHash::of(&Password::new("p").unwrap(), 4, salt).unwrap();
+            prop_assert_eq!(Mangling::of(hash.expose()), None);
+        }
+    }
 
     /// A hash whose salt starts with the sign that `salt`'s top bits spell: letters, digits, `.` and `/` differ in what eats them.
     fn hash(salt: u8) -> String {

@@ -32,11 +32,11 @@ impl PasswordFile {
     /// The content for `token` and `user`.
     ///
     /// # Errors
-    /// [`ErrorKind::User`] if `user` is empty or holds a line end or NUL.
+    /// [`ErrorKind::User`] if `user` is empty, has blanks at its ends, or holds a line end or NUL.
     pub fn new(token: LoginToken, user: &str) -> Result<Self, Error> {
-        if user.trim().is_empty() || user.contains(['\n', '\r', '\0']) {
+        if user.trim().is_empty() || user.trim() != user || user.contains(['\n', '\r', '\0']) {
             return Err(Error::new(ErrorKind::User, format!("`{}` can't be the user name", user.escape_debug()))
-                .hint("choose a user name of one line that is not blank"));
+                .hint("choose a user name of one line, without blanks at its ends"));
         }
         Ok(Self { token: Some(token), user: Some(user.to_owned()), faults: Vec::new() })
     }
@@ -107,7 +107,18 @@ impl fmt::Display for PasswordFileFault {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_read_and_what_is_written_reads_back(bytes in any::<Vec<u8>>(), token in "[!-~]{1,80}", user in "[^\\s\\x00][^\\r\\n\\x00]{0,20}[^\\s\\x00]") {
+            let _ = PasswordFile::parse(&bytes);
+            let file = PasswordFile::new(LoginToken::new(token).unwrap(), &user).unwrap();
+            prop_assert_eq!(PasswordFile::parse(&file.to_bytes()), file);
+        }
+    }
 
     #[test]
     fn reads_as_the_plugin_does() {
@@ -142,7 +153,7 @@ mod tests {
 
     #[test]
     fn user_names_that_would_break_the_file_are_refused() {
-        for user in ["", "  ", "a\nb", "a\r", "a\0"] {
+        for user in ["", "  ", " a", "a ", "a\nb", "a\r", "a\0"] {
             let error = PasswordFile::new(LoginToken::new("tok").unwrap(), user).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::User, "{user:?}");
         }

@@ -270,7 +270,28 @@ fn write_target(entry: &TargetEntry) -> Value {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_read_or_refused_and_what_is_written_reads_back(
+            bytes in any::<Vec<u8>>(),
+            password in proptest::option::of("[^\\x00]{1,17}"),
+            token in "[!-~]{1,80}",
+            user in "\\PC{1,20}",
+            paths in proptest::collection::vec("\\PC{1,20}", 0..4),
+            note in "\\PC{0,20}",
+        ) {
+            let _ = SourceOfTruth::parse(&bytes);
+            let targets = paths.into_iter().map(|path| TargetEntry::new(path, "compose-v2-dotenv", Some("K"))).collect();
+            let password = password.map(|text| Password::new(text).unwrap());
+            let mut source = SourceOfTruth::new(password, LoginToken::new(token).unwrap(), &user, "then", targets);
+            source.unknown.insert("note".to_owned(), json!(note));
+            prop_assert_eq!(SourceOfTruth::parse(&source.to_bytes()).unwrap(), source);
+        }
+    }
 
     fn sample() -> SourceOfTruth {
         let targets = vec![
