@@ -6,7 +6,7 @@ use auth_core::{LoginToken, PasswordFile, SourceOfTruth};
 use comfy_client::{Client, Credential, Secret};
 use report::{Failure, FailureKind};
 use settings::{Origin, Settings, World};
-use token_sync::{Dialect, SourceFacts, Target};
+use token_sync::{Caller, Dialect, Direction, Recovery, SourceFacts, Target, Workspace};
 
 /// A project and its server, as one validation sees them: the source is read once, so that all checks judge the same one.
 pub(crate) struct Subject<'a> {
@@ -26,14 +26,16 @@ pub(crate) enum Source {
 }
 
 impl<'a> Subject<'a> {
-    /// Reads the source of truth and prepares a client without credential; opens no connection.
+    /// Reads the source of truth, once what a stopped run left unfinished is ended, and prepares a client without credential;
+    /// opens no connection.
     ///
     /// # Errors
-    /// A URL that can't be one.
+    /// A URL that can't be one; a stopped run's work that can't be ended.
     pub(crate) fn new(settings: &'a Settings, world: &'a World) -> Result<Self, Failure> {
         let config = settings.client(&world.entropy)?;
         let client = Client::new(config).map_err(|error| client_failure(&error))?;
         let file = &settings.source.value;
+        Workspace::recover(file.folder(), &caller(world)).map_err(|error| disk_failure(&error))?;
         let source = match file.load() {
             Ok(Some(source)) => Source::Known(Box::new(source)),
             Ok(None) => Source::Absent,
@@ -111,6 +113,28 @@ impl<'a> Subject<'a> {
     }
 }
 
+/// Locks the project's secrets for one journey: what is read while it is open is not changed by another.
+pub(crate) fn open_workspace(settings: &Settings, world: &World) -> Result<Workspace, Failure> {
+    Workspace::open(settings.source.value.folder(), &caller(world)).map_err(|error| disk_failure(&error))
+}
+
+fn caller(world: &World) -> Caller {
+    Caller::new("genai-auth", world.clock.stamp(), world.entropy.bytes())
+}
+
+/// What to say of a stopped run that was ended.
+pub(crate) fn told(recovery: &Recovery) -> String {
+    let (program, since) = (&recovery.program, &recovery.since);
+    let mut told = match recovery.direction {
+        Direction::Back => format!("an earlier run of {program} ({since}) was stopped: its changes were taken back"),
+        Direction::Forward => format!("an earlier run of {program} ({since}) was stopped: its changes were completed"),
+    };
+    for path in &recovery.left {
+        told.push_str(&format!("; `{}` was changed since and left as it is", path.display()));
+    }
+    told
+}
+
 /// What a client's error means for a whole journey.
 pub(crate) fn client_failure(error: &comfy_client::Error) -> Failure {
     let kind = match error.kind() {
@@ -126,7 +150,7 @@ pub(crate) fn client_failure(error: &comfy_client::Error) -> Failure {
 pub(crate) fn disk_failure(error: &token_sync::Error) -> Failure {
     use token_sync::ErrorKind as Kind;
     let kind = match error.kind() {
-        Kind::Permission => FailureKind::Refused,
+        Kind::Permission | Kind::Busy | Kind::Changed | Kind::Exposed => FailureKind::Refused,
         Kind::Absent | Kind::Io => FailureKind::Unreachable,
         _ => FailureKind::Settings,
     };
