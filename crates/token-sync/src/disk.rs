@@ -137,10 +137,11 @@ impl<'io> Folder<'io> {
         self.io.is_there(self.fd.as_fd(), name).map_err(self.at("look at", Some(name)))
     }
 
+    /// Sets the rights of the file of that name; safe on the disk when done.
     pub(crate) fn set_mode_of(&self, name: &OsStr, mode: u32) -> Result<(), Error> {
         let at_it = |error| self.at("set the rights of", Some(name))(error);
         let file = self.io.open_at(self.fd.as_fd(), name, OFlags::RDONLY | OFlags::NONBLOCK).map_err(at_it)?;
-        self.io.set_mode(file.as_fd(), mode).map_err(at_it)
+        self.io.set_mode(file.as_fd(), mode).and_then(|()| self.io.sync(file.as_fd())).map_err(at_it)
     }
 
     /// Takes every right on the folder from others than its owner, if they have one.

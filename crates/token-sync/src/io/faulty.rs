@@ -44,8 +44,8 @@ impl Faulty {
         Arc::new(Self { faults: faults.to_vec(), ..Self::default() })
     }
 
-    pub(crate) fn on_model(fault: Fault, model: Arc<PowerModel>) -> Arc<Self> {
-        Arc::new(Self { faults: vec![fault], model: Some(model), ..Self::default() })
+    pub(crate) fn on_model(faults: &[Fault], model: Arc<PowerModel>) -> Arc<Self> {
+        Arc::new(Self { faults: faults.to_vec(), model: Some(model), ..Self::default() })
     }
 
     /// How many of the faults happened.

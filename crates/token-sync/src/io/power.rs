@@ -20,9 +20,16 @@ pub(crate) struct PowerModel(Mutex<Safe>);
 #[derive(Debug, Default)]
 struct Safe {
     files: BTreeMap<u64, (Vec<u8>, u32)>,
-    folders: BTreeMap<PathBuf, BTreeMap<OsString, u64>>,
+    folders: BTreeMap<PathBuf, BTreeMap<OsString, Entry>>,
     /// Keeps the number of every file from being used again.
     open: Vec<File>,
+}
+
+/// What a name stands for.
+#[derive(Debug, Clone, Copy)]
+enum Entry {
+    File(u64),
+    Folder,
 }
 
 impl PowerModel {
@@ -62,15 +69,18 @@ impl PowerModel {
         let mut tree = Vec::new();
         let mut todo = vec![root.to_owned()];
         while let Some(folder) = todo.pop() {
-            for (name, number) in names(&folder).into_iter().flatten() {
+            for (name, entry) in names(&folder).into_iter().flatten() {
                 let path = folder.join(name);
-                let is_folder = now.folders.contains_key(&path) || safe.folders.contains_key(&path);
-                if is_folder {
-                    todo.push(path.clone());
+                match entry {
+                    Entry::Folder => {
+                        todo.push(path.clone());
+                        tree.push((path, None));
+                    }
+                    // Bytes that nobody waited for are lost: the name is there, and the file is empty.
+                    Entry::File(number) => {
+                        tree.push((path, Some(safe.files.get(number).cloned().unwrap_or((Vec::new(), 0o600)))));
+                    }
                 }
-                // Bytes that nobody waited for are lost: the name is there, and the file is empty.
-                let bytes = (!is_folder).then(|| safe.files.get(number).cloned().unwrap_or((Vec::new(), 0o600)));
-                tree.push((path, bytes));
             }
         }
         for entry in std::fs::read_dir(root).unwrap() {
@@ -115,7 +125,11 @@ impl Safe {
 
     fn keep_names(&mut self, folder: &Path) {
         let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap());
-        let names = entries.map(|entry| (entry.file_name(), entry.metadata().unwrap().ino())).collect();
+        let entry_of = |metadata: std::fs::Metadata| match metadata.is_dir() {
+            true => Entry::Folder,
+            false => Entry::File(metadata.ino()),
+        };
+        let names = entries.map(|entry| (entry.file_name(), entry_of(entry.metadata().unwrap()))).collect();
         self.folders.insert(folder.to_owned(), names);
     }
 
