@@ -46,6 +46,9 @@ async fn steps(journey: &mut Journey, settings: &Settings, world: &World, option
             .hint("name it with `--comfy-dir DIR`: the folder that holds main.py"));
     }
     let subject = Subject::new(settings, world)?;
+    if let Some(recovery) = &subject.recovered {
+        journey.note(told(recovery));
+    }
     journey.section("ComfyUI");
     if !journey.check(checks::FOLDER[0], &subject).await {
         return Ok(()); // a login folder in the wrong place would guard nothing

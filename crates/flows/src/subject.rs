@@ -15,6 +15,8 @@ pub(crate) struct Subject<'a> {
     pub(crate) facts: Option<SourceFacts>,
     pub(crate) client: Client,
     pub(crate) exported: Option<(LoginToken, &'static str)>,
+    /// What a stopped run had left unfinished, and what was done with it.
+    pub(crate) recovered: Option<Recovery>,
     world: &'a World,
 }
 
@@ -35,7 +37,7 @@ impl<'a> Subject<'a> {
         let config = settings.client(&world.entropy)?;
         let client = Client::new(config).map_err(|error| client_failure(&error))?;
         let file = &settings.source.value;
-        Workspace::recover(file.folder(), &caller(world)).map_err(|error| disk_failure(&error))?;
+        let recovered = Workspace::recover(file.folder(), &caller(world)).map_err(|error| disk_failure(&error))?;
         let source = match file.load() {
             Ok(Some(source)) => Source::Known(Box::new(source)),
             Ok(None) => Source::Absent,
@@ -43,7 +45,8 @@ impl<'a> Subject<'a> {
         };
         let facts = file.facts().ok().flatten();
         let exported = world.var("COMFYUI_API_TOKEN").and_then(|line| LoginToken::new(line).ok());
-        Ok(Self { settings, source, facts, client, exported: exported.map(|token| (token, "COMFYUI_API_TOKEN")), world })
+        let exported = exported.map(|token| (token, "COMFYUI_API_TOKEN"));
+        Ok(Self { settings, source, facts, client, exported, recovered, world })
     }
 
     /// The source of truth, if it could be read.
@@ -155,4 +158,43 @@ pub(crate) fn disk_failure(error: &token_sync::Error) -> Failure {
         _ => FailureKind::Settings,
     };
     Failure::of(kind, error).hints(error.hints())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+    use crate::checks::test_project::Project;
+
+    #[test]
+    fn what_a_stopped_run_left_is_ended_before_anything_is_read() {
+        let project = Project::new();
+        project.save("pw");
+        let journal = project.at(".secrets/staging.journal");
+        for (text, is_ended) in [("genai-auth comm", true), ("genai-auth commit journal 2\n", false)] {
+            std::fs::write(&journal, text).unwrap();
+            std::fs::set_permissions(&journal, std::fs::Permissions::from_mode(0o600)).unwrap();
+            let (settings, world) = (project.settings(), project.world());
+            assert_eq!(Subject::new(&settings, &world).is_ok(), is_ended, "{text}");
+            assert_eq!(journal.exists(), !is_ended, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_recovery_is_told_in_one_line() {
+        let recovery = |direction, left| {
+            let (program, since) = ("genai-auth".to_owned(), "2026-01-02T03:04:05Z".to_owned());
+            told(&Recovery { direction, program, since, files: Vec::new(), left })
+        };
+        assert_eq!(
+            recovery(Direction::Back, vec![]),
+            "an earlier run of genai-auth (2026-01-02T03:04:05Z) was stopped: its changes were taken back"
+        );
+        assert_eq!(
+            recovery(Direction::Forward, vec!["x".into()]),
+            "an earlier run of genai-auth (2026-01-02T03:04:05Z) was stopped: its changes were completed; `x` was changed since \
+             and left as it is"
+        );
+    }
 }

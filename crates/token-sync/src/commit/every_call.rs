@@ -77,7 +77,7 @@ impl Project {
     fn targets(&self) -> Vec<Target> {
         let env = |name: &str| Target::new(self.root().join(name), Dialect::ComposeV2, Some("TOKEN")).unwrap();
         let password = Target::new(self.root().join("login/PASSWORD"), Dialect::LoginPassword, None).unwrap();
-        let all = vec![env(".env"), env("new/er/.env"), env("app/.env"), password];
+        let all = vec![env("app/.env"), env("new/er/.env"), env(".env"), password];
         all.into_iter().take(if self.kind == Kind::Small { 2 } else { 4 }).collect()
     }
 
@@ -210,8 +210,7 @@ fn stopped_at_every_call_it_is_all_old_or_all_new_after_the_next_start() {
             assert!(project.recover().is_none(), "{place}: a second start finds nothing to do");
             io.fired() > 0
         });
-        println!("{kind:?}: {calls} calls; {olds} ended all old, {news} all new");
-        assert!(calls > 100 && olds > 50 && news > 20, "{calls} calls, {olds} old, {news} new");
+        assert!(calls > 80 && olds > 50 && news > 15, "{calls} calls, {olds} old, {news} new");
     }
 }
 
@@ -289,7 +288,6 @@ fn a_recovery_that_is_stopped_at_every_call_is_taken_up_by_the_next() {
         });
         happened
     });
-    println!("{runs} runs");
     assert!(runs > 500, "{runs}");
 }
 
@@ -314,7 +312,6 @@ fn putting_back_that_is_stopped_at_every_call_is_taken_up_by_the_next_start() {
         });
         happened
     });
-    println!("{runs} runs");
     assert!(runs > 500, "{runs}");
 }
 
@@ -355,7 +352,7 @@ fn a_loss_of_power_at_every_call_leaves_all_old_or_all_new() {
                 *(if is_new { &mut news } else { &mut olds }) += 1;
                 io.fired() > 0
             });
-            assert!(calls > 100 && olds > 50 && news > 10, "{}: {calls} calls, {olds} old, {news} new", mixture.0);
+            assert!(calls > 80 && olds > 50 && news > 10, "{}: {calls} calls, {olds} old, {news} new", mixture.0);
         }
     }
 }
@@ -376,6 +373,5 @@ fn a_loss_of_power_while_putting_back_leaves_all_old_or_all_new() {
         });
         happened
     });
-    println!("{runs} runs");
     assert!(runs > 500, "{runs}");
 }

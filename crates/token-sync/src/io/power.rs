@@ -62,10 +62,7 @@ impl PowerModel {
     pub(crate) fn fail(&self, root: &Path, lost: impl Fn(&Path) -> bool) {
         let safe = self.0.lock().unwrap();
         let now = Safe::of(root);
-        let names = |folder: &Path| match safe.folders.get(folder) {
-            Some(names) if lost(folder) => Some(names),
-            _ => now.folders.get(folder),
-        };
+        let names = |folder: &Path| if lost(folder) { &safe.folders } else { &now.folders }.get(folder);
         let mut tree = Vec::new();
         let mut todo = vec![root.to_owned()];
         while let Some(folder) = todo.pop() {
