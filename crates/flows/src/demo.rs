@@ -9,13 +9,13 @@ use auth_core::{LoginToken, SourceOfTruth};
 use comfy_sim::{Login, Server};
 use report::{Failure, FailureKind, Outcome, Report, Sink};
 use settings::{Flags, Settings, World};
-use token_sync::Plan;
+use token_sync::{Plan, Workspace};
 
 use crate::{
     checks, credential,
     journey::Journey,
     setup::{self, DEFAULT_USER},
-    subject::{Source, Subject, disk_failure},
+    subject::{Source, Subject, disk_failure, open_workspace, told},
     validate,
 };
 
@@ -126,6 +126,10 @@ fn settings(world: &World, dir: &Path, url: Option<String>) -> Result<Settings, 
 
 /// Writes source and targets, or keeps them; whether an earlier run rotated the token.
 async fn write_credential(journey: &mut Journey, settings: &Settings, world: &World) -> Result<bool, Failure> {
+    let mut workspace = open_workspace(settings, world)?;
+    if let Some(recovery) = workspace.recovered() {
+        journey.note(told(recovery));
+    }
     let subject = Subject::new(settings, world)?;
     let place = settings.shown(settings.source.value.path());
     let source = match subject.source {
@@ -145,11 +149,11 @@ async fn write_credential(journey: &mut Journey, settings: &Settings, world: &Wo
     };
     let rotated_before = source.rotated_at().is_some();
     setup::warn_if_open(journey, settings).await;
-    write(journey, settings, &setup::with_customary_targets(settings, source))?;
+    write(journey, settings, &mut workspace, &setup::with_customary_targets(settings, source))?;
     Ok(rotated_before)
 }
 
-fn write(journey: &Journey, settings: &Settings, source: &SourceOfTruth) -> Result<(), Failure> {
+fn write(journey: &Journey, settings: &Settings, workspace: &mut Workspace, source: &SourceOfTruth) -> Result<(), Failure> {
     let targets = settings.targets(source)?;
     if let Some(foreign) = targets.iter().find(|target| !target.path().starts_with(&settings.project.value)) {
         return Err(Failure::new(
@@ -161,7 +165,7 @@ fn write(journey: &Journey, settings: &Settings, source: &SourceOfTruth) -> Resu
     let plan = Plan::make(source.token(), source.user().unwrap_or(DEFAULT_USER), &targets)
         .and_then(|plan| plan.with_source(&settings.source.value, source))
         .map_err(|error| disk_failure(&error))?;
-    setup::apply(journey, settings, plan)
+    setup::apply(journey, settings, workspace, plan)
 }
 
 /// Starts the embedded ComfyUI with the plugin's login.
@@ -205,6 +209,7 @@ async fn rotate(
         journey.found(std::future::ready(finding)).await;
         return Ok((server, settings.clone()));
     }
+    let mut workspace = open_workspace(settings, world)?;
     let source = match settings.source.value.load() {
         Ok(Some(source)) => source,
         Ok(None) => {
@@ -218,7 +223,8 @@ async fn rotate(
     let old: LoginToken = source.token().clone();
     journey.started("hashing a new random password with bcrypt, cost 12");
     let (password, token) = credential::fresh(&world.entropy).await?;
-    write(journey, settings, &source.rotated(Some(password), token, &world.clock.stamp()))?;
+    write(journey, settings, &mut workspace, &source.rotated(Some(password), token, &world.clock.stamp()))?;
+    drop(workspace);
 
     let listen = server.addr();
     server.shutdown().await;

@@ -4,12 +4,12 @@
 use auth_core::{LoginToken, Password, Shape, SourceOfTruth};
 use report::{Failure, FailureKind, Outcome, Report, Sink};
 use settings::{Settings, World};
-use token_sync::{ChangeKind, Plan};
+use token_sync::{ChangeKind, Plan, Workspace};
 
 use crate::{
     checks, credential,
     journey::Journey,
-    subject::{Source, Subject, disk_failure},
+    subject::{Source, Subject, disk_failure, open_workspace, told},
     validate,
 };
 
@@ -43,6 +43,9 @@ async fn steps(journey: &mut Journey, settings: &Settings, world: &World, option
             .hint("name it with `--comfy-dir DIR`: the folder that holds main.py"));
     }
     let subject = Subject::new(settings, world)?;
+    if let Some(recovery) = &subject.recovered {
+        journey.note(told(recovery));
+    }
     journey.section("ComfyUI");
     if journey.check(checks::FOLDER[0], &subject).await != Outcome::Pass {
         return Ok(()); // a login folder in the wrong place would guard nothing
@@ -52,7 +55,11 @@ async fn steps(journey: &mut Journey, settings: &Settings, world: &World, option
     }
 
     journey.section("Credential");
-    let dry_run = options.dry_run;
+    let mut workspace = if options.dry_run { None } else { Some(open_workspace(settings, world)?) };
+    if let Some(recovery) = workspace.as_ref().and_then(Workspace::recovered) {
+        journey.note(told(recovery));
+    }
+    let subject = Subject::new(settings, world)?; // read again: now nobody else changes it
     let source = source(journey, &subject, world, options).await?;
     warn_if_open(journey, settings).await;
     let targets = settings.targets(&source)?;
@@ -60,12 +67,15 @@ async fn steps(journey: &mut Journey, settings: &Settings, world: &World, option
     let plan = Plan::make(source.token(), user, &targets)
         .and_then(|plan| plan.with_source(&settings.source.value, &source))
         .map_err(|error| disk_failure(&error))?;
-    if dry_run {
-        announce(journey, settings, &plan);
-        journey.note("dry run: nothing was written");
-        return Ok(());
+    match &mut workspace {
+        Some(workspace) => apply(journey, settings, workspace, plan)?,
+        None => {
+            announce(journey, settings, &plan);
+            journey.note("dry run: nothing was written");
+            return Ok(());
+        }
     }
-    apply(journey, settings, plan)?;
+    drop(workspace);
 
     let subject = Subject::new(settings, world)?;
     for check in checks::PROJECT.iter().chain(checks::WRITTEN) {
@@ -179,15 +189,18 @@ fn announce(journey: &Journey, settings: &Settings, plan: &Plan) {
 }
 
 /// Writes source and targets, all or none, and says what changed.
-pub(crate) fn apply(journey: &Journey, settings: &Settings, plan: Plan) -> Result<(), Failure> {
-    let changes = plan.apply().map_err(|error| disk_failure(&error))?;
-    for change in changes {
+pub(crate) fn apply(journey: &Journey, settings: &Settings, workspace: &mut Workspace, plan: Plan) -> Result<(), Failure> {
+    let applied = workspace.apply(plan).map_err(|error| disk_failure(&error))?;
+    for change in applied.changes {
         let what = match change.kind {
             ChangeKind::Unchanged => "kept",
             ChangeKind::Created => "created",
             ChangeKind::Updated => "changed",
         };
         journey.note(format!("{what} `{}`", settings.shown(&change.path)));
+    }
+    if let Some(error) = applied.unfinished {
+        journey.note(format!("all is written, but not all is cleared away ({error}); the next command does it"));
     }
     Ok(())
 }

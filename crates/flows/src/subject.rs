@@ -6,7 +6,7 @@ use auth_core::{LoginToken, SourceOfTruth};
 use comfy_client::{Client, Credential, Secret};
 use report::{Failure, FailureKind};
 use settings::{Origin, Settings, World};
-use token_sync::{Dialect, SourceFacts, Target};
+use token_sync::{Caller, Dialect, Direction, Recovery, SourceFacts, Target, Workspace};
 
 /// A project and its server, as one validation sees them: the source is read once, so that all checks judge the same one.
 pub(crate) struct Subject<'a> {
@@ -15,6 +15,8 @@ pub(crate) struct Subject<'a> {
     pub(crate) facts: Option<SourceFacts>,
     pub(crate) client: Client,
     pub(crate) exported: Option<(LoginToken, &'static str)>,
+    /// What a stopped run had left unfinished, and what was done with it.
+    pub(crate) recovered: Option<Recovery>,
     world: &'a World,
 }
 
@@ -26,14 +28,16 @@ pub(crate) enum Source {
 }
 
 impl<'a> Subject<'a> {
-    /// Reads the source of truth and prepares a client without credential; opens no connection.
+    /// Reads the source of truth, once what a stopped run left unfinished is ended, and prepares a client without credential;
+    /// opens no connection.
     ///
     /// # Errors
-    /// A URL that can't be one.
+    /// A URL that can't be one; a stopped run's work that can't be ended.
     pub(crate) fn new(settings: &'a Settings, world: &'a World) -> Result<Self, Failure> {
         let config = settings.client(&world.entropy)?;
         let client = Client::new(config).map_err(|error| client_failure(&error))?;
         let file = &settings.source.value;
+        let recovered = Workspace::recover(file.folder(), &caller(world)).map_err(|error| disk_failure(&error))?;
         let source = match file.load() {
             Ok(Some(source)) => Source::Known(Box::new(source)),
             Ok(None) => Source::Absent,
@@ -41,7 +45,8 @@ impl<'a> Subject<'a> {
         };
         let facts = file.facts().ok().flatten();
         let exported = world.var("COMFYUI_API_TOKEN").and_then(|line| LoginToken::new(line).ok());
-        Ok(Self { settings, source, facts, client, exported: exported.map(|token| (token, "COMFYUI_API_TOKEN")), world })
+        let exported = exported.map(|token| (token, "COMFYUI_API_TOKEN"));
+        Ok(Self { settings, source, facts, client, exported, recovered, world })
     }
 
     /// The source of truth, if it could be read.
@@ -104,6 +109,28 @@ impl<'a> Subject<'a> {
     }
 }
 
+/// Locks the project's secrets for one journey: what is read while it is open is not changed by another.
+pub(crate) fn open_workspace(settings: &Settings, world: &World) -> Result<Workspace, Failure> {
+    Workspace::open(settings.source.value.folder(), &caller(world)).map_err(|error| disk_failure(&error))
+}
+
+fn caller(world: &World) -> Caller {
+    Caller::new("genai-auth", world.clock.stamp(), world.entropy.bytes())
+}
+
+/// What to say of a stopped run that was ended.
+pub(crate) fn told(recovery: &Recovery) -> String {
+    let (program, since) = (&recovery.program, &recovery.since);
+    let mut told = match recovery.direction {
+        Direction::Back => format!("an earlier run of {program} ({since}) was stopped: its changes were taken back"),
+        Direction::Forward => format!("an earlier run of {program} ({since}) was stopped: its changes were completed"),
+    };
+    for path in &recovery.left {
+        told.push_str(&format!("; `{}` was changed since and left as it is", path.display()));
+    }
+    told
+}
+
 /// What a client's error means for a whole journey.
 pub(crate) fn client_failure(error: &comfy_client::Error) -> Failure {
     let kind = match error.kind() {
@@ -119,9 +146,48 @@ pub(crate) fn client_failure(error: &comfy_client::Error) -> Failure {
 pub(crate) fn disk_failure(error: &token_sync::Error) -> Failure {
     use token_sync::ErrorKind as Kind;
     let kind = match error.kind() {
-        Kind::Permission => FailureKind::Refused,
+        Kind::Permission | Kind::Busy | Kind::Changed | Kind::Exposed => FailureKind::Refused,
         Kind::Absent | Kind::Io => FailureKind::Unreachable,
         _ => FailureKind::Settings,
     };
     Failure::of(kind, error).hints(error.hints())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+    use crate::checks::test_project::Project;
+
+    #[test]
+    fn what_a_stopped_run_left_is_ended_before_anything_is_read() {
+        let project = Project::new();
+        project.save("pw");
+        let journal = project.at(".secrets/staging.journal");
+        for (text, is_ended) in [("genai-auth comm", true), ("genai-auth commit journal 2\n", false)] {
+            std::fs::write(&journal, text).unwrap();
+            std::fs::set_permissions(&journal, std::fs::Permissions::from_mode(0o600)).unwrap();
+            let (settings, world) = (project.settings(), project.world());
+            assert_eq!(Subject::new(&settings, &world).is_ok(), is_ended, "{text}");
+            assert_eq!(journal.exists(), !is_ended, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_recovery_is_told_in_one_line() {
+        let recovery = |direction, left| {
+            let (program, since) = ("genai-auth".to_owned(), "2026-01-02T03:04:05Z".to_owned());
+            told(&Recovery { direction, program, since, files: Vec::new(), left })
+        };
+        assert_eq!(
+            recovery(Direction::Back, vec![]),
+            "an earlier run of genai-auth (2026-01-02T03:04:05Z) was stopped: its changes were taken back"
+        );
+        assert_eq!(
+            recovery(Direction::Forward, vec!["x".into()]),
+            "an earlier run of genai-auth (2026-01-02T03:04:05Z) was stopped: its changes were completed; `x` was changed since \
+             and left as it is"
+        );
+    }
 }

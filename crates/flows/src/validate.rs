@@ -5,7 +5,11 @@ use std::future::ready;
 use report::{Failure, FailureKind, Outcome, Report, Sink};
 use settings::{Settings, World};
 
-use crate::{checks, journey::Journey, subject::Subject};
+use crate::{
+    checks,
+    journey::Journey,
+    subject::{Subject, told},
+};
 
 /// What to validate beyond the usual.
 #[derive(Debug, Clone, Copy, Default)]
@@ -27,6 +31,9 @@ pub async fn run(services: &[Settings], world: &World, options: Options, sink: &
 
 async fn steps(journey: &mut Journey, settings: &Settings, world: &World, options: Options) -> Result<(), Failure> {
     let subject = Subject::new(settings, world)?;
+    if let Some(recovery) = &subject.recovered {
+        journey.note(told(recovery));
+    }
     journey.section("Project");
     for check in checks::PROJECT {
         journey.check(check, &subject).await;

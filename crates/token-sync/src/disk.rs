@@ -1,21 +1,21 @@
-//! Reads and replaces single files so that no reader ever sees one empty, half-written, loose or followed through a link.
+//! Reads and writes single files in an open folder: private from birth, never through a link, safe on the disk when done.
 
 use std::{
-    ffi::{OsStr, OsString},
-    fs::File,
-    io::{self, Read, Write},
-    os::fd::OwnedFd,
+    ffi::OsStr,
+    os::fd::{AsFd, OwnedFd},
     path::{Path, PathBuf},
 };
 
-use rustix::fs::{AtFlags, CWD, Mode, OFlags, fchmod, fchown, fstat, fsync, open, openat, renameat, unlinkat};
+use rustix::{fs::OFlags, io::Errno};
+use zeroize::Zeroizing;
 
-use crate::{Error, ErrorKind};
+use crate::{
+    Error, ErrorKind,
+    io::{Facts, Io, System},
+};
 
 /// The largest file that is read: secrets and the files that carry them are small.
-const LIMIT: u64 = 4 * 1024 * 1024;
-/// How a temporary file is told from all others; a stale one is removed when its file is written next.
-const TEMPORARY: &str = ".genai-tmp-";
+const LIMIT: usize = 4 * 1024 * 1024;
 
 /// Who owns a file and who may touch it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,215 +35,288 @@ impl FileFacts {
     }
 
     /// The mode for what replaces the file: never looser, never open to everybody; a group that could read still can.
-    fn tightened(&self) -> u32 {
+    pub(crate) fn tightened(&self) -> u32 {
         (self.mode & 0o640) | 0o600
     }
 }
 
+/// What a file holds, and its facts.
+pub(crate) type Content = (Zeroizing<Vec<u8>>, FileFacts);
+
 /// The content and facts of the plain file at `path`; `None` if nothing is there.
 pub(crate) fn read(path: &Path) -> Result<Option<(Vec<u8>, FileFacts)>, Error> {
-    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    let file = match open(path, flags, Mode::empty()) {
-        Ok(fd) => File::from(fd),
-        Err(rustix::io::Errno::NOENT) => return Ok(None),
-        Err(rustix::io::Errno::LOOP) => return Err(link(path)),
-        Err(error) => return Err(Error::io("read", path, error)),
-    };
-    let stat = fstat(&file).map_err(|error| Error::io("read", path, error))?;
-    let kind = rustix::fs::FileType::from_raw_mode(stat.st_mode);
-    if !kind.is_file() {
-        let what = if kind.is_dir() { "a folder" } else { "a device, socket or FIFO" };
-        return Err(Error::new(ErrorKind::NotAFile, format!("`{}` is {what}, not a file", path.display()))
-            .hint("move it away, or name another path"));
-    }
-    let mut bytes = Vec::new();
-    file.take(LIMIT + 1).read_to_end(&mut bytes).map_err(|error| Error::io("read", path, error))?;
-    if bytes.len() as u64 > LIMIT {
-        return Err(Error::new(ErrorKind::TooLarge, format!("`{}` is larger than {} MiB", path.display(), LIMIT >> 20))
-            .hint("a file that carries a token is small: is it the right one?"));
-    }
-    Ok(Some((bytes, FileFacts { mode: stat.st_mode & 0o7777, uid: stat.st_uid, gid: stat.st_gid })))
+    let opened = System.open(path, OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK);
+    let content = plain_file(&System, path, opened)?;
+    Ok(content.map(|(mut bytes, facts)| (std::mem::take(&mut *bytes), facts)))
 }
 
 /// The facts of the folder at `path`; `None` if nothing is there.
 pub(crate) fn folder_facts(path: &Path) -> Result<Option<FileFacts>, Error> {
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    match open(path, flags, Mode::empty()).and_then(fstat) {
-        Ok(stat) => Ok(Some(FileFacts { mode: stat.st_mode & 0o7777, uid: stat.st_uid, gid: stat.st_gid })),
-        Err(rustix::io::Errno::NOENT) => Ok(None),
-        Err(error) => Err(Error::io("open the folder", path, error)),
+    Folder::open(&System, path)?.map(|folder| folder.facts()).transpose()
+}
+
+/// A folder held open: what is done in it is done in this one, whatever takes its name meanwhile.
+#[derive(Debug)]
+pub(crate) struct Folder<'io> {
+    io: &'io dyn Io,
+    fd: OwnedFd,
+    path: PathBuf,
+}
+
+impl<'io> Folder<'io> {
+    /// The folder at `path`; `None` if nothing is there.
+    pub(crate) fn open(io: &'io dyn Io, path: &Path) -> Result<Option<Self>, Error> {
+        let path = if path.as_os_str().is_empty() { Path::new(".") } else { path };
+        match io.open(path, OFlags::RDONLY | OFlags::DIRECTORY) {
+            Ok(fd) => Ok(Some(Self { io, fd, path: path.to_owned() })),
+            Err(Errno::NOENT) => Ok(None),
+            Err(Errno::NOTDIR) => Err(Error::new(ErrorKind::NotAFile, format!("`{}` is not a folder", path.display()))
+                .hint("a file is in the folder's place: move it away, or name another path")),
+            Err(error) => Err(Error::io("open the folder", path, error)),
+        }
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub(crate) fn facts(&self) -> Result<FileFacts, Error> {
+        self.io.stat(self.fd.as_fd()).map(|facts| facts.file).map_err(self.at("look at", None))
+    }
+
+    /// The content and facts of the plain file of that name; `None` if nothing is there.
+    pub(crate) fn read(&self, name: &OsStr) -> Result<Option<Content>, Error> {
+        let opened = self.io.open_at(self.fd.as_fd(), name, OFlags::RDONLY | OFlags::NONBLOCK);
+        plain_file(self.io, &self.path.join(name), opened)
+    }
+
+    /// The file of that name for reading and writing; `None` if nothing is there.
+    pub(crate) fn open_file(&self, name: &OsStr) -> Result<Option<OwnedFd>, Error> {
+        match self.io.open_at(self.fd.as_fd(), name, OFlags::RDWR | OFlags::NONBLOCK) {
+            Ok(fd) => Ok(Some(fd)),
+            Err(Errno::NOENT) => Ok(None),
+            Err(error) => Err(self.at("open", Some(name))(error)),
+        }
+    }
+
+    /// A new, empty, private file of that name; `None` if something is there already.
+    pub(crate) fn create_file(&self, name: &OsStr) -> Result<Option<OwnedFd>, Error> {
+        match self.io.create(self.fd.as_fd(), name) {
+            Ok(fd) => Ok(Some(fd)),
+            Err(Errno::EXIST) => Ok(None),
+            Err(error) => Err(self.at("create", Some(name))(error)),
+        }
+    }
+
+    /// Writes a new file, private from birth, then of that owner and mode, and safe on the disk when done.
+    pub(crate) fn create(&self, name: &OsStr, bytes: &[u8], owner: Option<FileFacts>, mode: u32) -> Result<(), Error> {
+        let at_it = |what| self.at(what, Some(name));
+        let file = self.create_file(name)?.ok_or_else(|| at_it("create")(Errno::EXIST))?;
+        let file = file.as_fd();
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            let written = self.io.write(file, rest).map_err(at_it("write"))?;
+            if written == 0 {
+                return Err(at_it("write")(Errno::NOSPC));
+            }
+            rest = &rest[written..];
+        }
+        if let Some(owner) = owner {
+            let own = self.io.stat(file).map_err(at_it("look at"))?.file;
+            if (own.uid, own.gid) != (owner.uid, owner.gid) {
+                self.io.set_owner(file, owner.uid, owner.gid).map_err(at_it("keep the owner of"))?;
+            }
+        }
+        if mode != 0o600 {
+            self.io.set_mode(file, mode).map_err(at_it("set the rights of"))?;
+        }
+        self.io.sync(file).map_err(at_it("sync"))
+    }
+
+    pub(crate) fn has(&self, name: &OsStr) -> Result<bool, Error> {
+        self.io.is_there(self.fd.as_fd(), name).map_err(self.at("look at", Some(name)))
+    }
+
+    /// Sets the rights of the file of that name; safe on the disk when done.
+    pub(crate) fn set_mode_of(&self, name: &OsStr, mode: u32) -> Result<(), Error> {
+        let at_it = |error| self.at("set the rights of", Some(name))(error);
+        let file = self.io.open_at(self.fd.as_fd(), name, OFlags::RDONLY | OFlags::NONBLOCK).map_err(at_it)?;
+        self.io.set_mode(file.as_fd(), mode).and_then(|()| self.io.sync(file.as_fd())).map_err(at_it)
+    }
+
+    /// Takes every right on the folder from others than its owner, if they have one.
+    pub(crate) fn make_private(&self) -> Result<(), Error> {
+        if self.facts()?.is_private() {
+            return Ok(());
+        }
+        self.io.set_mode(self.fd.as_fd(), 0o700).map_err(self.at("make private the folder", None))
+    }
+
+    pub(crate) fn rename(&self, from: &OsStr, to: &OsStr) -> Result<(), Error> {
+        self.io.rename(self.fd.as_fd(), from, to).map_err(self.at("replace", Some(to)))
+    }
+
+    /// Removes the file of that name; whether it was there.
+    pub(crate) fn remove(&self, name: &OsStr) -> Result<bool, Error> {
+        match self.io.remove(self.fd.as_fd(), name) {
+            Ok(()) => Ok(true),
+            Err(Errno::NOENT) => Ok(false),
+            Err(error) => Err(self.at("remove", Some(name))(error)),
+        }
+    }
+
+    /// Makes the folder of that name, unless it is there; the new name is safe on the disk when done.
+    pub(crate) fn make_folder(&self, name: &OsStr, mode: u32) -> Result<(), Error> {
+        match self.io.make_folder(self.fd.as_fd(), name, mode) {
+            Ok(()) => self.sync(),
+            Err(Errno::EXIST) => Ok(()),
+            Err(error) => Err(self.at("make the folder", Some(name))(error)),
+        }
+    }
+
+    /// Removes the folder of that name, unless somebody has put something into it.
+    pub(crate) fn remove_folder(&self, name: &OsStr) -> Result<(), Error> {
+        match self.io.remove_folder(self.fd.as_fd(), name) {
+            Ok(()) => self.sync(),
+            Err(Errno::NOENT | Errno::NOTEMPTY | Errno::EXIST | Errno::NOTDIR) => Ok(()),
+            Err(error) => Err(self.at("remove the folder", Some(name))(error)),
+        }
+    }
+
+    /// Waits until the folder's names are safe on the disk.
+    pub(crate) fn sync(&self) -> Result<(), Error> {
+        self.io.sync(self.fd.as_fd()).map_err(self.at("sync the folder", None))
+    }
+
+    fn at(&self, what: &'static str, name: Option<&OsStr>) -> impl Fn(Errno) -> Error + use<> {
+        let path = name.map_or_else(|| self.path.clone(), |name| self.path.join(name));
+        move |error| Error::io(what, &path, error)
     }
 }
 
 /// Makes the folder at `path` and those above it; a new one gets `mode`, one that is there stays as it is.
-pub(crate) fn make_folder(path: &Path, mode: u32) -> Result<(), Error> {
-    use std::os::unix::fs::DirBuilderExt;
-    let at_it = |error: io::Error| Error::io("make the folder", path, error);
-    if let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
-        std::fs::create_dir_all(parent).map_err(at_it)?;
+pub(crate) fn make_folders(io: &dyn Io, path: &Path, mode: u32) -> Result<(), Error> {
+    if Folder::open(io, path)?.is_some() {
+        return Ok(());
     }
-    match std::fs::DirBuilder::new().mode(mode).create(path) {
-        Ok(()) => Ok(()),
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
-        Err(error) => Err(at_it(error)),
-    }
-}
-
-/// Takes every right from others than the owner; the folder must be there.
-pub(crate) fn make_folder_private(path: &Path) -> Result<(), Error> {
-    let fd = open(path, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty());
-    fd.and_then(|fd| fchmod(fd, Mode::from_raw_mode(0o700))).map_err(|error| Error::io("make private the folder", path, error))
-}
-
-/// Bytes that lie complete on the disk beside the file they will replace. Dropped without [`Staged::commit`], they are gone.
-#[derive(Debug)]
-pub(crate) struct Staged {
-    folder: OwnedFd,
-    temporary: OsString,
-    name: OsString,
-    path: PathBuf,
-    done: bool,
-}
-
-impl Staged {
-    /// Writes `bytes` beside `path`, 0600 from birth, then gives them the owner of `replaced` and its mode, tightened.
-    pub(crate) fn write(path: &Path, bytes: &[u8], replaced: Option<FileFacts>) -> Result<Self, Error> {
-        let at_it = |error| Error::io("write", path, error);
-        let name =
-            path.file_name().ok_or_else(|| Error::new(ErrorKind::Target, format!("`{}` names no file", path.display())))?;
-        let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let folder = openat(CWD, parent, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty()).map_err(at_it)?;
-        refuse_link(&folder, name, path)?;
-        let (temporary, fd) = create_temporary(&folder, name).map_err(at_it)?;
-        let staged = Self { folder, temporary, name: name.to_owned(), path: path.to_owned(), done: false };
-        let mut file = File::from(fd);
-        file.write_all(bytes).map_err(|error| Error::io("write", path, error))?;
-        if let Some(facts) = replaced {
-            let own = fstat(&file).map_err(at_it)?;
-            if (own.st_uid, own.st_gid) != (facts.uid, facts.gid) {
-                let owner = (rustix::fs::Uid::from_raw(facts.uid), rustix::fs::Gid::from_raw(facts.gid));
-                fchown(&file, Some(owner.0), Some(owner.1)).map_err(|error| Error::io("keep the owner of", path, error))?;
-            }
-            fchmod(&file, Mode::from_raw_mode(facts.tightened())).map_err(at_it)?;
-        }
-        fsync(&file).map_err(at_it)?;
-        Ok(staged)
-    }
-
-    /// Puts the bytes in the file's place in one step.
-    pub(crate) fn commit(mut self) -> Result<(), Error> {
-        refuse_link(&self.folder, &self.name, &self.path)?;
-        renameat(&self.folder, &self.temporary, &self.folder, &self.name)
-            .map_err(|error| Error::io("replace", &self.path, error))?;
-        self.done = true;
-        fsync(&self.folder).map_err(|error| Error::io("sync the folder of", &self.path, error))
-    }
-}
-
-impl Drop for Staged {
-    fn drop(&mut self) {
-        if !self.done {
-            let _ = unlinkat(&self.folder, &self.temporary, AtFlags::empty());
-        }
-    }
-}
-
-/// Removes the file at `path`, to undo its creation.
-pub(crate) fn remove(path: &Path) -> Result<(), Error> {
-    std::fs::remove_file(path).map_err(|error| Error::io("remove", path, error))
-}
-
-/// A new file in `folder`, readable by its owner alone from its first moment. A stale one of the same name, left by a
-/// process that was killed, is removed.
-fn create_temporary(folder: &OwnedFd, name: &OsStr) -> rustix::io::Result<(OsString, OwnedFd)> {
-    let mut temporary = OsString::from(".");
-    temporary.push(name);
-    temporary.push(TEMPORARY);
-    temporary.push(rustix::process::getpid().to_string());
-    let create = || {
-        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        openat(folder, &temporary, flags, Mode::from_raw_mode(0o600))
+    let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
+        return Err(Error::io("make the folder", path, Errno::NOENT));
     };
-    let fd = match create() {
-        Err(rustix::io::Errno::EXIST) => {
-            unlinkat(folder, &temporary, AtFlags::empty())?;
-            create()
-        }
-        other => other,
-    }?;
-    Ok((temporary, fd))
+    make_folders(io, parent, mode | 0o055)?;
+    let parent = Folder::open(io, parent)?.ok_or_else(|| Error::io("make the folder", path, Errno::NOENT))?;
+    parent.make_folder(name, mode)
 }
 
-fn refuse_link(folder: &OwnedFd, name: &OsStr, path: &Path) -> Result<(), Error> {
-    match rustix::fs::statat(folder, name, AtFlags::SYMLINK_NOFOLLOW) {
-        Ok(stat) if rustix::fs::FileType::from_raw_mode(stat.st_mode).is_symlink() => Err(link(path)),
-        Ok(stat) if rustix::fs::FileType::from_raw_mode(stat.st_mode).is_dir() => {
-            Err(Error::new(ErrorKind::NotAFile, format!("`{}` is a folder, not a file", path.display()))
-                .hint("move it away, or name another path"))
+/// Reads what was opened, if it is a plain file of a bearable size.
+fn plain_file(io: &dyn Io, path: &Path, opened: rustix::io::Result<OwnedFd>) -> Result<Option<Content>, Error> {
+    let at_it = |error| Error::io("read", path, error);
+    let file = match opened {
+        Ok(file) => file,
+        Err(Errno::NOENT) => return Ok(None),
+        Err(Errno::LOOP) => {
+            return Err(Error::new(ErrorKind::NotAFile, format!("`{}` is a symbolic link", path.display()))
+                .hint("name the file that it points to, or replace the link by a file"));
         }
-        _ => Ok(()),
+        Err(Errno::NXIO) => return Err(not_a_file(path, "a socket or a device")),
+        Err(error) => return Err(at_it(error)),
+    };
+    let Facts { kind, file: facts } = io.stat(file.as_fd()).map_err(at_it)?;
+    if !kind.is_file() {
+        return Err(not_a_file(path, if kind.is_dir() { "a folder" } else { "a device, socket or FIFO" }));
+    }
+    // A vector that grows by itself leaves its old bytes in memory; this one wipes them.
+    let mut bytes = Zeroizing::new(Vec::with_capacity(1024));
+    let mut piece = Zeroizing::new([0; 4096]);
+    loop {
+        let count = io.read(file.as_fd(), &mut *piece).map_err(at_it)?;
+        if count == 0 {
+            return Ok(Some((bytes, facts)));
+        }
+        if bytes.len() + count > LIMIT {
+            let too_large = format!("`{}` is larger than {} MiB", path.display(), LIMIT >> 20);
+            return Err(
+                Error::new(ErrorKind::TooLarge, too_large).hint("a file that carries a token is small: is it the right one?")
+            );
+        }
+        if bytes.len() + count > bytes.capacity() {
+            let mut longer = Zeroizing::new(Vec::with_capacity(2 * (bytes.len() + count)));
+            longer.extend_from_slice(&bytes);
+            bytes = longer;
+        }
+        bytes.extend_from_slice(&piece[..count]);
     }
 }
 
-fn link(path: &Path) -> Error {
-    Error::new(ErrorKind::NotAFile, format!("`{}` is a symbolic link", path.display()))
-        .hint("name the file that it points to, or replace the link by a file")
+fn not_a_file(path: &Path, what: &str) -> Error {
+    Error::new(ErrorKind::NotAFile, format!("`{}` is {what}, not a file", path.display()))
+        .hint("move it away, or name another path")
 }
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::{PermissionsExt, symlink};
+    use std::os::unix::{fs::symlink, net::UnixListener};
 
     use super::*;
 
-    fn mode(path: &Path) -> u32 {
-        std::fs::metadata(path).unwrap().permissions().mode() & 0o7777
+    fn place() -> (tempfile::TempDir, PathBuf) {
+        let place = tempfile::tempdir().unwrap();
+        let path = place.path().to_owned();
+        (place, path)
+    }
+
+    fn write(folder: &Path, name: &str, bytes: &[u8], owner: Option<FileFacts>, mode: u32) -> Result<(), Error> {
+        Folder::open(&System, folder).unwrap().unwrap().create(OsStr::new(name), bytes, owner, mode)
     }
 
     #[test]
-    fn a_new_file_is_private_and_a_loose_one_is_tightened() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("x");
-        Staged::write(&path, b"one", None).unwrap().commit().unwrap();
-        assert_eq!((mode(&path), std::fs::read(&path).unwrap()), (0o600, b"one".to_vec()));
-        for (before, after) in [(0o644, 0o640), (0o666, 0o640), (0o604, 0o600), (0o600, 0o600), (0o400, 0o600)] {
-            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(before)).unwrap();
-            let facts = read(&path).unwrap().unwrap().1;
-            Staged::write(&path, b"two", Some(facts)).unwrap().commit().unwrap();
-            assert_eq!(mode(&path), after, "from {before:o}");
+    fn a_new_file_has_its_mode_and_never_takes_a_name() {
+        let (_guard, folder) = place();
+        for mode in [0o600, 0o640] {
+            let name = format!("{mode:o}");
+            write(&folder, &name, b"one", None, mode).unwrap();
+            let (bytes, facts) = read(&folder.join(&name)).unwrap().unwrap();
+            assert_eq!((bytes.as_slice(), facts.mode), (b"one".as_slice(), mode));
+            assert_eq!(write(&folder, &name, b"two", None, mode).unwrap_err().kind(), ErrorKind::Io);
+        }
+        symlink(folder.join("absent"), folder.join("link")).unwrap();
+        assert!(write(&folder, "link", b"x", None, 0o600).is_err(), "nothing is written through a link");
+        assert!(!folder.join("absent").exists());
+    }
+
+    #[test]
+    fn modes_are_only_tightened() {
+        let of = |mode| FileFacts { mode, uid: 0, gid: 0 }.tightened();
+        let cases = [(0o644, 0o640), (0o666, 0o640), (0o604, 0o600), (0o600, 0o600), (0o400, 0o600), (0o4755, 0o640)];
+        assert!(cases.iter().all(|(before, after)| of(*before) == *after));
+    }
+
+    #[test]
+    fn what_is_no_plain_file_is_told_apart() {
+        let (_guard, folder) = place();
+        let at = |name: &str| folder.join(name);
+        std::fs::write(at("file"), "x").unwrap();
+        symlink(at("file"), at("link")).unwrap();
+        std::fs::create_dir(at("folder")).unwrap();
+        rustix::fs::mkfifoat(rustix::fs::CWD, at("fifo"), rustix::fs::Mode::from_raw_mode(0o600)).unwrap();
+        let _socket = UnixListener::bind(at("socket")).unwrap();
+        assert!(read(&at("absent")).unwrap().is_none());
+        for (name, what) in
+            [("link", "symbolic link"), ("folder", "a folder"), ("fifo", "FIFO"), ("socket", "socket"), ("file/x", "can't read")]
+        {
+            let error = read(&at(name)).unwrap_err();
+            assert!(error.to_string().contains(what), "{name}: {error}");
+            assert!(name == "file/x" || error.kind() == ErrorKind::NotAFile, "{name}");
         }
     }
 
     #[test]
-    fn what_is_not_committed_leaves_no_trace() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("x");
-        std::fs::write(&path, "old").unwrap();
-        drop(Staged::write(&path, b"new", None).unwrap());
-        assert_eq!(std::fs::read(&path).unwrap(), b"old");
-        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
-    }
-
-    #[test]
-    fn links_folders_and_absent_files_are_told_apart() {
-        let folder = tempfile::tempdir().unwrap();
-        let at = |name: &str| folder.path().join(name);
-        std::fs::write(at("file"), "x").unwrap();
-        symlink(at("file"), at("link")).unwrap();
-        std::fs::create_dir(at("folder")).unwrap();
-        assert!(read(&at("absent")).unwrap().is_none());
-        assert_eq!(read(&at("link")).unwrap_err().kind(), ErrorKind::NotAFile);
-        assert_eq!(read(&at("folder")).unwrap_err().kind(), ErrorKind::NotAFile);
-        assert_eq!(Staged::write(&at("link"), b"y", None).unwrap_err().kind(), ErrorKind::NotAFile);
-        assert_eq!(Staged::write(&at("folder"), b"y", None).unwrap_err().kind(), ErrorKind::NotAFile);
-        assert_eq!(std::fs::read(at("file")).unwrap(), b"x");
-    }
-
-    #[test]
-    fn a_huge_file_is_refused() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("x");
-        File::create(&path).unwrap().set_len(LIMIT + 1).unwrap();
+    fn a_huge_file_is_refused_and_one_of_the_limit_is_read() {
+        let (_guard, folder) = place();
+        let path = folder.join("x");
+        let file = std::fs::File::create(&path).unwrap();
+        file.set_len(LIMIT as u64).unwrap();
+        assert_eq!(read(&path).unwrap().unwrap().0.len(), LIMIT);
+        file.set_len(LIMIT as u64 + 1).unwrap();
         assert_eq!(read(&path).unwrap_err().kind(), ErrorKind::TooLarge);
     }
 }

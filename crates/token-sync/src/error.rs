@@ -31,6 +31,12 @@ pub enum ErrorKind {
     Unwritable,
     /// The place was described wrongly (key, path).
     Target,
+    /// Another process has it and did not end in time.
+    Busy,
+    /// It is no longer what the plan was made from.
+    Changed,
+    /// A secret would lie where git can pick it up.
+    Exposed,
     /// Any other failure of the system.
     Io,
 }
@@ -42,6 +48,17 @@ impl Error {
 
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hints.push(hint.into());
+        self
+    }
+
+    /// The same error with its cause.
+    pub(crate) fn because(self, cause: Box<dyn std::error::Error + Send + Sync>) -> Self {
+        Self { source: Some(cause), ..self }
+    }
+
+    /// The same error with the hints of `other` too.
+    pub(crate) fn hints_of(mut self, other: &Self) -> Self {
+        self.hints.extend_from_slice(&other.hints);
         self
     }
 
@@ -67,6 +84,13 @@ impl Error {
                 Self::new(ErrorKind::Io, format!("can't {what} `{shown}`"))
                     .hint("make room on that disk and run the same command again")
             }
+            io::ErrorKind::CrossesDevices | io::ErrorKind::ResourceBusy => Self::new(
+                ErrorKind::Io,
+                format!("can't {what} `{shown}`"),
+            )
+            .hint(
+                "it is mounted by itself, as a single file bound into a container is: bind its folder, or name the file outside",
+            ),
             _ => Self::new(ErrorKind::Io, format!("can't {what} `{shown}`")),
         };
         Self { source: Some(Box::new(error)), ..new }

@@ -1,23 +1,26 @@
 //! Keeps one credential equal in every place that needs it, each in its reader's own dialect.
 //!
 //! The way of the data is one: a [`Target`] names a place and its reader's [`Dialect`]; [`Plan::make`] compares what that
-//! reader sees with the token and stages the bytes to write, read back by the same dialect; [`Plan::apply`] commits them all
-//! or none and says what changed. A target that holds the token already is not touched. [`SourceFile`] does the same for the
-//! source of truth.
+//! reader sees with the token and makes the bytes to write, read back by the same dialect; [`Workspace::apply`] writes them all
+//! or none, across a crash at any moment, and says what changed. A target that holds the token already is not touched. The
+//! source of truth, a [`SourceFile`], is a step of the same plan. [`Backups`] keep what was replaced.
 //!
-//! What it never does: follow a symbolic link in place of a target, loosen a mode, leave a target empty or missing, print, or
-//! show a secret.
+//! What it never does: follow a symbolic link in place of a target that is not allowed by name, loosen a mode, leave a target
+//! empty or missing, take the time, chance or a program from its surroundings, print, or show a secret.
 //!
 //! ```
 //! use auth_core::LoginToken;
-//! use token_sync::{Dialect, Plan, Target};
+//! use token_sync::{Caller, Dialect, Plan, Target, Workspace};
 //!
-//! let folder = tempfile::tempdir()?;
+//! let project = tempfile::tempdir()?;
 //! let token = LoginToken::new("$2b$12$made-up")?;
-//! let target = Target::new(folder.path().join(".env"), Dialect::ComposeV2, Some("COMFYUI_API_TOKEN"))?;
+//! let target = Target::new(project.path().join(".env"), Dialect::ComposeV2, Some("COMFYUI_API_TOKEN"))?;
 //!
-//! let changes = Plan::make(&token, "ann", std::slice::from_ref(&target))?.apply()?;
-//! assert!(changes[0].is_change());
+//! # let random = [7; 16];
+//! let caller = Caller::new("my-tool", "2026-01-02T03:04:05Z", random);
+//! let mut workspace = Workspace::open(&project.path().join(".secrets"), &caller)?; // locked; a crash is mended
+//! let applied = workspace.apply(Plan::make(&token, "ann", std::slice::from_ref(&target))?)?;
+//! assert!(applied.changes[0].is_change());
 //! assert_eq!(std::fs::read_to_string(target.path())?, "COMFYUI_API_TOKEN='$2b$12$made-up'\n");
 //! assert!(target.read().holds(&token));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
@@ -33,10 +36,24 @@ mod target;
 pub use target::{Reading, Target};
 
 mod plan;
-pub use plan::{Change, ChangeKind, Plan, Step};
+pub use plan::{Applied, Change, ChangeKind, Plan, Step};
+
+mod workspace;
+pub use workspace::{Caller, Workspace};
+
+mod backup;
+pub use backup::{Backups, BoxError, GitView};
+
+mod commit;
+pub use commit::{Direction, Recovery};
 
 mod disk;
 pub use disk::FileFacts;
+
+mod io;
+mod journal;
+mod lock;
+mod place;
 
 mod source_file;
 pub use source_file::{SourceFacts, SourceFile};

@@ -1,37 +1,31 @@
 //! Brings targets to hold the token: a plan that changes nothing, then one step that changes all of them or none.
 
+mod step;
+
 use std::path::{Path, PathBuf};
 
 use auth_core::{LoginToken, SourceOfTruth};
 use zeroize::Zeroizing;
 
-use crate::{Error, ErrorKind, FileFacts, Reading, SourceFile, Target, disk, disk::Staged};
+pub use step::{ChangeKind, Step};
 
-/// What to write where, checked but not yet written.
-#[derive(Debug)]
+use crate::{
+    Backups, Error, ErrorKind, GitView, SourceFile, Target,
+    backup::BoxError,
+    commit,
+    disk::{self, Folder},
+    io::{Io, System},
+    journal::Phase,
+    lock,
+    place::Place,
+    workspace::Caller,
+};
+
+/// What to write where, checked but not yet written. [`crate::Workspace::apply`] writes it.
+#[derive(Debug, Default)]
 pub struct Plan {
     steps: Vec<Step>,
-}
-
-/// One file of a [`Plan`].
-#[derive(Debug)]
-pub struct Step {
-    path: PathBuf,
-    kind: ChangeKind,
-    private_folder: bool,
-    old: Option<(Zeroizing<Vec<u8>>, FileFacts)>,
-    new: Zeroizing<Vec<u8>>,
-}
-
-/// What happens to a file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ChangeKind {
-    /// It holds what it must already: untouched.
-    Unchanged,
-    /// There was no file.
-    Created,
-    /// There was a file; of a target only its value changes.
-    Updated,
+    expired: Vec<PathBuf>,
 }
 
 /// What was done to a file.
@@ -43,6 +37,18 @@ pub struct Change {
     pub kind: ChangeKind,
 }
 
+/// What applying a plan did.
+#[derive(Debug)]
+#[must_use = "what could not be cleared away is in it"]
+pub struct Applied {
+    /// Each file of the plan, in its order.
+    pub changes: Vec<Change>,
+    /// Backups that were removed because newer ones took their place, or for their age.
+    pub removed: Vec<PathBuf>,
+    /// All files are as planned, but this kept a temporary or a backup from being cleared away; the next start tries again.
+    pub unfinished: Option<Error>,
+}
+
 impl Change {
     /// Whether the file was written.
     pub fn is_change(&self) -> bool {
@@ -51,30 +57,74 @@ impl Change {
 }
 
 impl Plan {
-    /// Compares each target with `token` and stages, in memory, what to write; `user` is the login's name for the PASSWORD
-    /// dialect. The staged bytes are read back by the target's dialect, and every other key must read as before.
+    /// Compares each target with `token` and makes, in memory, what to write; `user` is the login's name for the PASSWORD
+    /// dialect. The bytes are read back by the target's dialect, and every other key must read as before. Several targets may
+    /// be keys of one file: it is one step.
     ///
     /// # Errors
-    /// A target that can't be read, that its own reader refuses, or for which no spelling comes out unchanged.
+    /// A target that can't be read, that is a symbolic link, that its own reader refuses, or for which no spelling comes out
+    /// unchanged.
     pub fn make(token: &LoginToken, user: &str, targets: &[Target]) -> Result<Self, Error> {
-        targets.iter().map(|target| Step::make(token, user, target)).collect::<Result<_, _>>().map(|steps| Self { steps })
+        Self::make_through(token, user, targets, &[])
+    }
+
+    /// The same; a target whose path is one of `links` may be a symbolic link, and the file at its end, found now and once, is
+    /// what is replaced.
+    ///
+    /// # Errors
+    /// Those of [`Plan::make`]; a link to nothing.
+    pub fn make_through(token: &LoginToken, user: &str, targets: &[Target], links: &[PathBuf]) -> Result<Self, Error> {
+        let mut steps: Vec<Step> = Vec::new();
+        for target in targets {
+            let place = Place::of(&System, target.path(), links)?;
+            let at = match steps.iter().position(|step| *step.place() == place) {
+                Some(at) => at,
+                None => {
+                    steps.push(Step::of_target(target, place)?);
+                    steps.len() - 1
+                }
+            };
+            steps[at].bring(token, user, target)?;
+        }
+        Ok(Self { steps, expired: Vec::new() })
     }
 
     /// The same plan with the source of truth as its first step, so that source and targets change together or not at all.
+    /// [`Plan::default`] with a source writes the source alone.
     ///
     /// # Errors
-    /// What is in the source's place can't be read.
+    /// What is in the source's place can't be read; a target is that very file.
     pub fn with_source(mut self, file: &SourceFile, source: &SourceOfTruth) -> Result<Self, Error> {
-        let old = disk::read(file.path())?
-            .map(|(bytes, facts)| (Zeroizing::new(bytes), FileFacts { mode: facts.mode & 0o700, ..facts }));
-        let new = source.to_bytes();
+        let place = Place::of(&System, file.path(), &[])?;
+        if let Some(step) = self.steps.iter().find(|step| *step.place() == place) {
+            return Err(Error::new(
+                ErrorKind::Target,
+                format!("the target `{}` is the source of truth itself", step.path().display()),
+            )
+            .hint("remove it from the targets"));
+        }
         let is_private = file.facts()?.is_some_and(|facts| facts.file.is_private() && facts.folder.is_private());
-        let kind = match &old {
-            None => ChangeKind::Created,
-            Some((bytes, _)) if *bytes == new && is_private => ChangeKind::Unchanged,
-            Some(_) => ChangeKind::Updated,
-        };
-        self.steps.insert(0, Step { path: file.path().to_owned(), kind, private_folder: true, old, new });
+        let old = disk::read(&place.path())?.map(|(bytes, facts)| (Zeroizing::new(bytes), facts));
+        self.steps.insert(0, Step::private(file.path(), place, old, source.to_bytes(), is_private));
+        Ok(self)
+    }
+
+    /// The same plan with a copy of every file that it replaces, written in the same all-or-nothing way, and with the removal
+    /// of copies that are too many or too old. Call it last. `git` is asked where the copies would lie.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Exposed`] if git could pick them up, or can't say.
+    pub fn with_backups<G>(mut self, backups: &Backups, git: G) -> Result<Self, Error>
+    where
+        G: FnOnce(&Path) -> Result<GitView, BoxError>,
+    {
+        let replaced: Vec<(&Path, &[u8])> = self.steps.iter().filter_map(Step::replaced).collect();
+        let (copies, expired) = backups.plan(&replaced, git)?;
+        for (path, bytes) in copies {
+            let place = Place::of(&System, &path, &[])?;
+            self.steps.push(Step::private(&path, place, None, bytes, true));
+        }
+        self.expired = expired;
         Ok(self)
     }
 
@@ -83,237 +133,54 @@ impl Plan {
         &self.steps
     }
 
-    /// Writes all files, or none: each is staged on the disk first, then all are renamed into place; if one fails, those
-    /// before it are put back.
-    ///
-    /// # Errors
-    /// The first failure; the targets are as they were, unless a second failure says otherwise in its hints.
-    pub fn apply(self) -> Result<Vec<Change>, Error> {
-        let mut staged = Vec::new();
-        for step in self.steps.iter().filter(|step| step.kind != ChangeKind::Unchanged) {
-            step.make_folder()?;
-            staged.push((step, Staged::write(&step.path, &step.new, step.facts())?));
+    /// The backups that applying it removes.
+    pub fn expired(&self) -> &[PathBuf] {
+        &self.expired
+    }
+
+    /// Whether applying it changes nothing.
+    pub fn is_empty(&self) -> bool {
+        self.expired.is_empty() && self.steps.iter().all(|step| step.kind() == ChangeKind::Unchanged)
+    }
+
+    pub(crate) fn apply(self, io: &dyn Io, secrets: &Path, caller: &Caller) -> Result<Applied, Error> {
+        let work: Vec<_> = self.steps.iter().filter_map(Step::replacement).collect();
+        let mut unfinished = None;
+        if !work.is_empty() {
+            work.iter().try_for_each(|file| refuse_our_own(file.place, secrets))?;
+            let folder = Folder::open(io, secrets)?
+                .ok_or_else(|| Error::new(ErrorKind::Absent, format!("the folder `{}` went away", secrets.display())))?;
+            commit::recover(io, &folder)?; // of an earlier plan of the same caller that could not be put back
+            unfinished = commit::commit(io, &folder, &work, caller)?;
         }
-        let mut committed: Vec<&Step> = Vec::new();
-        for (step, bytes) in staged {
-            if let Err(error) = bytes.commit() {
-                return Err(undo(&committed, error));
+        let mut removed = Vec::new();
+        for path in &self.expired {
+            match remove(io, path) {
+                Ok(true) => removed.push(path.clone()),
+                Ok(false) => {}
+                Err(error) => unfinished = unfinished.or(Some(error)),
             }
-            committed.push(step);
         }
-        Ok(self.steps.iter().map(|step| Change { path: step.path.clone(), kind: step.kind }).collect())
+        let changes = self.steps.iter().map(|step| Change { path: step.path().to_owned(), kind: step.kind() }).collect();
+        Ok(Applied { changes, removed, unfinished })
     }
 }
 
-impl Step {
-    fn make(token: &LoginToken, user: &str, target: &Target) -> Result<Self, Error> {
-        let old = disk::read(target.path())?.map(|(bytes, facts)| (Zeroizing::new(bytes), facts));
-        let old_bytes = old.as_ref().map(|(bytes, _)| bytes.as_slice());
-        let before = old_bytes.map(|bytes| target.read_bytes(bytes));
-        let user_is_right = match &before {
-            Some(Reading::Token(_, seen)) => target.dialect().has_keys() || seen.as_deref() == Some(user),
-            _ => false,
-        };
-        if before.is_some_and(|reading| reading.holds(token)) && user_is_right && !has_faults(target, old_bytes) {
-            let new = old_bytes.unwrap_or_default().to_vec();
-            let (path, new) = (target.path().to_owned(), Zeroizing::new(new));
-            return Ok(Self { path, kind: ChangeKind::Unchanged, private_folder: false, old, new });
-        }
-        let at_it = |error: Error| error.at(target.path());
-        let new = target.dialect().write(old_bytes, target.key(), token.expose(), user).map(Zeroizing::new).map_err(at_it)?;
-        if !target.read_bytes(&new).holds(token) || !same_neighbours(target, old_bytes.unwrap_or_default(), &new) {
-            return Err(Error::new(
-                ErrorKind::Unwritable,
-                format!("what would be written to `{}` doesn't read back as the token", target.path().display()),
-            )
-            .hint("nothing was written; please report the file's shape (without its values)"));
-        }
-        let kind = if old.is_some() { ChangeKind::Updated } else { ChangeKind::Created };
-        Ok(Self { path: target.path().to_owned(), kind, private_folder: false, old, new })
+/// The lock and the journal are no targets.
+fn refuse_our_own(place: &Place, secrets: &Path) -> Result<(), Error> {
+    let is_ours = place.name() == lock::NAME || Phase::ALL.into_iter().any(|phase| phase.file_name() == place.name());
+    if is_ours && place.folder() == secrets {
+        let path = place.path();
+        return Err(Error::new(ErrorKind::Target, format!("`{}` is kept for locking and recovery", path.display()))
+            .hint("name another file"));
     }
-
-    /// Where it writes.
-    pub fn path(&self) -> &Path {
-        &self.path
-    }
-
-    /// What applying the plan does to it.
-    pub fn kind(&self) -> ChangeKind {
-        self.kind
-    }
-
-    fn make_folder(&self) -> Result<(), Error> {
-        let folder = self.path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        match disk::folder_facts(folder)? {
-            None => disk::make_folder(folder, if self.private_folder { 0o700 } else { 0o755 }),
-            Some(facts) if self.private_folder && !facts.is_private() => disk::make_folder_private(folder),
-            Some(_) => Ok(()),
-        }
-    }
-
-    fn facts(&self) -> Option<FileFacts> {
-        self.old.as_ref().map(|(_, facts)| *facts)
-    }
+    Ok(())
 }
 
-/// Whether a PASSWORD file needs rewriting although its token is right (line ends, byte order mark).
-fn has_faults(target: &Target, bytes: Option<&[u8]>) -> bool {
-    !target.dialect().has_keys() && bytes.is_some_and(|bytes| !auth_core::PasswordFile::parse(bytes).faults().is_empty())
-}
-
-/// Whether every key but the target's reads as before. A value that interpolates the token's key changes with it, rightly.
-fn same_neighbours(target: &Target, old: &[u8], new: &[u8]) -> bool {
-    let Some(key) = target.key() else { return true };
-    let spellings = |bytes: &[u8]| {
-        let entries = target.dialect().read(bytes, &crate::Surroundings::new()).ok()?;
-        let others = entries.into_iter().filter(|entry| entry.key != key);
-        Some(others.map(|entry| (entry.key, bytes[entry.span].to_vec())).collect::<Vec<_>>())
-    };
-    spellings(old).is_some_and(|before| spellings(new) == Some(before))
-}
-
-/// Puts back what was committed before `error` came.
-fn undo(committed: &[&Step], error: Error) -> Error {
-    committed.iter().rev().fold(error, |error, step| {
-        let path = step.path.as_path();
-        let back = match &step.old {
-            Some((bytes, facts)) => Staged::write(path, bytes, Some(*facts)).and_then(Staged::commit),
-            None => disk::remove(path),
-        };
-        match back {
-            Ok(()) => error,
-            Err(_) => error
-                .hint(format!("`{}` could not be put back: run the same command again once the cause is gone", path.display())),
-        }
-    })
+fn remove(io: &dyn Io, path: &Path) -> Result<bool, Error> {
+    let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else { return Ok(false) };
+    Folder::open(io, parent)?.map_or(Ok(false), |folder| folder.remove(name))
 }
 
 #[cfg(test)]
-mod tests {
-    use std::os::unix::fs::{MetadataExt, PermissionsExt};
-
-    use super::*;
-    use crate::Dialect;
-
-    struct Place(tempfile::TempDir);
-
-    impl Place {
-        fn new() -> Self {
-            Self(tempfile::tempdir().unwrap())
-        }
-        fn at(&self, name: &str) -> PathBuf {
-            self.0.path().join(name)
-        }
-        fn targets(&self) -> Vec<Target> {
-            vec![
-                Target::new(self.at(".env"), Dialect::ComposeV2, Some("TOKEN")).unwrap(),
-                Target::new(self.at("deep/er/.env"), Dialect::ComposeV2, Some("TOKEN")).unwrap(),
-                Target::new(self.at("login/PASSWORD"), Dialect::LoginPassword, None).unwrap(),
-            ]
-        }
-    }
-
-    fn token(text: &str) -> LoginToken {
-        LoginToken::new(text).unwrap()
-    }
-
-    fn apply(place: &Place, value: &str) -> Vec<ChangeKind> {
-        Plan::make(&token(value), "ann", &place.targets()).unwrap().apply().unwrap().iter().map(|change| change.kind).collect()
-    }
-
-    #[test]
-    fn creates_then_leaves_alone_then_updates() {
-        let place = Place::new();
-        assert_eq!(apply(&place, "$2b$12$one"), [ChangeKind::Created; 3]);
-        let before: Vec<_> =
-            place.targets().iter().map(|t| std::fs::metadata(t.path()).unwrap()).map(|m| (m.ino(), m.mtime_nsec())).collect();
-        assert_eq!(apply(&place, "$2b$12$one"), [ChangeKind::Unchanged; 3]);
-        let after: Vec<_> =
-            place.targets().iter().map(|t| std::fs::metadata(t.path()).unwrap()).map(|m| (m.ino(), m.mtime_nsec())).collect();
-        assert_eq!(before, after, "an unchanged target is not touched");
-        assert_eq!(apply(&place, "$2b$12$two"), [ChangeKind::Updated; 3]);
-        assert_eq!(std::fs::read_to_string(place.at("login/PASSWORD")).unwrap(), "$2b$12$two\nann\n");
-        assert_eq!(std::fs::read_to_string(place.at(".env")).unwrap(), "TOKEN='$2b$12$two'\n");
-    }
-
-    #[test]
-    fn a_plan_alone_changes_nothing() {
-        let place = Place::new();
-        let plan = Plan::make(&token("t"), "ann", &place.targets()).unwrap();
-        assert!(plan.steps().iter().all(|step| step.kind() == ChangeKind::Created));
-        assert_eq!(std::fs::read_dir(place.0.path()).unwrap().count(), 0);
-    }
-
-    #[test]
-    fn a_password_file_with_carriage_returns_is_rewritten() {
-        let place = Place::new();
-        std::fs::create_dir(place.at("login")).unwrap();
-        std::fs::write(place.at("login/PASSWORD"), "t\r\nann\r\n").unwrap();
-        let targets = &place.targets()[2..];
-        Plan::make(&token("t"), "ann", targets).unwrap().apply().unwrap();
-        assert_eq!(std::fs::read(place.at("login/PASSWORD")).unwrap(), b"t\nann\n");
-    }
-
-    #[test]
-    fn if_one_target_fails_none_is_changed() {
-        let place = Place::new();
-        std::fs::write(place.at(".env"), "TOKEN='old'\n").unwrap();
-        let mut targets = place.targets();
-        targets.truncate(2);
-        let plan = Plan::make(&token("new"), "ann", &targets).unwrap();
-        // Between plan and commit a folder takes the second target's place: its rename must fail after the first's.
-        std::fs::create_dir_all(place.at("deep/er/.env/in-the-way")).unwrap();
-        let error = plan.apply().unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::NotAFile);
-        assert_eq!(std::fs::read_to_string(place.at(".env")).unwrap(), "TOKEN='old'\n");
-        assert_eq!(std::fs::read_dir(place.0.path()).unwrap().count(), 2, "no temporary file stays");
-    }
-
-    #[test]
-    fn undo_puts_back_content_and_mode() {
-        let place = Place::new();
-        std::fs::write(place.at(".env"), "TOKEN='old'\n").unwrap();
-        std::fs::set_permissions(place.at(".env"), std::fs::Permissions::from_mode(0o600)).unwrap();
-        let mut targets = place.targets();
-        targets.truncate(2);
-        let plan = Plan::make(&token("new"), "ann", &targets).unwrap();
-        disk::make_folder(&place.at("deep/er"), 0o755).unwrap();
-        for step in &plan.steps {
-            Staged::write(&step.path, &step.new, step.facts()).unwrap().commit().unwrap();
-        }
-        let steps: Vec<&Step> = plan.steps.iter().collect();
-        let error = undo(&steps, Error::new(ErrorKind::Io, "cause"));
-        assert!(error.hints().is_empty());
-        assert_eq!(std::fs::read_to_string(place.at(".env")).unwrap(), "TOKEN='old'\n");
-        assert!(!place.at("deep/er/.env").exists());
-    }
-
-    #[test]
-    fn source_and_targets_change_together() {
-        let place = Place::new();
-        let file = SourceFile::new(place.at(SourceFile::DEFAULT));
-        let source = |value: &str| SourceOfTruth::new(None, token(value), "ann", "2026-01-02T03:04:05Z", vec![]);
-        let plan = |value: &str| {
-            Plan::make(&token(value), "ann", &place.targets()[..1]).unwrap().with_source(&file, &source(value)).unwrap()
-        };
-        assert_eq!(plan("one").apply().unwrap().iter().map(|change| change.kind).collect::<Vec<_>>(), [ChangeKind::Created; 2]);
-        let facts = file.facts().unwrap().unwrap();
-        assert_eq!((facts.file.mode, facts.folder.mode), (0o600, 0o700));
-        assert!(plan("one").apply().unwrap().iter().all(|change| !change.is_change()));
-
-        let next = plan("two");
-        std::fs::remove_file(place.at(".env")).unwrap();
-        std::fs::create_dir(place.at(".env")).unwrap();
-        assert_eq!(next.apply().unwrap_err().kind(), ErrorKind::NotAFile);
-        assert_eq!(file.load().unwrap().unwrap().token().expose(), "one", "the source stays with its targets");
-    }
-
-    #[test]
-    fn a_file_that_its_reader_refuses_is_not_written() {
-        let place = Place::new();
-        std::fs::write(place.at(".env"), "not a pair\n").unwrap();
-        let error = Plan::make(&token("t"), "ann", &place.targets()[..1]).unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Syntax);
-        assert!(error.to_string().contains(".env`"), "{error}");
-    }
-}
+mod tests;

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use auth_core::SourceOfTruth;
 
-use crate::{Error, FileFacts, disk, disk::Staged};
+use crate::{Error, FileFacts, disk};
 
 /// Where the source of truth is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,75 +54,16 @@ impl SourceFile {
         Ok(disk::folder_facts(self.folder())?.map(|folder| SourceFacts { file, folder }))
     }
 
-    /// Writes it: folder 0700, file 0600, complete or not at all. Bytes that are there already are not written again.
-    ///
-    /// # Errors
-    /// What the system says; the old file is then as it was.
-    pub fn save(&self, source: &SourceOfTruth) -> Result<bool, Error> {
-        let bytes = source.to_bytes();
-        let folder = self.folder();
-        disk::make_folder(folder, 0o700)?;
-        if disk::folder_facts(folder)?.is_some_and(|facts| !facts.is_private()) {
-            disk::make_folder_private(folder)?;
-        }
-        let old = disk::read(&self.path)?;
-        if old.as_ref().is_some_and(|(old, facts)| *old == **bytes && facts.is_private()) {
-            return Ok(false);
-        }
-        let replaced = old.map(|(_, facts)| FileFacts { mode: 0o600, ..facts });
-        Staged::write(&self.path, &bytes, replaced)?.commit()?;
-        Ok(true)
-    }
-
-    fn folder(&self) -> &Path {
+    /// The folder it is in, which is the [`crate::Workspace`] of those who write it.
+    pub fn folder(&self) -> &Path {
         self.path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::PermissionsExt;
-
-    use auth_core::{LoginToken, Password};
-
     use super::*;
     use crate::ErrorKind;
-
-    fn sample(token: &str) -> SourceOfTruth {
-        SourceOfTruth::new(
-            Some(Password::new("pw").unwrap()),
-            LoginToken::new(token).unwrap(),
-            "ann",
-            "2026-01-02T03:04:05Z",
-            vec![],
-        )
-    }
-
-    #[test]
-    fn written_private_and_read_back() {
-        let folder = tempfile::tempdir().unwrap();
-        let file = SourceFile::new(folder.path().join(SourceFile::DEFAULT));
-        assert!(file.load().unwrap().is_none() && file.facts().unwrap().is_none());
-        assert!(file.save(&sample("t")).unwrap());
-        assert!(!file.save(&sample("t")).unwrap(), "the same source is not written twice");
-        assert_eq!(file.load().unwrap().unwrap().token().expose(), "t");
-        let facts = file.facts().unwrap().unwrap();
-        assert_eq!((facts.file.mode, facts.folder.mode), (0o600, 0o700));
-    }
-
-    #[test]
-    fn loose_rights_are_tightened_on_save() {
-        let folder = tempfile::tempdir().unwrap();
-        let file = SourceFile::new(folder.path().join(SourceFile::DEFAULT));
-        file.save(&sample("t")).unwrap();
-        let set = |path: &Path, mode| std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
-        set(file.path(), 0o644);
-        set(file.path().parent().unwrap(), 0o755);
-        assert!(!file.facts().unwrap().unwrap().file.is_private());
-        assert!(file.save(&sample("t")).unwrap());
-        let facts = file.facts().unwrap().unwrap();
-        assert_eq!((facts.file.mode, facts.folder.mode), (0o600, 0o700));
-    }
 
     #[test]
     fn what_is_no_source_is_an_error_that_names_the_file_and_stays() {

@@ -6,7 +6,7 @@ use auth_core::{BcryptHash, LoginToken, Password, SourceOfTruth};
 use comfy_sim::{Login, Server};
 use report::Finding;
 use settings::{Flags, Settings, World};
-use token_sync::Plan;
+use token_sync::{Caller, Plan, Workspace};
 
 use crate::subject::Subject;
 
@@ -50,7 +50,7 @@ impl Project {
         let password = Password::new(password).unwrap();
         let token = LoginToken::from(BcryptHash::of(&password, 4, [0x45; 16]).unwrap());
         let source = SourceOfTruth::new(Some(password), token, "ann", "2026-01-02T03:04:05Z", settings.customary_targets());
-        settings.source.value.save(&source).unwrap();
+        self.apply(Plan::default().with_source(&settings.source.value, &source).unwrap());
     }
 
     /// Writes the targets that the source names.
@@ -60,7 +60,13 @@ impl Project {
         for target in settings.targets(&source).unwrap() {
             let _ = std::fs::remove_file(target.path());
         }
-        Plan::make(source.token(), "ann", &settings.targets(&source).unwrap()).unwrap().apply().unwrap();
+        self.apply(Plan::make(source.token(), "ann", &settings.targets(&source).unwrap()).unwrap());
+    }
+
+    fn apply(&self, plan: Plan) {
+        let caller = Caller::new("test", "2026-01-02T03:04:05Z", [0; 16]);
+        let applied = Workspace::open(&self.at(".secrets"), &caller).unwrap().apply(plan).unwrap();
+        assert!(applied.unfinished.is_none());
     }
 
     pub(crate) fn source(&self) -> String {
