@@ -3,7 +3,7 @@
 //! The way of the data is one: a [`Target`] names a place and its reader's [`Dialect`]; [`Plan::make`] compares what that
 //! reader sees with the token and stages the bytes to write, read back by the same dialect; [`Plan::apply`] commits them all
 //! or none and says what changed. A target that holds the token already is not touched. [`SourceFile`] does the same for the
-//! source of truth.
+//! source of truth. [`scan`] finds where the token lies that must not hold it.
 //!
 //! What it never does: follow a symbolic link in place of a target, loosen a mode, leave a target empty or missing, print, or
 //! show a secret.
@@ -40,6 +40,8 @@ pub use disk::FileFacts;
 
 mod source_file;
 pub use source_file::{SourceFacts, SourceFile};
+
+pub mod scan;
 
 mod error;
 pub use error::{Error, ErrorKind};
