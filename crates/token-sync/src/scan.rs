@@ -33,6 +33,7 @@ mod grams;
 mod ignored;
 mod needle;
 mod queue;
+mod redact;
 mod searcher;
 mod secret;
 mod shape;
@@ -79,7 +80,7 @@ impl Scanner {
         control.stage(Stage::Stream, |meter| {
             let mut searcher = Searcher::new(&self.engine, meter);
             searcher.search(source, || Place::Stream { name: name.to_owned() });
-            searcher.scan.sorted()
+            self.engine.finish(searcher.scan)
         })
     }
 }

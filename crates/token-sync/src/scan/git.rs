@@ -59,7 +59,7 @@ impl Scanner {
             let mut scan = std::mem::take(&mut searcher.scan);
             let every_path = |id: &ObjectId| paths.get(id).map_or(&[][..], Vec::as_slice);
             scan.matches = scan.matches.into_iter().flat_map(|found| in_index(found, every_path)).collect();
-            Ok(scan.sorted())
+            Ok(self.engine.finish(scan))
         })
     }
 
@@ -77,7 +77,7 @@ impl Scanner {
         if !scan.matches.is_empty() && !control.stopped() {
             control.stage(Stage::Origins, |_| git.add_origins(&mut scan.matches, control))?;
         }
-        Ok(scan.sorted())
+        Ok(self.engine.finish(scan))
     }
 }
 

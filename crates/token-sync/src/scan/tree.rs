@@ -77,7 +77,7 @@ impl Scanner {
         }
         let root = open_folder(&tree.root, OFlags::empty()).map_err(|error| Error::io("search", &tree.root, error))?;
         drop(root);
-        Ok(control.stage(Stage::Files, |meter| run(&self.engine, tree, meter)))
+        Ok(control.stage(Stage::Files, |meter| self.engine.finish(run(&self.engine, tree, meter))))
     }
 
     /// Searches one file, whatever its name; a symbolic link is followed.
@@ -94,7 +94,7 @@ impl Scanner {
         Ok(control.stage(Stage::Files, |meter| {
             let mut searcher = Searcher::new(&self.engine, meter);
             searcher.search(&mut file, || Place::File { path: path.to_owned() });
-            searcher.scan.sorted()
+            self.engine.finish(searcher.scan)
         }))
     }
 }
@@ -147,7 +147,6 @@ fn run(engine: &Engine, tree: &Tree, meter: &Meter<'_>) -> Scan {
             all
         })
     })
-    .sorted()
 }
 
 struct Worker<'a, 'e> {

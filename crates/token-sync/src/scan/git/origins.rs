@@ -82,6 +82,7 @@ impl Git {
         let find = format!("--find-object={object}");
         let arguments = [
             "log",
+            "--topo-order",
             "--all",
             "--reflog",
             "--root",
