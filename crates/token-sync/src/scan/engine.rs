@@ -137,9 +137,9 @@ impl Hit {
     /// Of two hits in one place, the lower says more.
     fn rank(&self) -> u8 {
         match (&self.owner, self.encoding) {
-            (Owner::UnknownBcrypt { .. }, _) => 1,
-            (Owner::Known(_), Encoding::Part) => 2,
+            (Owner::Known(_), Encoding::Part) => 1,
             (Owner::Known(_), _) => 0,
+            (Owner::UnknownBcrypt { .. }, _) => 2,
         }
     }
 }
@@ -186,6 +186,7 @@ fn keep_best(hits: &mut Vec<Hit>, window: usize) {
 #[cfg(test)]
 mod tests {
     use auth_core::{BcryptHash, Password};
+    use proptest::prelude::*;
 
     use super::*;
 
@@ -227,6 +228,11 @@ mod tests {
         let other = LoginToken::new(one.expose().replace("$04$", "$05$")).unwrap();
         let engine = engine(&[Secret::token("one", &one), Secret::token("other", &other)]);
         assert_eq!(found(&engine, other.expose()), [(0, Encoding::Raw, "other".into())]);
+        let third = other.expose().replace("$05$", "$06$");
+        let part = |label: &str| (7, Encoding::Part, label.to_owned());
+        let mut parts = found(&engine, &third);
+        parts.sort_by(|left, right| left.2.cmp(&right.2));
+        assert_eq!(parts, [part("one"), part("other")], "the part that matters is known");
     }
 
     #[test]
@@ -249,6 +255,48 @@ mod tests {
         ];
         assert_eq!(found(&engine, hay), expected.map(|(at, encoding, label)| (at, encoding, label.to_owned())));
     }
+
+    proptest! {
+        #[test]
+        fn any_text_of_awkward_signs_is_searched_without_panic(
+            pieces in prop::collection::vec(prop::sample::select(AWKWARD), 0..60),
+            core in 0_usize..54,
+        ) {
+            let token = token(1);
+            let engine = engine(&[Secret::token("a", &token)]);
+            let hay = pieces.join("") + &token.expose()[7 + core.min(53)..] + &pieces.concat();
+            let mut hits = Vec::new();
+            engine.search(hay.as_bytes(), &mut hits);
+            prop_assert!(hits.iter().all(|hit| hit.range.start < hit.range.end && hit.range.end <= hay.len()));
+            prop_assert!(hits.windows(2).all(|pair| pair[0].range.start <= pair[1].range.start));
+        }
+    }
+
+    const AWKWARD: &[&str] = &[
+        "$",
+        "$$",
+        "\\",
+        "%",
+        "%24",
+        "24",
+        "&",
+        "&#",
+        "&#36;",
+        "amp;",
+        "x24;",
+        "u0024",
+        "u{24}",
+        "2b",
+        "12",
+        "04",
+        "/",
+        "%2F",
+        ".",
+        "\n",
+        " ",
+        "é",
+        "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+    ];
 
     #[test]
     fn many_secrets_in_one_piece_are_all_found() {

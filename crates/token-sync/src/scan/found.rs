@@ -251,7 +251,7 @@ pub struct Scan {
     pub skipped: Vec<Skipped>,
     /// How much was searched.
     pub counts: Counts,
-    /// Whether the scan was stopped before its end: what it did not find may be there.
+    /// Whether the scan ended early, since the caller stopped it or git failed on the way: what it did not find may be there.
     pub stopped: bool,
 }
 

@@ -82,10 +82,23 @@ impl Scanner {
 }
 
 impl Git {
-    /// Searches what `git cat-file --batch` gives for these options and ids.
+    /// Searches what `git cat-file --batch` gives for these options and ids. A git that fails after its first object, most
+    /// often over a damaged one, leaves a scan that is not complete.
     fn objects(&self, options: &[&str], ids: Vec<u8>, searcher: &mut Searcher<'_>) -> Result<(), Error> {
         let arguments: Vec<&str> = ["cat-file", "--batch"].iter().chain(options).copied().collect();
         let mut running = self.start(&arguments, ids)?;
+        let ended = self.each_object(&mut running, searcher).and_then(|()| {
+            // A git that was stopped is ended by dropping it.
+            if searcher.scan.stopped { Ok(()) } else { running.success(self) }
+        });
+        if ended.is_err() && searcher.scan.counts.files > 0 {
+            searcher.scan.stopped = true;
+            return Ok(());
+        }
+        ended
+    }
+
+    fn each_object(&self, running: &mut program::Running, searcher: &mut Searcher<'_>) -> Result<(), Error> {
         while let Some(object) = objects::next(&mut running.stdout).map_err(|error| self.failed(error))? {
             match object {
                 Object::Missing(object) => {
@@ -98,13 +111,13 @@ impl Git {
                     searcher.search(&mut body, place);
                     if searcher.stopped() {
                         searcher.scan.stopped = true;
-                        return Ok(()); // and git is ended
+                        return Ok(());
                     }
                     body.finish().map_err(|error| self.failed(error))?;
                 }
             }
         }
-        running.success(self)
+        Ok(())
     }
 }
 

@@ -142,6 +142,27 @@ fn a_commit_that_was_amended_away_is_still_reached_by_the_reflog() {
 }
 
 #[test]
+fn a_damaged_object_leaves_a_scan_that_says_it_is_not_complete() {
+    let repository = Repository::new();
+    let token = token(2);
+    for number in 0..30 {
+        repository.write(&format!("file {number}"), &format!("{number} {}\n", token.expose()));
+    }
+    repository.commit("all");
+    let id = repository.git(&["rev-parse", "HEAD:file 7"]);
+    let path = repository.path().join(".git/objects").join(&id[..2]).join(&id[2..]);
+    let whole = fs::read(&path).unwrap();
+    for damaged in [whole[..whole.len() - 20].to_vec(), b"garbage".to_vec()] {
+        fs::remove_file(&path).unwrap();
+        fs::write(&path, damaged).unwrap();
+        let scan = scanner(std::slice::from_ref(&token)).git_history(&repository.asked(), &Control::silent());
+        // What stands before the damaged object was found; where git lists that one first, there is nothing but the error.
+        let Ok(scan) = scan else { continue };
+        assert!(!scan.is_complete() && scan.matches.len() < 30, "{:?}", scan.counts);
+    }
+}
+
+#[test]
 fn a_file_name_that_is_a_token_is_found_and_not_shown() {
     let repository = Repository::new();
     let line = "a-token-of-a-different-kind";
