@@ -68,8 +68,9 @@ impl Stream {
         let mut done = 0;
         let mut end = End { bytes: 0, further: 0, complete: true };
         loop {
-            let (read, at_end) = fill(source, &mut self.buffer[filled..])?;
+            let (read, ended) = fill(source, &mut self.buffer[filled..]);
             filled += read;
+            let at_end = ended.is_some();
             end.bytes += read as u64;
             let hay = &self.buffer[..filled];
             // What starts in the last window may go on beyond the buffer.
@@ -89,8 +90,11 @@ impl Stream {
                 let region = lines.region(hay, place.base, hit);
                 found(hit, region);
             }
-            if at_end {
-                return Ok(end);
+            match ended {
+                Some(Ok(())) => return Ok(end),
+                // What came before the error was searched.
+                Some(Err(error)) => return Err(error),
+                None => {}
             }
             if !go_on(read as u64) {
                 return Ok(End { complete: false, ..end });
@@ -132,18 +136,18 @@ impl Place {
     }
 }
 
-/// Reads until `buffer` is full or the source ends: the bytes read, and whether it ended.
-fn fill(source: &mut dyn Read, buffer: &mut [u8]) -> io::Result<(usize, bool)> {
+/// Reads until `buffer` is full or the source ends, by its end or by an error: the bytes read, and how it ended.
+fn fill(source: &mut dyn Read, buffer: &mut [u8]) -> (usize, Option<io::Result<()>>) {
     let mut filled = 0;
     while filled < buffer.len() {
         match source.read(&mut buffer[filled..]) {
-            Ok(0) => return Ok((filled, true)),
+            Ok(0) => return (filled, Some(Ok(()))),
             Ok(count) => filled += count,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
+            Err(error) => return (filled, Some(Err(error))),
         }
     }
-    Ok((filled, false))
+    (filled, None)
 }
 
 #[cfg(test)]
@@ -196,6 +200,20 @@ mod tests {
         let text = format!("{}\n", token(1).expose()).repeat(1_500);
         let (all, end) = regions(&engine(), 0, &mut text.as_bytes());
         assert_eq!((all.len(), end.further), (1_000, 500));
+    }
+
+    #[test]
+    fn what_comes_before_an_error_is_searched() {
+        struct Failing;
+        impl Read for Failing {
+            fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+                Err(io::ErrorKind::TimedOut.into())
+            }
+        }
+        let (engine, text, mut count) = (engine(), token(1), 0);
+        let mut source = text.expose().as_bytes().chain(Failing);
+        let end = Stream::with_chunk(&engine, 0).search(&engine, &mut source, |_| true, |_, _| count += 1);
+        assert_eq!((end.unwrap_err().kind(), count), (io::ErrorKind::TimedOut, 1));
     }
 
     #[test]
