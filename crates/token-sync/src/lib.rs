@@ -3,7 +3,8 @@
 //! The way of the data is one: a [`Target`] names a place and its reader's [`Dialect`]; [`Plan::make`] compares what that
 //! reader sees with the token and makes the bytes to write, read back by the same dialect; [`Workspace::apply`] writes them all
 //! or none, across a crash at any moment, and says what changed. A target that holds the token already is not touched. The
-//! source of truth, a [`SourceFile`], is a step of the same plan. [`Backups`] keep what was replaced.
+//! source of truth, a [`SourceFile`], is a step of the same plan. [`Backups`] keep what was replaced. [`scan`] finds
+//! where the token lies that must not hold it.
 //!
 //! What it never does: follow a symbolic link in place of a target that is not allowed by name, loosen a mode, leave a target
 //! empty or missing, take the time, chance or a program from its surroundings, print, or show a secret.
@@ -60,6 +61,8 @@ pub use source_file::{SourceFacts, SourceFile};
 
 mod password_file;
 pub use password_file::read_password_file;
+
+pub mod scan;
 
 mod error;
 pub use error::{Error, ErrorKind};
