@@ -88,7 +88,11 @@ fn stage(io: &dyn Io, folders: &mut Folders<'_>, work: &[Replacement<'_>], recor
         if *private_folder {
             folder.make_private()?;
         }
-        folder.create(&file.new, new, old.map(|(_, facts)| facts), *mode)?;
+        let owner = match old {
+            Some((_, facts)) => Some(*facts),
+            None => folder.owner_of_new()?,
+        };
+        folder.create(&file.new, new, owner, *mode)?;
         if let (Some((bytes, facts)), Some(record)) = (old, &file.old) {
             folder.create(&record.copy, bytes, Some(*facts), 0o600)?;
         }

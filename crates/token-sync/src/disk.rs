@@ -124,7 +124,7 @@ impl<'io> Folder<'io> {
         if let Some(owner) = owner {
             let own = self.io.stat(file).map_err(at_it("look at"))?.file;
             if (own.uid, own.gid) != (owner.uid, owner.gid) {
-                self.io.set_owner(file, owner.uid, owner.gid).map_err(at_it("keep the owner of"))?;
+                self.io.set_owner(file, owner.uid, owner.gid).map_err(at_it("give to its folder's owner"))?;
             }
         }
         if mode != 0o600 {
@@ -144,10 +144,27 @@ impl<'io> Folder<'io> {
         self.io.set_mode(file.as_fd(), mode).and_then(|()| self.io.sync(file.as_fd())).map_err(at_it)
     }
 
-    /// Takes every right on the folder from others than its owner, if they have one.
+    /// Whose a new file in the folder must be, where that is not this process's user: the folder's owner, whose program reads it. A
+    /// folder that everybody may put files into (`/tmp`) says nothing.
+    pub(crate) fn owner_of_new(&self) -> Result<Option<FileFacts>, Error> {
+        let facts = self.facts()?;
+        let is_everybodys = facts.mode & 0o1000 != 0;
+        Ok((facts.uid != rustix::process::geteuid().as_raw() && !is_everybodys).then_some(facts))
+    }
+
+    /// Takes every right on the folder from others than its owner, if they have one. Only a folder for secrets is changed: one that
+    /// holds other things too may have to be open.
     pub(crate) fn make_private(&self) -> Result<(), Error> {
         if self.facts()?.is_private() {
             return Ok(());
+        }
+        if self.path.file_name().is_none_or(|name| name != ".secrets") {
+            return Err(Error::new(
+                ErrorKind::Exposed,
+                format!("others may enter `{}`, the folder of the source of truth", self.path.display()),
+            )
+            .hint("keep the source of truth in a folder of its own, such as `.secrets`")
+            .hint(format!("or close this one with `chmod 700 '{}'`", self.path.display())));
         }
         self.io.set_mode(self.fd.as_fd(), 0o700).map_err(self.at("make private the folder", None))
     }
@@ -168,7 +185,14 @@ impl<'io> Folder<'io> {
     /// Makes the folder of that name, unless it is there; the new name is safe on the disk when done.
     pub(crate) fn make_folder(&self, name: &OsStr, mode: u32) -> Result<(), Error> {
         match self.io.make_folder(self.fd.as_fd(), name, mode) {
-            Ok(()) => self.sync(),
+            Ok(()) => {
+                if let Some(owner) = self.owner_of_new()? {
+                    let at_it = |error| self.at("give away the folder", Some(name))(error);
+                    let new = self.io.open_at(self.fd.as_fd(), name, OFlags::RDONLY | OFlags::DIRECTORY).map_err(at_it)?;
+                    self.io.set_owner(new.as_fd(), owner.uid, owner.gid).map_err(at_it)?;
+                }
+                self.sync()
+            }
             Err(Errno::EXIST) => Ok(()),
             Err(error) => Err(self.at("make the folder", Some(name))(error)),
         }

@@ -5,12 +5,12 @@ use std::{
     os::unix::fs::{PermissionsExt, symlink},
 };
 
-use auth_core::LoginToken;
+use auth_core::{LoginToken, SourceOfTruth};
 use rustix::io::Errno;
 
 use super::*;
 use crate::{
-    Dialect, Direction, ErrorKind, Target,
+    Dialect, Direction, ErrorKind, SourceFile, Target,
     io::faulty::{Fault, Faulty},
 };
 
@@ -254,4 +254,38 @@ fn a_journal_holds_no_secret() {
         assert!(!text.contains("TOKEN") && !text.contains("'new'") && !text.contains("'old'"), "{text}");
         assert!(text.contains(project.0.path().file_name().and_then(OsStr::to_str).unwrap()));
     }
+}
+
+#[test]
+fn what_is_new_belongs_to_the_owner_of_its_folder() {
+    use std::os::unix::fs::MetadataExt;
+    if !rustix::process::geteuid().is_root() {
+        return; // only root can give files away
+    }
+    let project = tempfile::tempdir().unwrap();
+    let comfy = project.path().join("ComfyUI");
+    std::fs::create_dir(&comfy).unwrap();
+    std::os::unix::fs::chown(&comfy, Some(65534), Some(65534)).unwrap();
+    let target = Target::new(comfy.join("login/PASSWORD"), Dialect::LoginPassword, None).unwrap();
+    let token = LoginToken::new("t").unwrap();
+    let mut workspace = Workspace::open(&project.path().join(".secrets"), &Caller::new("test", "now", [7; 16])).unwrap();
+    let _ = workspace.apply(Plan::make(&token, "ann", std::slice::from_ref(&target)).unwrap()).unwrap();
+    for path in [comfy.join("login"), comfy.join("login/PASSWORD")] {
+        let facts = std::fs::metadata(&path).unwrap();
+        assert_eq!((facts.uid(), facts.gid()), (65534, 65534), "{}", path.display());
+    }
+}
+
+#[test]
+fn a_folder_that_is_not_for_secrets_is_not_closed() {
+    use std::os::unix::fs::PermissionsExt;
+    let project = tempfile::tempdir().unwrap();
+    std::fs::set_permissions(project.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
+    let file = SourceFile::new(project.path().join("tokens.conf"));
+    let source = SourceOfTruth::new(None, LoginToken::new("t").unwrap(), "ann", "2026-01-02T03:04:05Z", vec![]);
+    let mut workspace = Workspace::open(project.path(), &Caller::new("test", "now", [7; 16])).unwrap();
+    let error = workspace.apply(Plan::default().with_source(&file, &source).unwrap()).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Exposed);
+    assert!(!file.path().exists());
+    assert_eq!(std::fs::metadata(project.path()).unwrap().permissions().mode() & 0o777, 0o755);
 }
