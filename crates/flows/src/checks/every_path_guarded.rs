@@ -23,11 +23,12 @@ fn judge(answer: Result<Answer, Error>) -> Finding {
         Ok(answer) if answers::is_refusal(&answer) => {
             pass(id, "paths that look like static files are guarded too").seen(request, answers::words(&answer))
         }
-        Ok(answer) if answers::is_accepted(&answer) => warn(id, "paths that end in .js, .css, .css.map or .ico pass without any login, users' files among them")
-            .seen(request, answers::words(&answer))
-            .hint(
-                "the cure is genai-gate, a gate before ComfyUI that guards every path (planned); until then let nobody reach the port but this machine",
-            ),
+        Ok(answer) if answers::is_accepted(&answer) => {
+            warn(id, "paths that end in .js, .css, .css.map or .ico pass without any login, users' files among them")
+                .seen(request, answers::words(&answer))
+                .hint("the cure is a gate before ComfyUI that guards every path (genai-gate, planned)")
+                .hint("until then let nobody reach the port but this machine")
+        }
         Ok(answer) => unknown(id, "can't tell", format!("{request} gave {}", answers::words(&answer))),
         Err(error) => unknown(id, "the request got no answer", answers::chain(&error)),
     }
