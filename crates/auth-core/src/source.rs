@@ -17,6 +17,7 @@ pub struct SourceOfTruth {
     token: LoginToken,
     user: Option<String>,
     targets: Vec<TargetEntry>,
+    previous: Option<LoginToken>,
     unknown: Map<String, Value>,
 }
 
@@ -62,6 +63,7 @@ impl SourceOfTruth {
             token,
             user: Some(user.to_owned()),
             targets,
+            previous: None,
             unknown: Map::new(),
         }
     }
@@ -99,6 +101,12 @@ impl SourceOfTruth {
             Some(text) => Some(Password::new(text).map_err(|error| source_error(format!("the field `raw_token`: {error}")))?),
             None => None,
         };
+        let previous = match take_text(&mut fields, "previous_hash")? {
+            Some(text) => {
+                Some(LoginToken::new(text).map_err(|error| source_error(format!("the field `previous_hash`: {error}")))?)
+            }
+            None => None,
+        };
         let list = match shape {
             SourceShape::Locations => fields.remove("locations").or_else(|| fields.remove("targets")),
             _ => fields.remove("targets"),
@@ -111,6 +119,7 @@ impl SourceOfTruth {
             token,
             user: take_text(&mut fields, "user")?,
             targets: list.map_or_else(|| Ok(Vec::new()), read_targets)?,
+            previous,
             unknown: fields,
         })
     }
@@ -124,6 +133,9 @@ impl SourceOfTruth {
         fields.insert("user".into(), json!(self.user));
         fields.insert("raw_token".into(), json!(self.password.as_ref().map(Password::expose)));
         fields.insert("bcrypt_hash".into(), json!(self.token.expose()));
+        if let Some(previous) = &self.previous {
+            fields.insert("previous_hash".into(), json!(previous.expose()));
+        }
         fields.insert("targets".into(), self.targets.iter().map(write_target).collect());
         fields.extend(self.unknown.clone());
         let mut text =
@@ -140,6 +152,25 @@ impl SourceOfTruth {
         self.token = token;
         self.rotated_at = Some(rotated_at.to_owned());
         self
+    }
+
+    /// The same source, in the middle of a rotation: `previous` is the token that must be proven dead before it is forgotten.
+    #[must_use]
+    pub fn pending(mut self, previous: LoginToken) -> Self {
+        self.previous = Some(previous);
+        self
+    }
+
+    /// The same source after a rotation that was proven.
+    #[must_use]
+    pub fn settled(mut self) -> Self {
+        self.previous = None;
+        self
+    }
+
+    /// The token from before a rotation that is not proven yet.
+    pub fn previous(&self) -> Option<&LoginToken> {
+        self.previous.as_ref()
     }
 
     /// The same source with other targets.
@@ -385,6 +416,16 @@ mod tests {
             let error = SourceOfTruth::parse(bytes).unwrap_err();
             assert_eq!((error.kind(), &*error.to_string()), (kind, message));
         }
+    }
+
+    #[test]
+    fn a_rotation_that_is_not_proven_yet_keeps_the_token_from_before() {
+        let pending = sample().rotated(None, LoginToken::new("new").unwrap(), "now").pending(LoginToken::new("old").unwrap());
+        let read = SourceOfTruth::parse(&pending.to_bytes()).unwrap();
+        assert_eq!(read.previous().map(LoginToken::expose), Some("old"));
+        let settled = read.settled();
+        assert_eq!(settled.previous(), None);
+        assert!(!String::from_utf8(settled.to_bytes().to_vec()).unwrap().contains("old"));
     }
 
     #[test]

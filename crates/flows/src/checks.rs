@@ -63,6 +63,10 @@ pub const PROJECT: &[&Check] = &[
     &targets_in_sync::CHECK,
 ];
 
+/// Of the project, without what takes long (bcrypt) and without a server.
+pub const QUICK: &[&Check] =
+    &[&source_present::CHECK, &source_private::CHECK, &source_well_formed::CHECK, &targets_in_sync::CHECK];
+
 /// Of ComfyUI's own folder, before anything is written; the first decides whether the others make sense.
 pub const FOLDER: &[&Check] = &[&comfyui_folder_known::CHECK, &plugin_installed::CHECK, &no_stray_password::CHECK];
 

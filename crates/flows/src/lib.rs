@@ -27,6 +27,7 @@ pub mod checks;
 
 pub mod demo;
 pub mod setup;
+pub mod tokens;
 pub mod validate;
 
 mod answers;

@@ -60,7 +60,7 @@ mod source_file;
 pub use source_file::{SourceFacts, SourceFile};
 
 mod password_file;
-pub use password_file::read_password_file;
+pub use password_file::{read_file, read_password_file};
 
 pub mod scan;
 

@@ -16,6 +16,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("flows", &["settings", "report", "auth-core", "token-sync", "comfy-client", "comfy-sim"]),
     ("console", &["report", "settings"]),
     ("genai-auth", BELOW_BINARIES),
+    ("genai-tokens", BELOW_BINARIES),
     ("xtask", BELOW_BINARIES),
 ];
 

@@ -101,6 +101,11 @@ impl Project {
         self.start(Login::Off).await
     }
 
+    /// Starts it with the plugin's login at an address, as a restart does.
+    pub(crate) async fn serve_at(&self, listen: SocketAddr) -> Server {
+        Server::builder().comfy_dir(self.at("ComfyUI")).login(Login::Plugin).listen(listen).spawn().await.unwrap()
+    }
+
     async fn start(&mut self, login: Login) -> Server {
         let listen = SocketAddr::from(([127, 0, 0, 1], 0));
         let server = Server::builder().comfy_dir(self.at("ComfyUI")).login(login).listen(listen).spawn().await.unwrap();

@@ -1,0 +1,92 @@
+//! The command line. The doc comments are the help.
+
+use std::{path::PathBuf, str::FromStr};
+
+use clap::{Args, Parser, Subcommand};
+use console::Shared;
+
+/// Keeps the one token of a guarded ComfyUI equal in every place that needs it.
+///
+/// The source of truth names the places; each is written in its own reader's dialect, read back, and all are written or none. No
+/// secret is taken as an argument or shown.
+///
+/// Exit codes: 0 all well, 1 unexpected, 2 usage, 3 drift or other findings, 4 settings, 5 unreachable, 6 refused, 130 stopped.
+#[derive(Debug, Parser)]
+#[command(name = "genai-tokens", version, max_term_width = 100)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) shared: Shared,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Exit with 3 if a target differs from the source of truth: the gate of a pipeline
+    Check,
+    Sync(Sync),
+    Rotate(Rotate),
+    Read(Read),
+}
+
+/// Write every target that differs, all or none
+#[derive(Debug, Args)]
+pub(crate) struct Sync {
+    /// Show what would change, redacted, and change nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+}
+
+/// Renew the token: write it everywhere, restart ComfyUI, prove that the new one lives and the old one is dead
+///
+/// Killed at any stage, the same command goes on where it was.
+#[derive(Debug, Args)]
+pub(crate) struct Rotate {
+    /// Keep the password and make another token of it
+    #[arg(long)]
+    pub(crate) salt_only: bool,
+    /// How to restart ComfyUI: `none` (you do), `docker:NAME`, or a command for the shell
+    #[arg(long, value_name = "HOW", default_value = "none")]
+    pub(crate) restart: RestartHow,
+    /// ComfyUI's own folder, which holds main.py [default: the one that was set up before]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) comfy_dir: Option<PathBuf>,
+}
+
+/// How to restart ComfyUI.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum RestartHow {
+    /// Somebody else does.
+    None,
+    /// The container of that name.
+    Docker(String),
+    /// A command for the shell.
+    Command(String),
+}
+
+impl FromStr for RestartHow {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.strip_prefix("docker:") {
+            Some("") => Err("`docker:` names no container".to_owned()),
+            Some(name) => Ok(Self::Docker(name.to_owned())),
+            None if text == "none" => Ok(Self::None),
+            None if text.trim().is_empty() => Err("the command is empty".to_owned()),
+            None => Ok(Self::Command(text.to_owned())),
+        }
+    }
+}
+
+/// Show a file as one reader sees it: each key and its value, or the reader's refusal (exit 3)
+#[derive(Debug, Args)]
+pub(crate) struct Read {
+    /// The reader's dialect by name
+    #[arg(long, value_name = "NAME")]
+    pub(crate) dialect: String,
+    /// The file
+    pub(crate) file: PathBuf,
+    /// Show the values, which may be secrets
+    #[arg(long)]
+    pub(crate) reveal: bool,
+}

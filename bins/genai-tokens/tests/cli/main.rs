@@ -1,0 +1,11 @@
+//! The binary as a person or a pipeline meets it: help pages as data, drift seen, mended and proven.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod drift;
+
+/// Help pages: what `--help` prints is the reference.
+#[test]
+fn help_pages() {
+    trycmd::TestCases::new().case("tests/cli/help/*.trycmd");
+}

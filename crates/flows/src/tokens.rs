@@ -1,0 +1,5 @@
+//! The journeys of the one credential: is it everywhere the same, make it so, renew it, find where it leaked.
+
+pub mod check;
+pub mod rotate;
+pub mod sync;
