@@ -26,6 +26,7 @@ pub(crate) enum Command {
     Check,
     Sync(Sync),
     Rotate(Rotate),
+    Scan(Scan),
     Read(Read),
 }
 
@@ -76,6 +77,22 @@ impl FromStr for RestartHow {
             None => Ok(Self::Command(text.to_owned())),
         }
     }
+}
+
+/// Find where tokens and passwords of this project lie that must not hold them
+#[derive(Debug, Args)]
+pub(crate) struct Scan {
+    /// Files and folders to look into; `-` for standard input [default: the project's folder]
+    pub(crate) paths: Vec<PathBuf>,
+    /// Look into what .gitignore leaves out too
+    #[arg(long)]
+    pub(crate) no_ignore: bool,
+    /// Look into git's index too
+    #[arg(long)]
+    pub(crate) index: bool,
+    /// Look into the whole of git's history too, unreachable objects included
+    #[arg(long)]
+    pub(crate) history: bool,
 }
 
 /// Show a file as one reader sees it: each key and its value, or the reader's refusal (exit 3)

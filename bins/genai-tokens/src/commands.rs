@@ -4,10 +4,10 @@ mod read;
 mod rotate;
 
 use console::{ExitCode, Screen};
-use report::{Failure, Report};
+use report::{Failure, FailureKind, Report, Sink};
 use settings::{Settings, World};
 
-use crate::cli::{Cli, Command};
+use crate::cli::{Cli, Command, Scan};
 
 /// Runs the command to its end.
 pub(crate) async fn run(cli: &Cli, screen: &Screen) -> ExitCode {
@@ -15,34 +15,50 @@ pub(crate) async fn run(cli: &Cli, screen: &Screen) -> ExitCode {
         Ok(world) => world,
         Err(failure) => return screen.fail(&failure),
     };
+    let sink = screen.sink();
     let (name, ended) = match &cli.command {
         Command::Read(args) => return read::run(&world, args, screen),
-        Command::Check => ("check", each(cli, &world).map(|services| (services, None))),
-        Command::Sync(args) => ("sync", each(cli, &world).map(|services| (services, Some(args.dry_run)))),
-        Command::Rotate(args) => return finish(screen, &world, "rotate", rotate::run(&world, &cli.shared, args, screen).await),
+        Command::Rotate(args) => ("rotate", rotate::run(&world, &cli.shared, args, screen).await),
+        Command::Check => ("check", check(cli, &world, &sink).await),
+        Command::Sync(args) => ("sync", sync(cli, &world, args.dry_run, &sink).await),
+        Command::Scan(args) => ("scan", scan(cli, &world, args, &sink).await),
     };
-    let sink = screen.sink();
-    let report = match ended {
-        Ok((services, None)) => console::interruptible(flows::tokens::check::run(&services, &world, &sink)).await,
-        Ok((services, Some(dry_run))) => {
-            let options = flows::tokens::sync::Options { dry_run };
-            console::interruptible(flows::tokens::sync::run(&services, &world, options, &sink)).await
-        }
-        Err(failure) => Err(failure),
-    };
-    finish(screen, &world, name, report)
-}
-
-fn each(cli: &Cli, world: &World) -> Result<Vec<Settings>, Failure> {
-    Ok(Settings::load_each(&cli.shared.settings(), world)?)
-}
-
-/// Shows the report; what stopped a journey before its end is a report too, so that a program can read it.
-fn finish(screen: &Screen, world: &World, name: &str, report: Result<Report, Failure>) -> ExitCode {
-    let report = report.unwrap_or_else(|failure| Report {
+    // What stops a journey before its end is a report too, so that a program can read it.
+    let report = ended.unwrap_or_else(|failure| Report {
         stopped: Some(failure),
         findings: screen.found(),
         ..Report::new(name, world.clock.now())
     });
     screen.finish(&report)
+}
+
+async fn check(cli: &Cli, world: &World, sink: &Sink) -> Result<Report, Failure> {
+    let services = each(cli, world)?;
+    console::interruptible(flows::tokens::check::run(&services, world, sink)).await
+}
+
+async fn sync(cli: &Cli, world: &World, dry_run: bool, sink: &Sink) -> Result<Report, Failure> {
+    let (services, options) = (each(cli, world)?, flows::tokens::sync::Options { dry_run });
+    console::interruptible(flows::tokens::sync::run(&services, world, options, sink)).await
+}
+
+async fn scan(cli: &Cli, world: &World, args: &Scan, sink: &Sink) -> Result<Report, Failure> {
+    let services = each(cli, world)?;
+    let wants_input = args.paths.iter().any(|path| path.as_os_str() == "-");
+    if wants_input && args.paths.len() > 1 {
+        return Err(Failure::new(FailureKind::Usage, "`-` stands for standard input alone")
+            .hint("run the command once for it and once for the paths"));
+    }
+    let options = flows::tokens::scan::Options {
+        paths: args.paths.iter().map(|path| world.current_dir.join(path)).collect(),
+        no_ignore: args.no_ignore,
+        index: args.index,
+        history: args.history,
+        stream: wants_input.then(|| Box::new(std::io::stdin()) as _),
+    };
+    console::interruptible(flows::tokens::scan::run(&services, world, options, sink)).await
+}
+
+fn each(cli: &Cli, world: &World) -> Result<Vec<Settings>, Failure> {
+    Ok(Settings::load_each(&cli.shared.settings(), world)?)
 }

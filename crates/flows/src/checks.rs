@@ -10,11 +10,13 @@ mod empty_token_refused;
 mod every_path_guarded;
 mod guest_mode_off;
 mod image_generated;
+mod no_leak;
 mod no_stray_password;
 mod old_token_refused;
 mod password_readable_by_comfyui;
 mod password_refused_as_bearer;
 mod plugin_installed;
+mod secrets_kept_out_of_git;
 mod server_reachable;
 mod socket_auth_enforced;
 mod source_present;
@@ -36,7 +38,9 @@ use report::{CheckId, Finding, Outcome};
 use crate::{answers, subject::Subject};
 
 pub(crate) use image_generated::{ID as IMAGE_GENERATED, run_with as generate_image};
+pub(crate) use no_leak::judge as leaks;
 pub(crate) use old_token_refused::{ID as OLD_TOKEN_REFUSED, run_with as refuse_old_token};
+pub(crate) use secrets_kept_out_of_git::look as secrets_in_git;
 pub(crate) use token_in_force::CHECK as TOKEN_IN_FORCE;
 
 type Running<'a> = Pin<Box<dyn Future<Output = Finding> + Send + 'a>>;
@@ -97,7 +101,7 @@ pub(crate) const AFTER_ROTATION: &[&Check] =
     &[&targets_in_sync::CHECK, &token_matches_password::CHECK, &token_accepted::CHECK, &token_in_force::CHECK];
 
 /// Checks that a journey runs with something that only it knows.
-pub const JOURNEYS: &[CheckId] = &[old_token_refused::ID];
+pub const JOURNEYS: &[CheckId] = &[old_token_refused::ID, secrets_kept_out_of_git::ID, no_leak::ID];
 
 /// The ids of all checks, in the order they run.
 pub fn ids() -> impl Iterator<Item = CheckId> {

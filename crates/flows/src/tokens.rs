@@ -2,4 +2,5 @@
 
 pub mod check;
 pub mod rotate;
+pub mod scan;
 pub mod sync;

@@ -97,6 +97,19 @@ fn read_shows_what_a_reader_sees() {
 }
 
 #[test]
+fn a_copy_of_the_token_is_found_by_file_and_line() {
+    let place = Place::new();
+    assert_eq!(place.run(&["scan"]).0, 0);
+    place.write("docs/notes.md", "first\ncurl -H 'Authorization: Bearer a-made-up-token'\n");
+    let (code, out, _) = place.run(&["scan"]);
+    assert_eq!(code, 3);
+    assert!(out.contains("docs/notes.md:2: ") && !out.contains("made-up"), "{out}");
+    let (code, sarif, _) = place.run(&["scan", "--format", "sarif"]);
+    assert_eq!(code, 3);
+    assert!(sarif.contains("\"startLine\": 2") && !sarif.contains("made-up"), "{sarif}");
+}
+
+#[test]
 fn without_a_source_nothing_is_written() {
     let place = Place(tempfile::tempdir().unwrap());
     assert_eq!(place.run(&["check"]).0, 3);

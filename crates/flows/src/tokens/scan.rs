@@ -1,0 +1,158 @@
+//! Finds where the project's tokens and passwords lie that must not hold them: the tree, git's index and history, standard input.
+
+use std::{
+    collections::BTreeSet,
+    io::Read,
+    path::{Path, PathBuf},
+    sync::{Arc, atomic::AtomicBool},
+};
+
+use report::{Event, Failure, FailureKind, Report, Sink};
+use settings::{Settings, World};
+use token_sync::{
+    Reading,
+    scan::{Control, Git, Place, Progress, Scan, Scanner, Secret, Tree},
+};
+
+use crate::{
+    checks,
+    journey::Journey,
+    subject::{Subject, disk_failure},
+};
+
+/// Where to look.
+#[derive(Default)]
+pub struct Options {
+    /// Files and folders; the project's folder if there are none and no `stream` is given.
+    pub paths: Vec<PathBuf>,
+    /// Look into what `.gitignore` leaves out too.
+    pub no_ignore: bool,
+    /// Look into git's index.
+    pub index: bool,
+    /// Look into the whole of git's history, unreachable objects included.
+    pub history: bool,
+    /// A stream to look into, such as standard input, instead of files.
+    pub stream: Option<Box<dyn Read + Send>>,
+}
+
+/// Looks for every secret of all services at once.
+pub async fn run(services: &[Settings], world: &World, options: Options, sink: &Sink) -> Report {
+    let mut journey = Journey::new("scan", world, sink);
+    let stopped = steps(&mut journey, services, world, options).await.err();
+    journey.end(stopped)
+}
+
+async fn steps(journey: &mut Journey, services: &[Settings], world: &World, options: Options) -> Result<(), Failure> {
+    let Some(first) = services.first() else { return Ok(()) };
+    let project = first.project.value.clone();
+    journey.about("project", project.display().to_string());
+    let Known { secrets, places } = known(services, world)?;
+    journey.note(format!("looking for {} secrets of this project, and for every bcrypt line", secrets.len()));
+    let scanner = Scanner::new(&secrets, &first.fingerprint_key());
+    for label in scanner.unsearched() {
+        journey.note(format!("too short to look for: {label}"));
+    }
+    let git = Git::new("git", &project);
+    journey.found(std::future::ready(checks::secrets_in_git(&git, &places))).await;
+
+    let own: BTreeSet<PathBuf> = places.iter().map(|(path, _)| path.clone()).collect();
+    let (base, sink) = (project.clone(), journey.sink().clone());
+    let scan = tokio::task::spawn_blocking(move || look(&scanner, &git, &base, options, &own, &sink)).await;
+    let scan = scan.map_err(|error| Failure::new(FailureKind::Unexpected, format!("the search was cut short: {error}")))?;
+    for finding in checks::leaks(&scan.map_err(|error| disk_failure(&error))?, &project) {
+        journey.found(std::future::ready(finding)).await;
+    }
+    Ok(())
+}
+
+/// What to look for, and the files that hold it on purpose.
+struct Known {
+    secrets: Vec<Secret>,
+    places: Vec<(PathBuf, String)>,
+}
+
+fn known(services: &[Settings], world: &World) -> Result<Known, Failure> {
+    let mut known = Known { secrets: Vec::new(), places: Vec::new() };
+    for settings in services {
+        let subject = Subject::new(settings, world)?;
+        let path = settings.source.value.path();
+        let shown = settings.shown(path);
+        if let Some(source) = subject.known() {
+            known.secrets.push(Secret::token(&shown, source.token()));
+            known.secrets.extend(source.previous().map(|token| Secret::token(format!("{shown}, before the rotation"), token)));
+            known.secrets.extend(source.password().map(|password| Secret::password(&shown, password)));
+        }
+        known.places.push((path.to_owned(), shown));
+        for target in subject.targets()? {
+            let shown = settings.shown(target.path());
+            if let Reading::Token(token, _) = target.read() {
+                known.secrets.push(Secret::token(&shown, &token));
+            }
+            known.places.push((target.path().to_owned(), shown));
+        }
+    }
+    Ok(known)
+}
+
+fn look(
+    scanner: &Scanner,
+    git: &Git,
+    project: &Path,
+    options: Options,
+    own: &BTreeSet<PathBuf>,
+    sink: &Sink,
+) -> Result<Scan, token_sync::Error> {
+    let sink = sink.clone();
+    let tell = move |progress| {
+        if let Progress::Advanced { files, bytes, .. } = progress {
+            let what = format!("searched {files} files, {:.0} MB", bytes as f64 / 1e6);
+            sink.send(Event::Started(what));
+        }
+    };
+    let control = Control::new(tell, Arc::new(AtomicBool::new(false)));
+    let mut scan = Scan::default();
+    if let Some(mut stream) = options.stream {
+        return Ok(scanner.stream("standard input", &mut stream, &control));
+    }
+    let paths = if options.paths.is_empty() { vec![project.to_owned()] } else { options.paths };
+    for path in paths {
+        let part = match path.is_dir() {
+            true => scanner.tree(&Tree::new(path).no_ignore(options.no_ignore), &control)?,
+            false => scanner.file(&path, &control)?,
+        };
+        scan = scan.and(part);
+    }
+    if options.index {
+        scan = scan.and(scanner.git_index(git, &control)?);
+    }
+    if options.history {
+        scan = scan.and(scanner.git_history(git, &control)?);
+    }
+    // The files that hold the token on purpose are judged by `secrets-kept-out-of-git`, not as leaks.
+    scan.matches.retain(|found| !matches!(&found.place, Place::File { path } if own.contains(path)));
+    Ok(scan)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::checks::test_project::Project;
+
+    async fn outcomes(project: &Project, options: Options) -> Vec<(&'static str, &'static str)> {
+        let report = run(&[project.settings()], &project.world(), options, &Sink::silent()).await;
+        assert_eq!(report.stopped, None);
+        report.findings.iter().map(|finding| (finding.check.0, finding.outcome.name())).collect()
+    }
+
+    #[tokio::test]
+    async fn what_is_there_on_purpose_is_no_leak_a_copy_is() {
+        let project = Project::new();
+        project.save("a long password");
+        project.sync();
+        assert_eq!(outcomes(&project, Options::default()).await, [("secrets-kept-out-of-git", "skipped"), ("no-leak", "pass")]);
+        project.write("notes.md", &format!("token: {}\n", project.token().replace('$', "$$")));
+        assert_eq!(outcomes(&project, Options::default()).await[1], ("no-leak", "fail"));
+        let stream = Box::new(std::io::Cursor::new(b"log: a long password".to_vec()));
+        assert_eq!(outcomes(&project, Options { stream: Some(stream), ..Options::default() }).await[1], ("no-leak", "fail"));
+    }
+}
