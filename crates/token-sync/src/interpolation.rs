@@ -2,6 +2,9 @@
 
 use crate::Surroundings;
 
+/// How deep `${…}` may be nested.
+const DEEPEST: usize = 20;
+
 /// `text` with its variables replaced, first from `surroundings`, then from `earlier` keys of the same file. An unset
 /// variable is empty.
 ///
@@ -43,6 +46,9 @@ fn expand_with<'a>(text: &str, lookup: &dyn Fn(&str) -> Option<&'a String>) -> R
 fn expand_braced<'a>(inside: &str, lookup: &dyn Fn(&str) -> Option<&'a String>) -> Result<String, String> {
     let name = &inside[..name_length(inside)];
     let operator = &inside[name.len()..];
+    if operator.matches("${").count() > DEEPEST {
+        return Err("a `${…}` that is nested too deep".to_owned());
+    }
     if name.is_empty() {
         return Err("a `${…}` without a name".to_owned());
     }

@@ -28,6 +28,7 @@ pub use dialect::{Dialect, Entry, ReadFault, Surroundings};
 
 mod env_edit;
 mod interpolation;
+mod spelling;
 
 mod target;
 pub use target::{Reading, Target};

@@ -111,7 +111,7 @@ impl Step {
         let old_bytes = old.as_ref().map(|(bytes, _)| bytes.as_slice());
         let before = old_bytes.map(|bytes| target.read_bytes(bytes));
         let user_is_right = match &before {
-            Some(Reading::Token(_, seen)) => target.dialect().has_keys() || seen.as_deref() == Some(user),
+            Some(Reading::Token(_, seen)) => !target.dialect().has_user() || seen.as_deref() == Some(user),
             _ => false,
         };
         if before.is_some_and(|reading| reading.holds(token)) && user_is_right && !has_faults(target, old_bytes) {
@@ -120,8 +120,8 @@ impl Step {
             return Ok(Self { path, kind: ChangeKind::Unchanged, private_folder: false, old, new });
         }
         let at_it = |error: Error| error.at(target.path());
-        let new = target.dialect().write(old_bytes, target.key(), token.expose(), user).map(Zeroizing::new).map_err(at_it)?;
-        if !target.read_bytes(&new).holds(token) || !same_neighbours(target, old_bytes.unwrap_or_default(), &new) {
+        let new = target.write(old_bytes, token.expose(), user).map(Zeroizing::new).map_err(at_it)?;
+        if !target.read_bytes(&new).holds(token) || !target.same_neighbours(old_bytes.unwrap_or_default(), &new) {
             return Err(Error::new(
                 ErrorKind::Unwritable,
                 format!("what would be written to `{}` doesn't read back as the token", target.path().display()),
@@ -158,18 +158,7 @@ impl Step {
 
 /// Whether a PASSWORD file needs rewriting although its token is right (line ends, byte order mark).
 fn has_faults(target: &Target, bytes: Option<&[u8]>) -> bool {
-    !target.dialect().has_keys() && bytes.is_some_and(|bytes| !auth_core::PasswordFile::parse(bytes).faults().is_empty())
-}
-
-/// Whether every key but the target's reads as before. A value that interpolates the token's key changes with it, rightly.
-fn same_neighbours(target: &Target, old: &[u8], new: &[u8]) -> bool {
-    let Some(key) = target.key() else { return true };
-    let spellings = |bytes: &[u8]| {
-        let entries = target.dialect().read(bytes, &crate::Surroundings::new()).ok()?;
-        let others = entries.into_iter().filter(|entry| entry.key != key);
-        Some(others.map(|entry| (entry.key, bytes[entry.span].to_vec())).collect::<Vec<_>>())
-    };
-    spellings(old).is_some_and(|before| spellings(new) == Some(before))
+    target.dialect().has_user() && bytes.is_some_and(|bytes| !auth_core::PasswordFile::parse(bytes).faults().is_empty())
 }
 
 /// Puts back what was committed before `error` came.
