@@ -215,7 +215,8 @@ mod tests {
                     assert!(error.hints().iter().any(|hint| hint.contains("T_FILE=/run/secrets/t")), "{:?}", error.hints());
                 }
                 Ok(bytes) => {
-                    assert_eq!(dialect.read(bytes.as_bytes(), &Surroundings::new()).unwrap()[0].value.as_deref(), Some(value))
+                    let seen = dialect.read(bytes.as_bytes(), &Surroundings::new()).unwrap();
+                    assert_eq!(seen[0].value.as_deref(), Some(value), "{dialect}");
                 }
             }
         }

@@ -52,7 +52,11 @@ impl<'a> Reader<'a> {
                 }
                 continue;
             };
-            let key = self.trimmed(&self.rest[..equals]);
+            let spelled = &self.rest[..equals];
+            let mut key = self.trimmed(spelled);
+            if key.is_empty() && !spelled.is_empty() && self.release == Release::Node20 {
+                key = "\n"; // it steps back over the line end before a name of blanks only
+            }
             self.rest = &self.rest[equals + 1..];
             if self.release == Release::Node24 && (self.rest.is_empty() || self.rest.starts_with('\n')) {
                 let at = self.rest;

@@ -7,9 +7,25 @@ use std::ops::Range;
 
 use super::{Entry, Surroundings};
 
-/// Reads; `interpolate` as the caller of the real reader chooses it.
-pub(super) fn read(text: &str, surroundings: &Surroundings, interpolate: bool) -> Vec<Entry> {
-    let mut reader = Reader { text, at: if text.starts_with('\u{feff}') { 3 } else { 0 } };
+/// In what its users and its releases differ.
+#[derive(Clone, Copy)]
+pub(super) struct Rules {
+    /// Whether `${NAME}` is replaced, which the caller of the real reader chooses.
+    interpolate: bool,
+    /// Since 1.2 a backslash escapes whatever follows it, and `K= # c` is a comment behind an empty value.
+    is_new: bool,
+}
+
+/// python-dotenv 1.2.
+pub(super) const NEW: Rules = Rules { interpolate: true, is_new: true };
+/// The same with `interpolate=False`.
+pub(super) const PLAIN: Rules = Rules { interpolate: false, is_new: true };
+/// python-dotenv 0.x, as Docker Compose 1 brings it.
+pub(super) const OLD: Rules = Rules { interpolate: true, is_new: false };
+
+pub(super) fn read(text: &str, surroundings: &Surroundings, rules: Rules) -> Vec<Entry> {
+    let at = text.strip_prefix('\u{feff}').map_or(0, |_| '\u{feff}'.len_utf8());
+    let mut reader = Reader { text, at, rules };
     let mut entries: Vec<Entry> = Vec::new();
     let mut earlier = Surroundings::new();
     while reader.at < text.len() {
@@ -23,7 +39,7 @@ pub(super) fn read(text: &str, surroundings: &Surroundings, interpolate: bool) -
                 let entry = match value {
                     None => Entry::inherited(&key, None, at),
                     Some((value, span)) => {
-                        let value = if interpolate { replace(&value, surroundings, &earlier) } else { value };
+                        let value = if rules.interpolate { replace(&value, surroundings, &earlier) } else { value };
                         earlier.insert(key.clone(), value.clone());
                         Entry::spelled(&key, value, span)
                     }
@@ -45,6 +61,7 @@ type Spelled = (String, Range<usize>);
 struct Reader<'a> {
     text: &'a str,
     at: usize,
+    rules: Rules,
 }
 
 impl<'a> Reader<'a> {
@@ -74,7 +91,7 @@ impl<'a> Reader<'a> {
             Some('\'') => {
                 let (key, _) = self.rest()[1..].split_once('\'').filter(|(key, _)| !key.is_empty())?;
                 self.at += key.len() + 2;
-                Some(key.to_owned())
+                Some(line_feeds(key))
             }
             _ => {
                 let key = self.skip(|sign| !(sign == '=' || sign == '#' || is_space(sign)));
@@ -85,8 +102,9 @@ impl<'a> Reader<'a> {
         let mut value = None;
         if self.rest().starts_with('=') {
             self.at += 1;
-            self.skip(is_blank);
-            value = Some(self.value()?);
+            let is_apart = !self.skip(is_blank).is_empty();
+            let is_comment = self.rules.is_new && is_apart && self.rest().starts_with('#');
+            value = Some(if is_comment { (String::new(), self.at..self.at) } else { self.value()? });
         }
         let line = self.rest().split(is_line_end).next().unwrap_or_default();
         let tail = line.trim_start_matches(is_blank);
@@ -103,9 +121,9 @@ impl<'a> Reader<'a> {
         let start = self.at;
         let rest = self.rest();
         if let Some(quote) = rest.chars().next().filter(|sign| matches!(sign, '\'' | '"')) {
-            let end = closing(&rest[1..], quote)? + 1;
+            let end = closing(&rest[1..], quote, self.rules)? + 1;
             self.at += end + 1;
-            let inside = rest[1..end].replace("\r\n", "\n").replace('\r', "\n");
+            let inside = line_feeds(&rest[1..end]);
             return Some((unescape(&inside, quote), start..self.at));
         }
         let line = rest.split(is_line_end).next().unwrap_or_default();
@@ -115,15 +133,16 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// Where the closing quote is: the first that no backslash precedes; if all have one, the last.
-fn closing(text: &str, quote: char) -> Option<usize> {
-    let quotes = text.match_indices(quote).map(|(at, _)| at);
+/// Where the closing quote is. In old releases the first that no backslash precedes; if all have one, the last.
+fn closing(text: &str, quote: char, rules: Rules) -> Option<usize> {
     let mut escaped = None;
-    for at in quotes {
-        if !text[..at].ends_with('\\') {
+    for (at, _) in text.match_indices(quote) {
+        let before = &text[..at];
+        let backslashes = before.len() - before.trim_end_matches('\\').len();
+        if backslashes == 0 || (rules.is_new && backslashes.is_multiple_of(2)) {
             return Some(at);
         }
-        escaped = Some(at);
+        escaped = Some(at).filter(|_| !rules.is_new);
     }
     escaped
 }
@@ -183,6 +202,11 @@ fn replace(text: &str, surroundings: &Surroundings, earlier: &Surroundings) -> S
     }
     out.push_str(rest);
     out
+}
+
+/// The real reader opens the file as text, which turns every line end into one sign.
+fn line_feeds(text: &str) -> String {
+    text.replace("\r\n", "\n").replace('\r', "\n")
 }
 
 fn is_line_end(sign: char) -> bool {

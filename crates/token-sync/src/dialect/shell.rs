@@ -108,26 +108,35 @@ pub(super) fn read(text: &str, surroundings: &Surroundings, shell: Shell) -> Res
 
 /// What the statement does to the variables; whether it calls a program.
 fn run(statement: &Statement, scope: &mut Scope<'_>, entries: &mut Vec<Entry>) -> Result<bool, String> {
-    let Some((name, arguments)) = statement.words.split_first() else {
-        for Assignment { key, value, span } in &statement.assignments {
-            let value = scope.value(value)?;
+    let literal = |word: &[Part]| match word {
+        [Part::Start(_), Part::Literal(text), Part::End(_)] => Some(text.clone()),
+        _ => None,
+    };
+    let name = statement.words.first().map(|word| literal(word).unwrap_or_default());
+    // POSIX keeps what is set before `export` and `:`; bash doesn't, and nobody does before another command.
+    let keeps = match name.as_deref() {
+        None => true,
+        Some("export" | ":") => scope.shell != Shell::Bash,
+        Some(_) => false,
+    };
+    for Assignment { key, value, span } in &statement.assignments {
+        let value = scope.value(value)?; // of one that is not kept too: a command inside it would run
+        if keeps {
             scope.earlier.insert(key.clone(), value.clone());
             entries.push(Entry::spelled(key, value, span.clone()));
         }
-        return Ok(false);
-    };
-    if let [Part::Start(_), Part::Literal(name), Part::End(_)] = name.as_slice() {
-        match name.as_str() {
-            "export" => return export(arguments, scope, entries).map(|()| false),
-            name if DOES_NOTHING.contains(&name) => return Ok(false),
-            name if DOES_MORE.contains(&name) => return Err(format!("`{name}`: the file is a program, not a list of values")),
-            _ => {}
-        }
+    }
+    let Some(name) = name.as_deref() else { return Ok(false) };
+    if name == "export" {
+        return export(&statement.words[1..], scope, entries).map(|()| false);
+    }
+    if DOES_MORE.contains(&name) {
+        return Err(format!("`{name}`: the file is a program, not a list of values"));
     }
     for word in &statement.words {
-        scope.value(word)?; // a command inside it would run
+        scope.value(word)?;
     }
-    Ok(true)
+    Ok(!DOES_NOTHING.contains(&name))
 }
 
 fn export(arguments: &[Vec<Part>], scope: &mut Scope<'_>, entries: &mut Vec<Entry>) -> Result<(), String> {

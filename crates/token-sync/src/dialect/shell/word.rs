@@ -256,6 +256,9 @@ impl<'a> Scanner<'a> {
                 Some(b'0'..=b'9' | b'$' | b'!' | b'?' | b'#' | b'*' | b'@' | b'-') => 1,
                 _ => name,
             };
+            if rest[length..].starts_with("\\\n") && length <= name {
+                return Err(self.fault("a line that is joined inside a `$NAME`"));
+            }
             if length == 0 {
                 return Ok(None);
             }
