@@ -25,6 +25,7 @@ pub(crate) use token_file::write as write_token_file;
 use std::{collections::BTreeMap, fmt};
 
 use self::{node_env_file::Release, shell::Shell, text::Text};
+use crate::document::{self, Compose, Format};
 
 /// The reader that a target is written for. Names are those that `genai.toml` and the source of truth use.
 ///
@@ -77,6 +78,16 @@ pub enum Dialect {
     LoginPassword,
     /// A file whose first line is the token, such as one below `/run/secrets`.
     TokenFile,
+    /// `environment:` in a compose file, as Docker Compose 2 reads it. A key may name the service: `comfyui.TOKEN`.
+    ComposeYamlV2,
+    /// The same as Docker Compose 1 reads it.
+    ComposeYamlV1,
+    /// A key in a JSON document; a path such as `comfyui.token`.
+    JsonKey,
+    /// A key in a TOML document; a path such as `comfyui.token`.
+    TomlKey,
+    /// A key in a YAML document; a path such as `comfyui.token`.
+    YamlKey,
 }
 
 /// The values that a reader may put in place of `$NAME`, and take for a key without a value: the environment of the process
@@ -127,6 +138,11 @@ impl Dialect {
                 | Self::SystemdEnvironmentFile
                 | Self::RustDotenvy
                 | Self::RubyDotenv
+                | Self::ComposeYamlV2
+                | Self::ComposeYamlV1
+                | Self::JsonKey
+                | Self::TomlKey
+                | Self::YamlKey
         )
     }
 
@@ -154,22 +170,47 @@ impl Dialect {
             Self::RubyDotenv => one_line::read_ruby(text, surroundings),
             Self::TokenFile => Ok(token_file::read(text)),
             Self::LoginPassword => Ok(login_password::read(text.as_bytes())),
+            Self::ComposeYamlV2 => compose_entries(text, surroundings, Compose::V2),
+            Self::ComposeYamlV1 => compose_entries(text, surroundings, Compose::V1),
+            Self::JsonKey => document::read(text, Format::Json),
+            Self::TomlKey => document::read(text, Format::Toml),
+            Self::YamlKey => document::read(text, Format::Yaml),
         }
     }
 
     /// Whether its files are lines of `KEY=value`, so that several such readers may share one.
     pub(crate) fn is_lines(self) -> bool {
-        self.has_keys()
+        self.has_keys() && self.document().is_none() && self.compose_yaml().is_none()
+    }
+
+    /// The kind of document that it reads, if it reads whole documents.
+    pub(crate) fn document(self) -> Option<Format> {
+        match self {
+            Self::JsonKey => Some(Format::Json),
+            Self::TomlKey => Some(Format::Toml),
+            Self::YamlKey => Some(Format::Yaml),
+            _ => None,
+        }
+    }
+
+    /// Whose rules it has for compose files, if it reads them.
+    pub(crate) fn compose_yaml(self) -> Option<Compose> {
+        match self {
+            Self::ComposeYamlV1 => Some(Compose::V1),
+            Self::ComposeYamlV2 => Some(Compose::V2),
+            _ => None,
+        }
     }
 
     /// Whether one file can have both readers.
     pub(crate) fn shares_files_with(self, other: Self) -> bool {
-        self == other || (self.is_lines() && other.is_lines())
+        let both_compose = self.compose_yaml().is_some() && other.compose_yaml().is_some();
+        self == other || (self.is_lines() && other.is_lines()) || both_compose
     }
 
     /// A key that such a file may have, for hints.
     pub(crate) fn sample_key(self) -> &'static str {
-        "COMFYUI_API_TOKEN"
+        if self.document().is_some() { "comfyui.token" } else { "COMFYUI_API_TOKEN" }
     }
 
     /// Whether a target may have that key.
@@ -177,8 +218,13 @@ impl Dialect {
     /// # Errors
     /// What to do instead.
     pub(crate) fn check_key(self, key: &str) -> Result<(), &'static str> {
-        let starts = key.starts_with(|sign: char| sign.is_ascii_uppercase() || sign == '_');
-        if starts && key.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_') {
+        if self.document().is_some() {
+            let is_path = document::split_key(key).is_some();
+            return if is_path { Ok(()) } else { Err("give a path of keys, such as `comfyui.token`") };
+        }
+        let name = if self.compose_yaml().is_some() { of_service(key).1 } else { key };
+        let starts = name.starts_with(|sign: char| sign.is_ascii_uppercase() || sign == '_');
+        if starts && name.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_') {
             return Ok(());
         }
         Err("use capital letters, digits and `_`: some readers drop any other key")
@@ -186,16 +232,43 @@ impl Dialect {
 
     /// What the reader sees of `key`.
     pub(crate) fn seen(self, bytes: &[u8], surroundings: &Surroundings, key: Option<&str>) -> Result<Seen, ReadFault> {
+        let key = key.filter(|_| self.has_keys()).unwrap_or("token");
+        if let Some(compose) = self.compose_yaml() {
+            let (service, name) = of_service(key);
+            let text = Text::strict(bytes)?;
+            let all = document::read_compose(text.as_str(), surroundings, compose)?;
+            let mut found =
+                all.iter().filter(|variable| variable.entry.key == name && service.is_none_or(|s| s == variable.service));
+            let Some(first) = found.next() else { return Ok(Seen { value: None, user: None }) };
+            if let Some(other) = found.find(|other| other.entry.value != first.entry.value) {
+                let what = format!("the services `{}` and `{}` have different values of it", first.service, other.service);
+                return Err(ReadFault::at(text.as_str(), other.entry.span.start, what));
+            }
+            return Ok(Seen { value: first.entry.value.clone(), user: None });
+        }
         let entries = self.read(bytes, surroundings)?;
-        let last = |key: &str| entries.iter().rev().find(|entry| entry.key == key).and_then(|entry| entry.value.clone());
+        let same = |entry: &Entry, key: &str| match self.document() {
+            Some(_) => document::split_key(&entry.key) == document::split_key(key),
+            None => entry.key == key,
+        };
+        let last = |key: &str| entries.iter().rev().find(|entry| same(entry, key)).and_then(|entry| entry.value.clone());
         let user = last("user").filter(|_| self.has_user());
-        Ok(Seen { value: last(key.filter(|_| self.has_keys()).unwrap_or("token")), user })
+        Ok(Seen { value: last(key), user })
     }
 
     /// Whether its files hold the login's name beside the token.
     pub(crate) fn has_user(self) -> bool {
         self == Self::LoginPassword
     }
+}
+
+fn compose_entries(text: &str, surroundings: &Surroundings, compose: Compose) -> Result<Vec<Entry>, ReadFault> {
+    Ok(document::read_compose(text, surroundings, compose)?.into_iter().map(|variable| variable.entry).collect())
+}
+
+/// The service that a key of a compose file names, and the variable.
+pub(crate) fn of_service(key: &str) -> (Option<&str>, &str) {
+    key.rsplit_once('.').map_or((None, key), |(service, name)| (Some(service), name))
 }
 
 impl fmt::Display for Dialect {

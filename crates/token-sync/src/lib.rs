@@ -26,6 +26,7 @@
 mod dialect;
 pub use dialect::{Dialect, Entry, ReadFault, Surroundings};
 
+mod document;
 mod env_edit;
 mod interpolation;
 mod spelling;

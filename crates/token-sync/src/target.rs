@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use auth_core::LoginToken;
 
-use crate::{Dialect, Error, ErrorKind, ReadFault, Surroundings, dialect, disk, env_edit};
+use crate::{Dialect, Error, ErrorKind, ReadFault, Surroundings, dialect, disk, document, env_edit};
 
 /// A place, the dialects of all who read it, and the key that holds the token.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -150,17 +150,30 @@ impl Target {
     /// the login's name too.
     pub(crate) fn write(&self, old: Option<&[u8]>, value: &str, user: &str) -> Result<Vec<u8>, Error> {
         let bytes = old.unwrap_or_default();
-        match (self.dialect(), self.key()) {
+        let text = || {
+            std::str::from_utf8(bytes)
+                .map_err(|_| Error::new(ErrorKind::Syntax, "its reader refuses the file: bytes that are not UTF-8".to_owned()))
+        };
+        let dialect = self.dialect();
+        match (dialect, self.key()) {
             (Dialect::LoginPassword, _) => dialect::write_login_password(value, user),
             (Dialect::TokenFile, _) => Ok(dialect::write_token_file(bytes, value)),
-            (_, Some(key)) => env_edit::write(bytes, key, value, &self.readers),
-            (dialect, None) => Err(Error::new(ErrorKind::Target, format!("a target of dialect `{dialect}` needs a key"))),
+            (_, None) => Err(Error::new(ErrorKind::Target, format!("a target of dialect `{dialect}` needs a key"))),
+            (_, Some(key)) => match dialect.document() {
+                Some(format) => document::write(text()?, format, key, value).map(String::into_bytes),
+                None if dialect.compose_yaml().is_some() => {
+                    let (service, name) = dialect::of_service(key);
+                    document::write_compose(text()?, name, service, value).map(String::into_bytes)
+                }
+                None => env_edit::write(bytes, key, value, &self.readers),
+            },
         }
     }
 
     /// Whether every key but the target's is spelled as before, for each reader.
     pub(crate) fn same_neighbours(&self, old: &[u8], new: &[u8]) -> bool {
-        let Some(key) = self.key() else { return true };
+        // Documents are compared as they are written, key by key.
+        let Some(key) = self.key().filter(|_| self.dialect().is_lines()) else { return true };
         self.readers.iter().all(|reader| {
             let read = |bytes| reader.read(bytes, &Surroundings::new());
             let (Ok(before), Ok(after)) = (read(old), read(new)) else { return false };

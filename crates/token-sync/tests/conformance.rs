@@ -32,7 +32,7 @@ fn surroundings(case: &Value, dialect: Dialect) -> Surroundings {
         process.insert(key.clone(), value.as_str().unwrap().to_owned());
     }
     let Some(dotenv) = case["dotenv"].as_str() else { return process };
-    let reader = if dialect.name() == "compose-yaml-v1" { Dialect::ComposeV1 } else { Dialect::ComposeV2 };
+    let reader = if dialect == Dialect::ComposeYamlV1 { Dialect::ComposeV1 } else { Dialect::ComposeV2 };
     let mut all: Surroundings = reader
         .read(dotenv.as_bytes(), &process)
         .unwrap()
@@ -53,7 +53,7 @@ fn every_case_reads_as_the_real_reader_reads_it() {
     let mut wrong = Vec::new();
     for case in &cases {
         let name = case["dialect"].as_str().unwrap();
-        let Ok(dialect) = Dialect::from_name(name) else { continue };
+        let dialect = Dialect::from_name(name).unwrap();
         let bytes = input(case);
         let seen = dialect.read(&bytes, &surroundings(case, dialect)).map(|entries| {
             let pairs = entries.into_iter().map(|entry| (entry.key, entry.value.map_or(Value::Null, Value::String)));

@@ -27,6 +27,11 @@ const NAMES: &[(Dialect, &str)] = &[
     (Dialect::RubyDotenv, "ruby-dotenv"),
     (Dialect::LoginPassword, "login-password"),
     (Dialect::TokenFile, "token-file"),
+    (Dialect::ComposeYamlV2, "compose-yaml-v2"),
+    (Dialect::ComposeYamlV1, "compose-yaml-v1"),
+    (Dialect::JsonKey, "json-key"),
+    (Dialect::TomlKey, "toml-key"),
+    (Dialect::YamlKey, "yaml-key"),
 ];
 
 const fn all() -> [Dialect; NAMES.len()] {

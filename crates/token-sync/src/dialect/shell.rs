@@ -133,8 +133,9 @@ fn run(statement: &Statement, scope: &mut Scope<'_>, entries: &mut Vec<Entry>) -
     if DOES_MORE.contains(&name) {
         return Err(format!("`{name}`: the file is a program, not a list of values"));
     }
-    for word in &statement.words {
-        scope.value(word)?;
+    let mut words = statement.words.iter().map(|word| scope.value(word)).collect::<Result<Vec<_>, _>>()?.into_iter();
+    if words.next().is_some_and(|called| called != name && (called == "export" || DOES_MORE.contains(&called.as_str()))) {
+        return Err("a command whose name is made of a variable: the file is a program, not a list of values".to_owned());
     }
     Ok(!DOES_NOTHING.contains(&name))
 }
