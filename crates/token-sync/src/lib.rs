@@ -43,5 +43,8 @@ pub use disk::FileFacts;
 mod source_file;
 pub use source_file::{SourceFacts, SourceFile};
 
+#[cfg(test)]
+mod round_trip;
+
 mod error;
 pub use error::{Error, ErrorKind};
