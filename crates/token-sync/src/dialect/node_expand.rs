@@ -127,6 +127,9 @@ fn name_length(text: &str) -> usize {
 
 /// `text` with each `$(command)` replaced by what the command says.
 fn evaluate(text: &str) -> Result<String, String> {
+    if text.matches("$(").count() > command::MOST {
+        return Err(command::TOO_MANY.to_owned());
+    }
     let mut out = text.to_owned();
     let mut at = 0;
     while let Some(start) = text[at..].find("$(").map(|found| at + found) {

@@ -80,6 +80,9 @@ fn ruby_variables<'a>(text: &str, lookup: impl Fn(&str) -> Option<&'a String>) -
 }
 
 fn ruby_commands(text: &str) -> Result<String, String> {
+    if text.matches("$(").count() > command::MOST {
+        return Err(command::TOO_MANY.to_owned());
+    }
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(at) = rest.find("$(") {
@@ -151,12 +154,14 @@ fn go_expand(text: &str, surroundings: &Surroundings, earlier: &Surroundings) ->
     };
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
+    let last_brace = text.rfind('}');
     while let Some(at) = rest.find('$') {
         out.push_str(&rest[..at]);
         let behind = &rest[at + 1..];
+        let closes = last_brace.is_some_and(|last| last > text.len() - behind.len());
         if let Some(inside) = behind.strip_prefix('{') {
             let special = inside.chars().next().filter(|sign| is_special(*sign) && inside[1..].starts_with('}'));
-            match (special, inside.find('}')) {
+            match (special, Some(inside).filter(|_| closes).and_then(|inside| inside.find('}'))) {
                 (Some(_), _) => {
                     out.push_str(&lookup(&inside[..1]));
                     rest = &inside[2..];

@@ -182,7 +182,8 @@ fn unescape(text: &str, quote: char) -> String {
 fn replace(text: &str, surroundings: &Surroundings, earlier: &Surroundings) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
-    while let Some(at) = rest.find("${") {
+    let last_brace = text.rfind('}').map_or(0, |at| text.len() - at);
+    while let Some(at) = rest.find("${").filter(|at| last_brace > 0 && rest.len() - at > last_brace) {
         let inside = &rest[at + 2..];
         let name = &inside[..inside.find(['}', ':']).unwrap_or(inside.len())];
         let after = &inside[name.len()..];

@@ -6,7 +6,7 @@ use super::key_path;
 use crate::Entry;
 
 /// One value of a document.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(super) struct Node {
     pub(super) kind: Kind,
     /// The bytes that spell it.
@@ -15,7 +15,7 @@ pub(super) struct Node {
     pub(super) is_shared: bool,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(super) enum Kind {
     /// A text or number; `None` for null.
     Scalar(Option<String>),
@@ -24,7 +24,7 @@ pub(super) enum Kind {
 }
 
 /// One key of a map, and where the key stands.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(super) struct Member {
     pub(super) key: String,
     pub(super) at: usize,

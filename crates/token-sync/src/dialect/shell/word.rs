@@ -3,7 +3,7 @@
 use super::{super::ReadFault, Assignment, Shell};
 
 /// A piece of a word.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone)]
 pub(super) enum Part {
     /// Where the word starts in the file; the first part of each.
     Start(usize),
@@ -17,7 +17,7 @@ pub(super) enum Part {
     End(usize),
 }
 
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone)]
 pub(super) enum Kind {
     /// `$NAME`, `$1`, `$?`
     Variable(String),
