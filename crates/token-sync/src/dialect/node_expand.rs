@@ -1,6 +1,8 @@
 //! What replaces `$NAME` and `$(command)` after npm's dotenv: dotenv-expand, which no longer sees the quotes, and dotenvx,
 //! which leaves single quotes alone.
 
+use std::collections::HashMap;
+
 use super::{
     Entry, ReadFault, Surroundings, command, javascript,
     node_dotenv::{Spelled, statements},
@@ -15,15 +17,16 @@ pub(super) fn read_expanded(text: &str, surroundings: &Surroundings) -> Result<V
     let plain = super::node_dotenv::read(text);
     let mut entries = Vec::with_capacity(plain.len());
     // The expander takes dotenv's finished table: a repeated key keeps its first place and its last value.
-    let last = |key: &str| plain.iter().rev().find(|entry| entry.key == key).and_then(|entry| entry.value.clone());
+    let last: HashMap<&str, &str> =
+        plain.iter().map(|entry| (entry.key.as_str(), entry.value.as_deref().unwrap_or_default())).collect();
     for entry in &plain {
         let at = |what: String| ReadFault::at(text, entry.span.start, what);
         if let Some(value) = earlier.get(&entry.key) {
             entries.push(Entry { value: Some(value.clone()), ..entry.clone() });
             continue;
         }
-        let value = last(&entry.key).unwrap_or_default();
-        let value = expand(&value, surroundings, &earlier, &Surroundings::new()).map_err(at)?;
+        let value = last.get(entry.key.as_str()).copied().unwrap_or_default();
+        let value = expand(value, surroundings, &earlier, &Surroundings::new()).map_err(at)?;
         let value = evaluate(&value).map_err(at)?.replace("\\$", "$");
         earlier.insert(entry.key.clone(), value.clone());
         entries.push(Entry { value: Some(value), ..entry.clone() });
