@@ -2,6 +2,9 @@
 
 use crate::Surroundings;
 
+/// How deep `${…}` may be nested.
+const DEEPEST: usize = 20;
+
 /// `text` with its variables replaced, first from `surroundings`, then from `earlier` keys of the same file. An unset
 /// variable is empty.
 ///
@@ -39,10 +42,60 @@ fn expand_with<'a>(text: &str, lookup: &dyn Fn(&str) -> Option<&'a String>) -> R
     Ok(out)
 }
 
+/// The same as Docker Compose 1 does it in compose.yaml: stricter, and a default is taken as it stands.
+///
+/// # Errors
+/// A `$` that starts no variable.
+pub(crate) fn expand_v1(text: &str, surroundings: &Surroundings) -> Result<String, String> {
+    let invalid = || "a `$` that starts no variable; a plain one is written `$$`".to_owned();
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find('$') {
+        out.push_str(&rest[..at]);
+        rest = &rest[at + 1..];
+        if let Some(after) = rest.strip_prefix('$') {
+            out.push('$');
+            rest = after;
+            continue;
+        }
+        let inside = rest.strip_prefix('{');
+        let name_at = inside.unwrap_or(rest);
+        let name = &name_at[..name_length(name_at)];
+        let value = surroundings.get(name);
+        if name.is_empty() {
+            return Err(invalid());
+        }
+        rest = &name_at[name.len()..];
+        if inside.is_none() {
+            out.push_str(value.map_or("", String::as_str));
+            continue;
+        }
+        let (operator, after) = rest.split_once('}').ok_or_else(invalid)?;
+        rest = after;
+        let (filled, sign) = match operator.strip_prefix(':') {
+            Some(sign) => (value.filter(|value| !value.is_empty()), sign),
+            None => (value, operator),
+        };
+        match (operator, sign.split_at_checked(1)) {
+            ("", _) => out.push_str(value.map_or("", String::as_str)),
+            (_, Some(("-", default))) => out.push_str(filled.map_or(default, String::as_str)),
+            (_, Some(("?", _))) => {
+                out.push_str(filled.ok_or_else(|| format!("the required variable `{name}` is not set"))?);
+            }
+            _ => return Err(invalid()),
+        }
+    }
+    out.push_str(rest);
+    Ok(out)
+}
+
 /// What stands for `${inside}`.
 fn expand_braced<'a>(inside: &str, lookup: &dyn Fn(&str) -> Option<&'a String>) -> Result<String, String> {
     let name = &inside[..name_length(inside)];
     let operator = &inside[name.len()..];
+    if operator.matches("${").count() > DEEPEST {
+        return Err("a `${…}` that is nested too deep".to_owned());
+    }
     if name.is_empty() {
         return Err("a `${…}` without a name".to_owned());
     }

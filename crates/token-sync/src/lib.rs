@@ -6,8 +6,12 @@
 //! source of truth, a [`SourceFile`], is a step of the same plan. [`Backups`] keep what was replaced. [`scan`] finds
 //! where the token lies that must not hold it.
 //!
-//! What it never does: follow a symbolic link in place of a target that is not allowed by name, loosen a mode, leave a target
-//! empty or missing, take the time, chance or a program from its surroundings, print, or show a secret.
+//! A file of lines may have several readers ([`Target::with_readers`]): the token is then written in the one spelling that all
+//! of them read back, or not at all, with the reason. [`Dialect::read`] shows any file as its reader sees it.
+//!
+//! What it never does: run what a file would make its reader run, follow a symbolic link in place of a target that is not
+//! allowed by name, loosen a mode, leave a target empty or missing, take the time, chance or a program from its surroundings,
+//! print, or show a secret.
 //!
 //! ```
 //! use auth_core::LoginToken;
@@ -30,8 +34,10 @@
 mod dialect;
 pub use dialect::{Dialect, Entry, ReadFault, Surroundings};
 
+mod document;
 mod env_edit;
 mod interpolation;
+mod spelling;
 
 mod target;
 pub use target::{Reading, Target};
@@ -63,6 +69,9 @@ mod password_file;
 pub use password_file::{read_file, read_password_file};
 
 pub mod scan;
+
+#[cfg(test)]
+mod round_trip;
 
 mod error;
 pub use error::{Error, ErrorKind};

@@ -6,46 +6,29 @@
 use std::ops::Range;
 
 use super::{Entry, ReadFault, Surroundings};
-use crate::{Error, ErrorKind, env_edit, interpolation};
+use crate::interpolation;
 
-pub(super) fn read(bytes: &[u8], surroundings: &Surroundings) -> Result<Vec<Entry>, ReadFault> {
-    // Compose itself passes such bytes through; no token has one, and a value that can't be shown can't be compared.
-    let text = std::str::from_utf8(bytes).map_err(|error| ReadFault {
-        line: bytes[..error.valid_up_to()].iter().filter(|byte| **byte == b'\n').count() + 1,
-        what: "bytes that are not UTF-8".to_owned(),
-    })?;
-    let mut reader = Reader { text, at: 0, surroundings, earlier: Surroundings::new(), entries: Vec::new() };
-    if text.starts_with('\u{feff}') {
-        reader.at = '\u{feff}'.len_utf8();
-    }
+/// What becomes of a value without a name.
+#[derive(Clone, Copy, PartialEq)]
+pub(super) enum Nameless {
+    /// `.env`
+    Dropped,
+    /// `env_file:` hands it on.
+    Kept,
+}
+
+pub(super) fn read(text: &str, surroundings: &Surroundings, nameless: Nameless) -> Result<Vec<Entry>, ReadFault> {
+    let at = text.strip_prefix('\u{feff}').map_or(0, |_| '\u{feff}'.len_utf8());
+    let mut reader = Reader { text, at, surroundings, nameless, earlier: Surroundings::new(), entries: Vec::new() };
     while reader.statement()? {}
     Ok(reader.entries)
-}
-
-pub(super) fn write(old: &[u8], key: &str, value: &str) -> Result<Vec<u8>, Error> {
-    let spelled = spell(value)?;
-    let entries = read(old, &Surroundings::new()).map_err(|fault| {
-        Error::new(ErrorKind::Syntax, format!("its reader refuses the file: {fault}"))
-            .hint("mend that line, or move the file away")
-    })?;
-    Ok(env_edit::set(old, &entries, key, &spelled))
-}
-
-/// The one spelling that comes out unchanged.
-fn spell(value: &str) -> Result<String, Error> {
-    if value.contains(['\'', '\\', '\n', '\r', '\0']) {
-        return Err(Error::new(
-            ErrorKind::Unwritable,
-            "a value with quotes, backslashes or line ends has no single-quoted spelling",
-        ));
-    }
-    Ok(format!("'{value}'"))
 }
 
 struct Reader<'a> {
     text: &'a str,
     at: usize,
     surroundings: &'a Surroundings,
+    nameless: Nameless,
     earlier: Surroundings,
     entries: Vec<Entry>,
 }
@@ -82,8 +65,8 @@ impl Reader<'_> {
     }
 
     fn push(&mut self, key: String, value: Option<String>, span: Range<usize>, spelled: bool) {
-        if key.is_empty() {
-            return; // Compose drops a value without a name
+        if key.is_empty() && self.nameless == Nameless::Dropped {
+            return;
         }
         if let Some(value) = &value {
             self.earlier.insert(key.clone(), value.clone());
@@ -153,7 +136,7 @@ impl Reader<'_> {
     }
 
     fn fault(&self, what: String) -> ReadFault {
-        ReadFault { line: self.text[..self.at].matches('\n').count() + 1, what }
+        ReadFault::at(self.text, self.at, what)
     }
 }
 
@@ -204,7 +187,7 @@ mod tests {
     use super::*;
 
     fn seen(text: &str) -> Result<Vec<(String, Option<String>)>, usize> {
-        read(text.as_bytes(), &Surroundings::new())
+        read(text, &Surroundings::new(), Nameless::Dropped)
             .map(|entries| entries.into_iter().map(|entry| (entry.key, entry.value)).collect())
             .map_err(|fault| fault.line)
     }
@@ -231,38 +214,10 @@ mod tests {
         }
     }
 
-    #[test]
-    fn writes_change_the_value_and_nothing_else() {
-        let cases = [
-            ("", "T='v'\n"),
-            ("A=1", "A=1\nT='v'\n"),
-            ("# top\r\nT = old # why\r\nB=2\r\n", "# top\r\nT = 'v' # why\r\nB=2\r\n"),
-            ("T=\"x\ny\"\nB=2\n", "T='v'\nB=2\n"),
-            ("T=1\nA=$T\nT=2\n", "T='v'\nA=$T\nT='v'\n"),
-            ("export T=\n", "export T='v'\n"),
-            ("# T=comment\n", "# T=comment\nT='v'\n"),
-            ("A=1\r\n", "A=1\r\nT='v'\r\n"),
-        ];
-        for (old, new) in cases {
-            assert_eq!(String::from_utf8(write(old.as_bytes(), "T", "v").unwrap()).unwrap(), new, "{old:?}");
-        }
-        assert_eq!(write(b"a b\n", "T", "v").unwrap_err().kind(), ErrorKind::Syntax);
-        for unwritable in ["it's", "a\\b", "a\nb"] {
-            assert_eq!(write(b"", "T", unwritable).unwrap_err().kind(), ErrorKind::Unwritable);
-        }
-    }
-
     proptest! {
         #[test]
-        fn a_written_value_reads_back(value in "[ -&(-\\[\\]-~]{0,80}", before in "(A=1\n|# c\n|B='x y'\n){0,3}") {
-            let written = write(before.as_bytes(), "T", &value).unwrap();
-            let entries = read(&written, &Surroundings::new()).unwrap();
-            prop_assert_eq!(entries.last().unwrap().value.as_deref(), Some(&*value));
-        }
-
-        #[test]
         fn any_text_is_read_or_refused_without_panic(text in "(\\PC|\n){0,120}") {
-            let _ = read(text.as_bytes(), &Surroundings::new());
+            let _ = read(&text, &Surroundings::new(), Nameless::Kept);
         }
     }
 }

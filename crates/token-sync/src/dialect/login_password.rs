@@ -14,7 +14,7 @@ pub(super) fn read(bytes: &[u8]) -> Vec<Entry> {
     token.into_iter().chain(user).collect()
 }
 
-pub(super) fn write(value: &str, user: &str) -> Result<Vec<u8>, Error> {
+pub(crate) fn write(value: &str, user: &str) -> Result<Vec<u8>, Error> {
     let refused = |error: auth_core::Error| Error::new(ErrorKind::Unwritable, error.to_string());
     let token = LoginToken::new(value).map_err(refused)?;
     Ok(PasswordFile::new(token, user).map_err(refused)?.to_bytes())

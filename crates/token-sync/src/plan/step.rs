@@ -57,7 +57,7 @@ impl Step {
         let current = self.current();
         let before = current.map(|bytes| target.read_bytes(bytes));
         let user_is_right = match &before {
-            Some(Reading::Token(_, seen)) => target.dialect().has_keys() || seen.as_deref() == Some(user),
+            Some(Reading::Token(_, seen)) => !target.dialect().has_user() || seen.as_deref() == Some(user),
             _ => false,
         };
         self.readers.push(target.clone());
@@ -66,8 +66,8 @@ impl Step {
             return Ok(());
         }
         let at_it = |error: Error| error.at(target.path());
-        let new = target.dialect().write(current, target.key(), token.expose(), user).map(Zeroizing::new).map_err(at_it)?;
-        if !target.read_bytes(&new).holds(token) || !same_neighbours(target, current.unwrap_or_default(), &new) {
+        let new = target.write(current, token.expose(), user).map(Zeroizing::new).map_err(at_it)?;
+        if !target.read_bytes(&new).holds(token) || !target.same_neighbours(current.unwrap_or_default(), &new) {
             return Err(Error::new(
                 ErrorKind::Unwritable,
                 format!("what would be written to `{}` doesn't read back as the token", target.path().display()),
@@ -137,16 +137,5 @@ impl std::fmt::Debug for Step {
 
 /// Whether a PASSWORD file needs rewriting although its token is right (line ends, byte order mark).
 fn has_faults(target: &Target, bytes: Option<&[u8]>) -> bool {
-    !target.dialect().has_keys() && bytes.is_some_and(|bytes| !auth_core::PasswordFile::parse(bytes).faults().is_empty())
-}
-
-/// Whether every key but the target's reads as before. A value that interpolates the token's key changes with it, rightly.
-fn same_neighbours(target: &Target, old: &[u8], new: &[u8]) -> bool {
-    let Some(key) = target.key() else { return true };
-    let spellings = |bytes: &[u8]| {
-        let entries = target.dialect().read(bytes, &crate::Surroundings::new()).ok()?;
-        let others = entries.into_iter().filter(|entry| entry.key != key);
-        Some(others.map(|entry| (entry.key, bytes[entry.span].to_vec())).collect::<Vec<_>>())
-    };
-    spellings(old).is_some_and(|before| spellings(new) == Some(before))
+    target.dialect().has_user() && bytes.is_some_and(|bytes| !auth_core::PasswordFile::parse(bytes).faults().is_empty())
 }
