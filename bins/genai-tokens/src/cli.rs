@@ -22,12 +22,37 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Find every place of a token, known and unknown: which hold the same, and which is in force (with --url)
+    Audit,
+    Unify(Unify),
     /// Exit with 3 if a target differs from the source of truth: the gate of a pipeline
     Check,
     Sync(Sync),
     Rotate(Rotate),
     Scan(Scan),
     Read(Read),
+}
+
+/// Make one token of several: choose one, and write it to every place that was found
+///
+/// Takes the token of a place (--from), makes one of a password (--password-stdin), or makes a fresh one.
+#[derive(Debug, Args)]
+pub(crate) struct Unify {
+    /// The place whose token is taken, as `audit` names it
+    #[arg(long, value_name = "PLACE", conflicts_with = "password_stdin")]
+    pub(crate) from: Option<PathBuf>,
+    /// Read the password from the first line of standard input
+    #[arg(long)]
+    pub(crate) password_stdin: bool,
+    /// Overwrite other tokens without asking
+    #[arg(long)]
+    pub(crate) yes: bool,
+    /// Show what would change, and change nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// ComfyUI's own folder, which holds main.py [default: the one that was set up before]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) comfy_dir: Option<PathBuf>,
 }
 
 /// Write every target that differs, all or none

@@ -2,6 +2,7 @@
 
 mod read;
 mod rotate;
+mod unify;
 
 use console::{ExitCode, Screen};
 use report::{Failure, FailureKind, Report, Sink};
@@ -19,6 +20,8 @@ pub(crate) async fn run(cli: &Cli, screen: &Screen) -> ExitCode {
     let (name, ended) = match &cli.command {
         Command::Read(args) => return read::run(&world, args, screen),
         Command::Rotate(args) => ("rotate", rotate::run(&world, &cli.shared, args, screen).await),
+        Command::Audit => ("audit", audit(cli, &world, &sink).await),
+        Command::Unify(args) => ("unify", unify::run(&world, &cli.shared, args, screen).await),
         Command::Check => ("check", check(cli, &world, &sink).await),
         Command::Sync(args) => ("sync", sync(cli, &world, args.dry_run, &sink).await),
         Command::Scan(args) => ("scan", scan(cli, &world, args, &sink).await),
@@ -30,6 +33,11 @@ pub(crate) async fn run(cli: &Cli, screen: &Screen) -> ExitCode {
         ..Report::new(name, world.clock.now())
     });
     screen.finish(&report)
+}
+
+async fn audit(cli: &Cli, world: &World, sink: &Sink) -> Result<Report, Failure> {
+    let services = each(cli, world)?;
+    console::interruptible(flows::tokens::audit::run(&services, world, sink)).await
 }
 
 async fn check(cli: &Cli, world: &World, sink: &Sink) -> Result<Report, Failure> {

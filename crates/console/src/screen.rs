@@ -99,6 +99,21 @@ impl Screen {
         });
     }
 
+    /// Asks a question that is answered with `y` or `n`. Where nobody can answer (no terminal), the answer is no.
+    pub fn ask(&self, question: &str) -> bool {
+        if !(io::stdin().is_terminal() && io::stderr().is_terminal()) {
+            return false;
+        }
+        self.with(|inner| {
+            inner.clear_bar();
+            let _ = write!(inner.err, "{} [y/N] ", harmless(question));
+            let _ = inner.err.flush();
+        });
+        let mut answer = String::new();
+        let read = io::stdin().read_line(&mut answer);
+        read.is_ok() && matches!(answer.trim(), "y" | "Y" | "yes")
+    }
+
     /// Prints `text` as it is, whatever the format: for commands whose output is a document.
     pub fn print(&self, text: &str) {
         self.with(|inner| inner.print(text));

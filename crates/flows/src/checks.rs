@@ -13,6 +13,7 @@ mod image_generated;
 mod no_leak;
 mod no_stray_password;
 mod old_token_refused;
+mod one_token;
 mod password_readable_by_comfyui;
 mod password_refused_as_bearer;
 mod plugin_installed;
@@ -25,6 +26,7 @@ mod source_well_formed;
 mod targets_in_sync;
 mod token_accepted;
 mod token_in_force;
+mod token_in_place;
 mod token_matches_password;
 
 #[cfg(test)]
@@ -40,8 +42,10 @@ use crate::{answers, subject::Subject};
 pub(crate) use image_generated::{ID as IMAGE_GENERATED, run_with as generate_image};
 pub(crate) use no_leak::judge as leaks;
 pub(crate) use old_token_refused::{ID as OLD_TOKEN_REFUSED, run_with as refuse_old_token};
+pub(crate) use one_token::judge as one_token;
 pub(crate) use secrets_kept_out_of_git::look as secrets_in_git;
 pub(crate) use token_in_force::CHECK as TOKEN_IN_FORCE;
+pub(crate) use token_in_place::judge as place;
 
 type Running<'a> = Pin<Box<dyn Future<Output = Finding> + Send + 'a>>;
 
@@ -101,7 +105,8 @@ pub(crate) const AFTER_ROTATION: &[&Check] =
     &[&targets_in_sync::CHECK, &token_matches_password::CHECK, &token_accepted::CHECK, &token_in_force::CHECK];
 
 /// Checks that a journey runs with something that only it knows.
-pub const JOURNEYS: &[CheckId] = &[old_token_refused::ID, secrets_kept_out_of_git::ID, no_leak::ID];
+pub const JOURNEYS: &[CheckId] =
+    &[old_token_refused::ID, secrets_kept_out_of_git::ID, no_leak::ID, token_in_place::ID, one_token::ID];
 
 /// The ids of all checks, in the order they run.
 pub fn ids() -> impl Iterator<Item = CheckId> {

@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, process::Command};
 
-struct Place(tempfile::TempDir);
+pub(crate) struct Place(tempfile::TempDir);
 
 impl Place {
     /// A project with a source of truth (its token is made up and no bcrypt hash) and one target that is right.
@@ -18,18 +18,27 @@ impl Place {
         place
     }
 
+    /// A folder with nothing in it.
+    pub(crate) fn empty() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    pub(crate) fn read(&self, name: &str) -> String {
+        std::fs::read_to_string(self.at(name)).unwrap()
+    }
+
     fn at(&self, name: &str) -> PathBuf {
         self.0.path().join(name)
     }
 
-    fn write(&self, name: &str, text: &str) {
+    pub(crate) fn write(&self, name: &str, text: &str) {
         std::fs::create_dir_all(self.at(name).parent().unwrap()).unwrap();
         std::fs::write(self.at(name), text).unwrap();
     }
 
     /// Exit code, standard output, standard error.
     #[expect(clippy::disallowed_methods, reason = "the test runs the binary that it tests")]
-    fn run(&self, args: &[&str]) -> (i32, String, String) {
+    pub(crate) fn run(&self, args: &[&str]) -> (i32, String, String) {
         let output =
             Command::new(env!("CARGO_BIN_EXE_genai-tokens")).args(args).current_dir(self.0.path()).env_clear().output().unwrap();
         let text =
@@ -111,7 +120,7 @@ fn a_copy_of_the_token_is_found_by_file_and_line() {
 
 #[test]
 fn without_a_source_nothing_is_written() {
-    let place = Place(tempfile::tempdir().unwrap());
+    let place = Place::empty();
     assert_eq!(place.run(&["check"]).0, 3);
     assert_eq!(place.run(&["sync"]).0, 4);
     assert_eq!(place.run(&["rotate"]).0, 4);

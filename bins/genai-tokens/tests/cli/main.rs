@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod drift;
+mod old_world;
 
 /// Help pages: what `--help` prints is the reference.
 #[test]

@@ -1,0 +1,25 @@
+//! `genai-tokens unify`.
+
+use auth_core::Password;
+use console::{Screen, Shared};
+use flows::tokens::unify::{self, Options};
+use report::{Failure, FailureKind, Report};
+use settings::{Flags, Settings, World};
+
+use crate::cli::Unify;
+
+pub(super) async fn run(world: &World, shared: &Shared, args: &Unify, screen: &Screen) -> Result<Report, Failure> {
+    let flags = Flags { comfy_dir: args.comfy_dir.clone(), ..shared.settings() };
+    let settings = Settings::load(&flags, world)?;
+    let password = match args.password_stdin {
+        true => {
+            let line = console::read_secret_line()?;
+            Some(Password::new(line).map_err(|error| Failure::of(FailureKind::Usage, &error).hints(error.hints()))?)
+        }
+        false => None,
+    };
+    let (yes, asking) = (args.yes, screen.clone());
+    let confirm = move |question: &str| yes || asking.ask(question);
+    let options = Options { from: args.from.clone(), password, dry_run: args.dry_run, confirm: &confirm };
+    console::interruptible(unify::run(&settings, world, &options, &screen.sink())).await
+}

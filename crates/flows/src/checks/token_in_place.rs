@@ -1,0 +1,73 @@
+//! `token-in-place`: a place that holds a token holds the one of the source of truth.
+
+use auth_core::{HashFault, LoginToken, Shape};
+use report::{CheckId, Finding};
+use token_sync::Reading;
+
+use super::{fail, pass, warn};
+use crate::{
+    answers,
+    tokens::places::{Role, Spot},
+};
+
+pub(crate) const ID: CheckId = CheckId("token-in-place");
+
+/// `group` names the place's token among the project's distinct ones (`token A, 1f2e3d4c`); `wanted` is the source's.
+pub(crate) fn judge(name: &str, spot: &Spot, group: Option<&str>, wanted: Option<&LoginToken>) -> Finding {
+    let group = group.unwrap_or_default();
+    let (shape, mangled) = spot.token().map_or((String::new(), false), shape);
+    let finding = match (&spot.reading, spot.role) {
+        (Reading::Token(..), _) if mangled => fail(ID, format!("{name}: {group}, {shape}")),
+        (Reading::Token(..), Role::Source) => pass(ID, format!("{name}: {group}{shape}")),
+        (Reading::Token(token, _), Role::Target) if Some(token) == wanted => pass(ID, format!("{name}: {group}")),
+        (Reading::Token(token, _), Role::Found) if Some(token) == wanted => warn(
+            ID,
+            format!("{name}: {group}, in a place that the source of truth does not name, so that a rotation would miss it"),
+        )
+        .hint("make it a target with `genai-tokens unify --yes`, or remove the token there"),
+        (Reading::Token(..), _) if wanted.is_none() => warn(ID, format!("{name}: {group}{shape}")),
+        (Reading::Token(..), _) => fail(ID, format!("{name}: {group}, not the source's{shape}")),
+        (Reading::Absent, _) => fail(ID, format!("{name}: no such file")),
+        (Reading::Empty, _) => fail(ID, format!("{name}: no token")),
+        (Reading::NotAToken(error), _) => fail(ID, format!("{name}: {error}")),
+        (Reading::Refused(fault), _) => fail(ID, format!("{name}: its reader refuses the file at {fault}")),
+        (Reading::Unreadable(error), _) => fail(ID, format!("{name}: {}", answers::chain(error))),
+    };
+    finding.at(name.split(' ').next().unwrap_or(name))
+}
+
+/// What is odd about a token's shape, and whether it is a damaged one.
+fn shape(token: &LoginToken) -> (String, bool) {
+    match token.shape() {
+        Shape::Bcrypt(_) => (String::new(), false),
+        Shape::NotBcrypt(HashFault::Mangled(mangling)) => (mangling.to_string(), true),
+        Shape::NotBcrypt(fault @ HashFault::Impossible { .. }) => (format!(", {fault}"), false),
+        Shape::NotBcrypt(_) => (", not a bcrypt hash".to_owned(), false),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use super::*;
+
+    fn spot(role: Role, token: &str) -> Spot {
+        Spot { path: PathBuf::from("x"), role, target: None, reading: Reading::Token(LoginToken::new(token).unwrap(), None) }
+    }
+
+    #[test]
+    fn judged_by_role_and_token() {
+        let wanted = LoginToken::new("right").unwrap();
+        let of = |role, token, wanted| judge("x", &spot(role, token), Some("token A"), wanted).outcome.name();
+        assert_eq!(of(Role::Source, "right", Some(&wanted)), "pass");
+        assert_eq!(of(Role::Target, "right", Some(&wanted)), "pass");
+        assert_eq!(of(Role::Target, "wrong", Some(&wanted)), "fail");
+        assert_eq!(of(Role::Found, "right", Some(&wanted)), "warn");
+        assert_eq!(of(Role::Found, "wrong", Some(&wanted)), "fail");
+        assert_eq!(of(Role::Found, "wrong", None), "warn");
+        assert_eq!(of(Role::Target, "$2b$12.SXfJ8VAtHc3jujq3UAj5WjBi", Some(&wanted)), "fail");
+        let empty = Spot { reading: Reading::Empty, ..spot(Role::Target, "x") };
+        assert_eq!(judge("x", &empty, None, Some(&wanted)).outcome.name(), "fail");
+    }
+}
