@@ -39,6 +39,8 @@ pub struct TargetEntry {
     pub path: String,
     /// The reader's dialect by name; absent in the oldest shape.
     pub dialect: Option<String>,
+    /// Further readers of the same file, by the names of their dialects.
+    pub readers: Vec<String>,
     /// The variable that holds the token, for dialects of many keys.
     pub key: Option<String>,
     /// Fields of the entry that this program doesn't know.
@@ -48,7 +50,8 @@ pub struct TargetEntry {
 impl TargetEntry {
     /// An entry without unknown fields.
     pub fn new(path: impl Into<String>, dialect: impl Into<String>, key: Option<&str>) -> Self {
-        Self { path: path.into(), dialect: Some(dialect.into()), key: key.map(str::to_owned), unknown: Map::new() }
+        let (path, dialect, key) = (path.into(), Some(dialect.into()), key.map(str::to_owned));
+        Self { path, dialect, readers: Vec::new(), key, unknown: Map::new() }
     }
 }
 
@@ -256,12 +259,19 @@ fn read_targets(list: Value) -> Result<Vec<TargetEntry>, Error> {
 
 fn read_target(at: usize, entry: Value) -> Result<TargetEntry, Error> {
     let mut fields = match entry {
-        Value::String(path) => return Ok(TargetEntry { path, dialect: None, key: None, unknown: Map::new() }),
+        Value::String(path) => {
+            return Ok(TargetEntry { path, dialect: None, readers: Vec::new(), key: None, unknown: Map::new() });
+        }
         Value::Object(fields) => fields,
         _ => return Err(source_error(format!("target {at} is neither a path nor an object"))),
     };
     let path = take_text(&mut fields, "path")?.ok_or_else(|| source_error(format!("target {at} has no `path`")))?;
     let mut key = take_text(&mut fields, "key")?;
+    let readers = match fields.remove("readers") {
+        None | Some(Value::Null) => Vec::new(),
+        Some(list) => serde_json::from_value(list)
+            .map_err(|_| source_error(format!("the `readers` of target {at} are not a list of names")))?,
+    };
     let dialect = match (take_text(&mut fields, "dialect")?, take_text(&mut fields, "type")?.as_deref()) {
         (Some(dialect), _) => Some(dialect),
         (None, Some("env")) => Some("compose-v2-dotenv".to_owned()),
@@ -274,7 +284,7 @@ fn read_target(at: usize, entry: Value) -> Result<TargetEntry, Error> {
     {
         key = content.split_once('=').and_then(|(name, _)| variable(name));
     }
-    Ok(TargetEntry { path, dialect, key, unknown: fields })
+    Ok(TargetEntry { path, dialect, readers, key, unknown: fields })
 }
 
 /// The variable's name before a `=`, if it is one. Anything else might be a part of a secret and is not taken.
@@ -291,6 +301,9 @@ fn write_target(entry: &TargetEntry) -> Value {
     fields.insert("path".into(), json!(entry.path));
     if let Some(dialect) = &entry.dialect {
         fields.insert("dialect".into(), json!(dialect));
+    }
+    if !entry.readers.is_empty() {
+        fields.insert("readers".into(), json!(entry.readers));
     }
     if let Some(key) = &entry.key {
         fields.insert("key".into(), json!(key));

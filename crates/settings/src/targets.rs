@@ -45,7 +45,9 @@ impl Settings {
             None => Dialect::ComposeV2,
         };
         let key = entry.key.as_deref().or(dialect.has_keys().then_some(Self::TOKEN_KEY));
-        Target::new(self.place(&entry.path), dialect, key).map_err(refused)
+        let further = entry.readers.iter().map(|name| Dialect::from_name(name));
+        let readers = std::iter::once(Ok(dialect)).chain(further).collect::<Result<Vec<_>, _>>().map_err(refused)?;
+        Target::with_readers(self.place(&entry.path), &readers, key).map_err(refused)
     }
 }
 
@@ -67,6 +69,23 @@ mod tests {
         let source = SourceOfTruth::new(None, LoginToken::new("t").unwrap(), "ann", "then", entries);
         let targets = settings.targets(&source).unwrap();
         assert_eq!(targets[2].path(), project.path().join("ComfyUI/login/PASSWORD"));
+    }
+
+    #[test]
+    fn a_target_can_name_several_readers() {
+        let settings = Settings::load(&Flags::default(), &World::for_tests(Path::new("/nowhere"))).unwrap();
+        let of = |readers: &str| {
+            let text = format!(
+                r#"{{"version": "2", "bcrypt_hash": "t", "targets": [
+                {{"path": ".env", "dialect": "compose-v2-dotenv", "key": "K", "readers": {readers}}}]}}"#
+            );
+            let source = SourceOfTruth::parse(text.as_bytes()).unwrap();
+            assert_eq!(SourceOfTruth::parse(&source.to_bytes()).unwrap(), source, "the readers are written again");
+            settings.targets(&source).map(|targets| targets[0].readers().len())
+        };
+        assert_eq!(of(r#"["python-dotenv", "node-dotenv"]"#).unwrap(), 3);
+        assert!(of(r#"["ini"]"#).unwrap_err().to_string().contains("`ini` is no dialect"));
+        assert!(of(r#"["json-key"]"#).unwrap_err().to_string().contains("different kinds"));
     }
 
     #[test]

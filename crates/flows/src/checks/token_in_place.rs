@@ -42,7 +42,7 @@ fn shape(token: &LoginToken) -> (String, bool) {
         Shape::Bcrypt(_) => (String::new(), false),
         Shape::NotBcrypt(HashFault::Mangled(mangling)) => (mangling.to_string(), true),
         Shape::NotBcrypt(fault @ HashFault::Impossible { .. }) => (format!(", {fault}"), false),
-        Shape::NotBcrypt(_) => (", not a bcrypt hash".to_owned(), false),
+        Shape::NotBcrypt(fault) => (format!(", not a bcrypt hash: {fault}"), false),
     }
 }
 

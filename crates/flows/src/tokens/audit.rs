@@ -2,7 +2,7 @@
 
 use std::future::ready;
 
-use auth_core::LoginToken;
+use auth_core::{LoginToken, SourceOfTruth};
 use comfy_client::Probe;
 use report::{Failure, Outcome, Report, Sink};
 use settings::{Origin, Settings, World};
@@ -30,7 +30,7 @@ async fn steps(journey: &mut Journey, settings: &Settings, world: &World) -> Res
     }
     let spots = places::find(&subject)?;
     let groups = Groups::of(settings, &spots);
-    let wanted = subject.known().map(|source| source.token());
+    let wanted = subject.known().map(SourceOfTruth::token);
     journey.section("Places");
     for spot in &spots {
         let group = spot.token().and_then(|token| groups.name(token));
