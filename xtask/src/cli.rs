@@ -4,7 +4,10 @@ use clap::{Args, Parser, Subcommand};
 use console::{ExitCode, Screen, Shared};
 use report::Failure;
 
-use crate::{picture, schemas, tidy, validate};
+use crate::{
+    bench::{self, Bench},
+    picture, schemas, tidy, validate,
+};
 
 /// The project's own tasks.
 #[derive(Debug, Parser)]
@@ -19,6 +22,9 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 enum Task {
     Validate(Validate),
+    /// Measure what the documents claim, beside the rival in one run
+    #[command(subcommand)]
+    Bench(Bench),
     /// Prove the rules of the house: import edges, module headings, printing, secrets and paths, documents
     Tidy,
     /// Make docs/demo.svg anew from a real run of the demo
@@ -42,6 +48,7 @@ pub(crate) struct Validate {
 pub(crate) async fn run(cli: &Cli, screen: &Screen) -> ExitCode {
     let ended = match &cli.task {
         Task::Validate(args) => validate::run(&cli.shared, args, screen).await,
+        Task::Bench(bench) => bench::run(*bench, screen),
         Task::Tidy => tidy::run(screen),
         Task::Picture => picture::run(screen),
         Task::Schemas => schemas::run(screen),

@@ -1,5 +1,6 @@
-//! The project's own tasks: `cargo xtask validate`, `tidy`, `picture`, `schemas`.
+//! The project's own tasks: `cargo xtask validate`, `tidy`, `bench`, `picture`, `schemas`.
 
+mod bench;
 mod cli;
 mod picture;
 mod programs;

@@ -47,13 +47,22 @@ pub(crate) fn has_cargo(subcommand: &str) -> bool {
 
 /// The built `genai-auth`, in the profile of `cargo xtask` itself.
 pub(crate) fn genai_auth() -> Result<String, Failure> {
-    if !show("cargo", &["build", "--quiet", "--package", "genai-auth"], &[])? {
-        return Err(Failure::new(FailureKind::Unexpected, "`genai-auth` doesn't build"));
+    built("genai-auth", &[], "debug")
+}
+
+/// A program of ours as users run it.
+pub(crate) fn release(program: &str) -> Result<String, Failure> {
+    built(program, &["--release"], "release")
+}
+
+fn built(program: &str, profile: &[&str], folder: &str) -> Result<String, Failure> {
+    if !show("cargo", &[&["build", "--quiet", "--package", program], profile].concat(), &[])? {
+        return Err(Failure::new(FailureKind::Unexpected, format!("`{program}` doesn't build")));
     }
     let (metadata, _) = capture("cargo", &["metadata", "--format-version", "1", "--no-deps"], &root())?;
     let metadata: serde_json::Value = serde_json::from_str(&metadata).unwrap_or_default();
     let target = metadata["target_directory"].as_str().unwrap_or("target");
-    Ok(Path::new(target).join("debug").join("genai-auth").display().to_string())
+    Ok(Path::new(target).join(folder).join(program).display().to_string())
 }
 
 fn not_started(program: &str, error: &io::Error) -> Failure {
