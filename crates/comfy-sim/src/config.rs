@@ -29,7 +29,7 @@ pub struct Builder {
     pub(crate) login: Login,
     pub(crate) listen: SocketAddr,
     pub(crate) clock: Option<Clock>,
-    pub(crate) chance: Chance,
+    pub(crate) chance: Option<Chance>,
     pub(crate) cors: Option<String>,
 }
 
@@ -40,7 +40,7 @@ impl Builder {
             login: Login::default(),
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             clock: None,
-            chance: Chance::sequence(),
+            chance: None,
             cors: None,
         }
     }
@@ -71,10 +71,10 @@ impl Builder {
     }
 
     /// Fills bytes with entropy, for prompt ids, password salts and the session key. By default every server has the
-    /// same sequence, which suits tests, and which anybody can guess: whoever lets others reach a server with
-    /// [`Login::Plugin`] gives real entropy here.
+    /// same sequence, which suits tests, and which anybody can guess: a server with [`Login::Plugin`] that other machines
+    /// can reach does not start without entropy of its caller's.
     pub fn entropy(mut self, fill: impl Fn(&mut [u8]) + Send + Sync + 'static) -> Self {
-        self.chance = Chance::new(fill);
+        self.chance = Some(Chance::new(fill));
         self
     }
 
@@ -89,7 +89,8 @@ impl Builder {
     ///
     /// # Errors
     ///
-    /// If the folder is missing or cannot be made, or if the address cannot be listened on.
+    /// If the folder is missing or cannot be made, if the address cannot be listened on, or if a login that others can
+    /// reach would have a key that they can guess.
     pub async fn spawn(self) -> Result<Server, Error> {
         Server::spawn(self).await
     }

@@ -23,6 +23,8 @@ pub enum ErrorKind {
     NoFolder,
     /// The session key file does not hold a key.
     SessionKey,
+    /// The login would have a key that anybody can guess, where others can reach it.
+    NoEntropy,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -35,6 +37,8 @@ pub(crate) enum Cause {
     Io(&'static str, PathBuf, #[source] io::Error),
     #[error("no `comfy_dir` was given")]
     NoFolder,
+    #[error("no `entropy` was given for a login that others can reach at `{0}`")]
+    NoEntropy(SocketAddr),
     #[error("no session key in `{path}`", path = .0.display())]
     SessionKey(PathBuf),
 }
@@ -49,6 +53,7 @@ impl Error {
             Cause::Io(..) => ErrorKind::Io,
             Cause::NoFolder => ErrorKind::NoFolder,
             Cause::SessionKey(_) => ErrorKind::SessionKey,
+            Cause::NoEntropy(_) => ErrorKind::NoEntropy,
         }
     }
 

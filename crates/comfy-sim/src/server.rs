@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::api;
 use crate::app::App;
+use crate::chance::Chance;
 use crate::clock::Clock;
 use crate::config::{Builder, Login};
 use crate::error::{Cause, Error};
@@ -45,16 +46,20 @@ impl Server {
 
     pub(crate) async fn spawn(builder: Builder) -> Result<Self, Error> {
         let folder = builder.comfy_dir.ok_or(Cause::NoFolder)?;
+        if builder.login == Login::Plugin && builder.chance.is_none() && !builder.listen.ip().is_loopback() {
+            return Err(Cause::NoEntropy(builder.listen).into());
+        }
+        let chance = builder.chance.unwrap_or_else(Chance::sequence);
         let folders = Folders::make(&folder)?;
         let clock = builder.clock.unwrap_or_else(Clock::since_start);
         let guard = match builder.login {
             Login::Off => None,
-            Login::Plugin => Some(Guard::start(&folders, &clock, &builder.chance, builder.cors.clone())?),
+            Login::Plugin => Some(Guard::start(&folders, &clock, &chance, builder.cors.clone())?),
         };
         let listener = TcpListener::bind(builder.listen).await.map_err(|e| Error::listen(builder.listen, e))?;
         let addr = listener.local_addr().map_err(|e| Error::listen(builder.listen, e))?;
         let (tasks, incoming) = unbounded_channel();
-        let app = Arc::new(App::new(folders, clock, builder.chance, guard, builder.cors, tasks));
+        let app = Arc::new(App::new(folders, clock, chance, guard, builder.cors, tasks));
         let closing = app.closing.clone();
         tracing::debug!(%addr, "comfy-sim listens");
         Ok(Self { addr, closing, task: Some(tokio::spawn(run(app, listener, incoming))) })

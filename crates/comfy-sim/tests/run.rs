@@ -7,7 +7,7 @@ use std::io::Cursor;
 use std::net::SocketAddr;
 use std::path::Path;
 
-use comfy_sim::{ErrorKind, Server};
+use comfy_sim::{ErrorKind, Login, Server};
 use image::{ImageFormat, Rgb, RgbImage, Rgba, RgbaImage};
 use serde_json::{Value, json};
 use socket::Socket;
@@ -426,4 +426,13 @@ async fn the_server_says_what_it_is() {
     assert_eq!(get(server.addr(), "/object_info/NoSuchNode", &[]).await.text(), "{}");
     let no_folder = Server::builder().spawn().await.expect_err("no folder");
     assert_eq!(no_folder.kind(), ErrorKind::NoFolder);
+}
+
+#[tokio::test]
+async fn a_login_that_others_can_reach_needs_a_key_that_they_cannot_guess() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let builder = |ip| Server::builder().comfy_dir(folder.path()).login(Login::Plugin).listen(SocketAddr::from((ip, 0)));
+    let error = builder([0, 0, 0, 0]).spawn().await.expect_err("anybody could guess the key");
+    assert_eq!(error.kind(), ErrorKind::NoEntropy);
+    builder([127, 0, 0, 1]).spawn().await.expect("nobody else reaches it").shutdown().await;
 }
