@@ -22,6 +22,7 @@ pub use entry::{Entry, ReadFault};
 pub(crate) use login_password::write as write_login_password;
 pub(crate) use token_file::write as write_token_file;
 
+use crate::growth;
 use std::{collections::BTreeMap, fmt};
 
 use self::{node_env_file::Release, shell::Shell, text::Text};
@@ -119,11 +120,33 @@ impl Dialect {
             return Ok(login_password::read(bytes));
         }
         let text = if self.refuses_other_encodings() { Text::strict(bytes)? } else { Text::lossy(bytes) };
+        if self.replaces_variables() {
+            growth::of_file(text.as_str()).map_err(|what| ReadFault { line: 1, what })?;
+        }
         let mut entries = self.read_text(text.as_str(), surroundings)?;
         for entry in &mut entries {
             entry.span = text.bytes_of(entry.span.clone());
         }
         Ok(entries)
+    }
+
+    /// Whether the reader puts values in place of variables.
+    fn replaces_variables(self) -> bool {
+        matches!(
+            self,
+            Self::ComposeV2
+                | Self::ComposeV2EnvFile
+                | Self::ComposeV1
+                | Self::PythonDotenv
+                | Self::NodeDotenvExpand
+                | Self::Dotenvx
+                | Self::PosixSh
+                | Self::Bash
+                | Self::BusyboxAsh
+                | Self::RustDotenvy
+                | Self::DirenvDotenv
+                | Self::RubyDotenv
+        )
     }
 
     /// Whether the real reader stops at bytes that are not UTF-8.
@@ -151,9 +174,9 @@ impl Dialect {
             Self::ComposeV2 => compose_v2::read(text, surroundings, compose_v2::Nameless::Dropped),
             Self::ComposeV2EnvFile => compose_v2::read(text, surroundings, compose_v2::Nameless::Kept),
             Self::ComposeV2EnvFileRaw => bare_lines::read(text, surroundings, &bare_lines::COMPOSE_RAW),
-            Self::ComposeV1 => Ok(python::read(text, surroundings, python::OLD)),
-            Self::PythonDotenv => Ok(python::read(text, surroundings, python::NEW)),
-            Self::PythonDotenvPlain => Ok(python::read(text, surroundings, python::PLAIN)),
+            Self::ComposeV1 => python::read(text, surroundings, python::OLD),
+            Self::PythonDotenv => python::read(text, surroundings, python::NEW),
+            Self::PythonDotenvPlain => python::read(text, surroundings, python::PLAIN),
             Self::DockerEnvFile => bare_lines::read(text, surroundings, &bare_lines::DOCKER),
             Self::PodmanEnvFile => bare_lines::read(text, surroundings, &bare_lines::PODMAN),
             Self::NodeDotenv => Ok(node_dotenv::read(text)),

@@ -1,6 +1,6 @@
 //! Docker Compose's interpolation: `$NAME`, `${NAME}`, `${NAME:-default}` and its kin, `$$` for a plain dollar.
 
-use crate::Surroundings;
+use crate::{Surroundings, growth};
 
 /// How deep `${…}` may be nested.
 const DEEPEST: usize = 20;
@@ -27,6 +27,7 @@ fn expand_with<'a>(text: &str, lookup: &dyn Fn(&str) -> Option<&'a String>) -> R
         } else if let Some(inside) = rest.strip_prefix('{') {
             let end = closing_brace(inside).ok_or("a `${` without its `}`")?;
             out.push_str(&expand_braced(&inside[..end], lookup)?);
+            growth::of_value(&out)?;
             rest = &inside[end + 1..];
         } else {
             let name = &rest[..name_length(rest)];
@@ -34,6 +35,7 @@ fn expand_with<'a>(text: &str, lookup: &dyn Fn(&str) -> Option<&'a String>) -> R
                 out.push('$'); // `$` before what starts no name stays as it is
             } else {
                 out.push_str(lookup(name).map_or("", String::as_str));
+                growth::of_value(&out)?;
                 rest = &rest[name.len()..];
             }
         }

@@ -36,6 +36,7 @@ pub use dialect::{Dialect, Entry, ReadFault, Surroundings};
 
 mod document;
 mod env_edit;
+mod growth;
 mod interpolation;
 mod spelling;
 

@@ -2,6 +2,7 @@
 //! refused. `$NAME` takes letters and digits only.
 
 use super::{Entry, ReadFault, Surroundings};
+use crate::growth;
 
 pub(super) fn read(text: &str, surroundings: &Surroundings) -> Result<Vec<Entry>, ReadFault> {
     let mut earlier = Surroundings::new();
@@ -19,7 +20,7 @@ pub(super) fn read(text: &str, surroundings: &Surroundings) -> Result<Vec<Entry>
                 earlier.remove(key);
                 entries.push(Entry::spelled(key, "", start..start));
             } else {
-                let (value, length) = value(rest, surroundings, &earlier).map_err(fault)?;
+                let (value, length) = value(rest, surroundings, &earlier).map_err(|what| ReadFault::at(text, at, what))?;
                 earlier.insert(key.to_owned(), value.clone());
                 entries.push(Entry::spelled(key, value, start..start + length));
             }
@@ -87,7 +88,7 @@ fn joined_line(text: &str) -> Result<(&str, usize), &'static str> {
 }
 
 /// The value that `text` starts with, and how long its spelling is.
-fn value(text: &str, surroundings: &Surroundings, earlier: &Surroundings) -> Result<(String, usize), &'static str> {
+fn value(text: &str, surroundings: &Surroundings, earlier: &Surroundings) -> Result<(String, usize), String> {
     let lookup = |name: &str| surroundings.get(name).or_else(|| earlier.get(name)).map_or("", String::as_str);
     let mut out = String::new();
     let mut quote = None;
@@ -101,6 +102,7 @@ fn value(text: &str, surroundings: &Surroundings, earlier: &Surroundings) -> Res
             (_, '$') => {
                 let (name, length) = variable(&text[next..])?;
                 out.push_str(lookup(name));
+                growth::of_value(&out)?;
                 let is_braced = text[next..].starts_with('{');
                 next += length;
                 // The sign that ends a bare name is taken as it stands, a quote or a blank too.
@@ -113,7 +115,7 @@ fn value(text: &str, surroundings: &Surroundings, earlier: &Surroundings) -> Res
                 match text[next..].chars().next() {
                     Some(plain @ ('\\' | '\'' | '"' | '$' | ' ')) => out.push(plain),
                     Some('n') => out.push('\n'),
-                    Some(_) => return Err("an escape that the reader doesn't know"),
+                    Some(_) => return Err("an escape that the reader doesn't know".to_owned()),
                     None => break,
                 }
                 next += 1;
@@ -123,12 +125,16 @@ fn value(text: &str, surroundings: &Surroundings, earlier: &Surroundings) -> Res
             (None, '\'' | '"') => quote = Some(sign),
             (None, ' ' | '\t') => {
                 let tail = text[at..].trim_start_matches([' ', '\t']);
-                return if tail.is_empty() || tail.starts_with('#') { Ok((out, at)) } else { Err("a value with a blank in it") };
+                return if tail.is_empty() || tail.starts_with('#') {
+                    Ok((out, at))
+                } else {
+                    Err("a value with a blank in it".to_owned())
+                };
             }
             (None, _) => out.push(sign),
         }
     }
-    if quote.is_some() { Err("a quote that is not closed") } else { Ok((out, text.len())) }
+    if quote.is_some() { Err("a quote that is not closed".to_owned()) } else { Ok((out, text.len())) }
 }
 
 /// The name behind a `$`, and how many bytes it takes with its braces.

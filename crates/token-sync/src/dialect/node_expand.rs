@@ -1,6 +1,7 @@
 //! What replaces `$NAME` and `$(command)` after npm's dotenv: dotenv-expand, which no longer sees the quotes, and dotenvx,
 //! which leaves single quotes alone.
 
+use crate::growth;
 use std::collections::HashMap;
 
 use super::{
@@ -93,9 +94,7 @@ fn expand(text: &str, surroundings: &Surroundings, earlier: &Surroundings, liter
         if is_done {
             return Ok(text);
         }
-        if text.len() > 1 << 20 {
-            break;
-        }
+        growth::of_value(&text)?;
     }
     Err("a value that expands without end".to_owned())
 }

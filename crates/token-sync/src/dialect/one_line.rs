@@ -1,6 +1,7 @@
 //! Readers that look at each line alone: Ruby's dotenv (the version in Debian) and direnv, which was modelled on it. A
 //! quoted value reaches to the last quote that leaves nothing but a comment behind it.
 
+use crate::growth;
 use std::ops::Range;
 
 use super::{Entry, ReadFault, Surroundings, command};
@@ -48,11 +49,11 @@ fn ruby_value(spelled: &str, surroundings: &Surroundings, earlier: &Surroundings
         Some((_, inside)) => unescape(inside),
         None => spelled.to_owned(),
     };
-    ruby_commands(&ruby_variables(&value, |name| earlier.get(name).or_else(|| surroundings.get(name))))
+    ruby_commands(&ruby_variables(&value, |name| earlier.get(name).or_else(|| surroundings.get(name)))?)
 }
 
 /// `$NAME` and `${NAME`, with the `}` if it follows; a backslash before it is taken away and saves it.
-fn ruby_variables<'a>(text: &str, lookup: impl Fn(&str) -> Option<&'a String>) -> String {
+fn ruby_variables<'a>(text: &str, lookup: impl Fn(&str) -> Option<&'a String>) -> Result<String, String> {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(at) = rest.find('$') {
@@ -73,10 +74,11 @@ fn ruby_variables<'a>(text: &str, lookup: impl Fn(&str) -> Option<&'a String>) -
         } else {
             out.push_str(before);
             out.push_str(if length == 0 { whole } else { lookup(&name[..length]).map_or("", String::as_str) });
+            growth::of_value(&out)?;
         }
         rest = after;
     }
-    out + rest
+    Ok(out + rest)
 }
 
 fn ruby_commands(text: &str) -> Result<String, String> {
@@ -132,11 +134,12 @@ pub(super) fn read_direnv(text: &str, surroundings: &Surroundings) -> Result<Vec
         }
         let (key, place) = assignment(line, &DIRENV).ok_or_else(|| ReadFault::at(text, at, "a line that is no assignment"))?;
         let spelled = &line[place.clone()];
+        let fault = |what: String| ReadFault::at(text, at, what);
         let value = match enclosed(spelled) {
             _ if spelled.len() <= 1 => spelled.to_owned(),
             Some(('\'', inside)) => inside.to_owned(),
-            Some((_, inside)) => go_expand(&unescape(inside), surroundings, &earlier),
-            None => go_expand(spelled, surroundings, &earlier),
+            Some((_, inside)) => go_expand(&unescape(inside), surroundings, &earlier).map_err(fault)?,
+            None => go_expand(spelled, surroundings, &earlier).map_err(fault)?,
         };
         earlier.insert(key.to_owned(), value.clone());
         entries.push(Entry::spelled(key, value, at + place.start..at + place.end));
@@ -145,7 +148,7 @@ pub(super) fn read_direnv(text: &str, surroundings: &Surroundings) -> Result<Vec
 }
 
 /// Variables as Go's `os.Expand` finds them: `$1` and `$$` are names too.
-fn go_expand(text: &str, surroundings: &Surroundings, earlier: &Surroundings) -> String {
+fn go_expand(text: &str, surroundings: &Surroundings, earlier: &Surroundings) -> Result<String, String> {
     let is_special = |sign: char| sign.is_ascii_digit() || matches!(sign, '*' | '#' | '$' | '@' | '!' | '?' | '-');
     let lookup = |inside: &str| {
         let (name, default) = inside.split_once(":-").unwrap_or((inside, ""));
@@ -181,8 +184,9 @@ fn go_expand(text: &str, surroundings: &Surroundings, earlier: &Surroundings) ->
             out.push_str(&if length == 0 { "$".to_owned() } else { lookup(&behind[..length]) });
             rest = &behind[length..];
         }
+        growth::of_value(&out)?;
     }
-    out + rest
+    Ok(out + rest)
 }
 
 /// The lines and where they start; empty ones are left out.

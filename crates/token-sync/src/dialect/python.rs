@@ -3,9 +3,10 @@
 //! A line that doesn't fit is passed over with a warning; a quoted value may span lines; only `${NAME}` and
 //! `${NAME:-default}` are replaced, but inside every kind of quote.
 
+use crate::growth;
 use std::ops::Range;
 
-use super::{Entry, Surroundings};
+use super::{Entry, ReadFault, Surroundings};
 
 /// In what its users and its releases differ.
 #[derive(Clone, Copy)]
@@ -23,7 +24,7 @@ pub(super) const PLAIN: Rules = Rules { interpolate: false, is_new: true };
 /// python-dotenv 0.x, as Docker Compose 1 brings it.
 pub(super) const OLD: Rules = Rules { interpolate: true, is_new: false };
 
-pub(super) fn read(text: &str, surroundings: &Surroundings, rules: Rules) -> Vec<Entry> {
+pub(super) fn read(text: &str, surroundings: &Surroundings, rules: Rules) -> Result<Vec<Entry>, ReadFault> {
     let at = text.strip_prefix('\u{feff}').map_or(0, |_| '\u{feff}'.len_utf8());
     let mut reader = Reader { text, at, rules };
     let mut entries: Vec<Entry> = Vec::new();
@@ -39,7 +40,9 @@ pub(super) fn read(text: &str, surroundings: &Surroundings, rules: Rules) -> Vec
                 let entry = match value {
                     None => Entry::inherited(&key, None, at),
                     Some((value, span)) => {
-                        let value = if rules.interpolate { replace(&value, surroundings, &earlier) } else { value };
+                        let fault = |what| ReadFault::at(text, span.start, what);
+                        let value =
+                            if rules.interpolate { replace(&value, surroundings, &earlier).map_err(fault)? } else { value };
                         earlier.insert(key.clone(), value.clone());
                         Entry::spelled(&key, value, span)
                     }
@@ -53,7 +56,7 @@ pub(super) fn read(text: &str, surroundings: &Surroundings, rules: Rules) -> Vec
             None => reader.skip_line(),
         }
     }
-    entries
+    Ok(entries)
 }
 
 type Spelled = (String, Range<usize>);
@@ -179,7 +182,7 @@ fn unescape(text: &str, quote: char) -> String {
 }
 
 /// `${NAME}` and `${NAME:-default}`; the file's earlier keys before the surroundings.
-fn replace(text: &str, surroundings: &Surroundings, earlier: &Surroundings) -> String {
+fn replace(text: &str, surroundings: &Surroundings, earlier: &Surroundings) -> Result<String, String> {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
     let last_brace = text.rfind('}').map_or(0, |at| text.len() - at);
@@ -199,10 +202,11 @@ fn replace(text: &str, surroundings: &Surroundings, earlier: &Surroundings) -> S
         };
         out.push_str(&rest[..at]);
         out.push_str(earlier.get(name).or_else(|| surroundings.get(name)).map_or(default, String::as_str));
+        growth::of_value(&out)?;
         rest = after;
     }
     out.push_str(rest);
-    out
+    Ok(out)
 }
 
 /// The real reader opens the file as text, which turns every line end into one sign.

@@ -5,6 +5,7 @@ use super::{
     Shell,
     word::{Kind, Part, Scanner, is_name},
 };
+use crate::growth;
 
 /// How deep `${…}` may be nested.
 const DEEPEST: usize = 20;
@@ -33,7 +34,10 @@ impl Scope<'_> {
                     out.push_str(&self.with_home(text, is_first, is_last));
                 }
                 Part::Quoted(text) => out.push_str(text),
-                Part::Expansion { kind, quoted } => out.push_str(&self.expand(kind, *quoted)?),
+                Part::Expansion { kind, quoted } => {
+                    out.push_str(&self.expand(kind, *quoted)?);
+                    growth::of_value(&out)?;
+                }
             }
         }
         Ok(out)
