@@ -72,6 +72,8 @@ pub(crate) struct Rotate {
     #[arg(long)]
     pub(crate) salt_only: bool,
     /// How to restart ComfyUI: `none` (you do), `docker:NAME`, or a command for the shell
+    ///
+    /// With several services, `{service}` in NAME stands for each one's name, and the command finds it in `GENAI_SERVICE`.
     #[arg(long, value_name = "HOW", default_value = "none")]
     pub(crate) restart: RestartHow,
     /// ComfyUI's own folder, which holds main.py [default: the one that was set up before]

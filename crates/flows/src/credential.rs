@@ -1,8 +1,12 @@
-//! Makes a fresh password and its token.
+//! Makes a fresh password and its token; knows whose they are.
 
-use auth_core::{BcryptHash, DEFAULT_COST, LoginToken, Password};
+use auth_core::{BcryptHash, DEFAULT_COST, LoginToken, Password, SourceOfTruth};
 use report::{Failure, FailureKind};
 use settings::Entropy;
+use token_sync::{Reading, Target};
+
+/// The login's name unless somebody says otherwise.
+pub(crate) const DEFAULT_USER: &str = "comfy";
 
 /// A random password of 160 bits and its bcrypt hash at the plugin's own cost. Takes a fraction of a second, off the reactor.
 pub(crate) async fn fresh(entropy: &Entropy) -> Result<(Password, LoginToken), Failure> {
@@ -19,4 +23,15 @@ pub(crate) async fn token_of(password: &Password, entropy: &Entropy) -> Result<L
         Ok(hash) => hash.map(LoginToken::from).map_err(|error| Failure::of(FailureKind::Unexpected, &error)),
         Err(error) => Err(Failure::new(FailureKind::Unexpected, format!("hashing the password was cut short: {error}"))),
     }
+}
+
+/// The login's name: the source's, or in older sources, which have none, the one that the plugin's PASSWORD file holds already.
+pub(crate) fn user_of(source: &SourceOfTruth, targets: &[Target]) -> String {
+    let seen = || {
+        targets.iter().find_map(|target| match target.read() {
+            Reading::Token(_, user) => user,
+            _ => None,
+        })
+    };
+    source.user().map(str::to_owned).or_else(seen).unwrap_or_else(|| DEFAULT_USER.to_owned())
 }

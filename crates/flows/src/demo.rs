@@ -14,7 +14,7 @@ use token_sync::{Plan, Workspace};
 use crate::{
     checks, credential,
     journey::Journey,
-    setup::{self, DEFAULT_USER},
+    setup,
     subject::{Source, Subject, disk_failure, open_workspace, told},
     validate,
 };
@@ -111,7 +111,7 @@ async fn steps(journey: &mut Journey, world: &World, options: &Options, dir: &Pa
             .ok()
             .flatten()
             .and_then(|source| source.user().map(str::to_owned))
-            .unwrap_or_else(|| DEFAULT_USER.to_owned()),
+            .unwrap_or_else(|| credential::DEFAULT_USER.to_owned()),
         source: settings.source.value.path().to_owned(),
         password_file: dir.join("ComfyUI").join("login").join("PASSWORD"),
         server,
@@ -144,7 +144,7 @@ async fn write_credential(journey: &mut Journey, settings: &Settings, world: &Wo
             journey.started("hashing a random password with bcrypt, cost 12");
             let (password, token) = credential::fresh(&world.entropy).await?;
             journey.note("made a random password of 160 bits and its bcrypt hash of cost 12; the hash is the token");
-            SourceOfTruth::new(Some(password), token, DEFAULT_USER, &world.clock.stamp(), Vec::new())
+            SourceOfTruth::new(Some(password), token, credential::DEFAULT_USER, &world.clock.stamp(), Vec::new())
         }
     };
     let rotated_before = source.rotated_at().is_some();
@@ -162,7 +162,7 @@ fn write(journey: &Journey, settings: &Settings, workspace: &mut Workspace, sour
         )
         .hint("choose another folder with `--dir`"));
     }
-    let plan = Plan::make(source.token(), source.user().unwrap_or(DEFAULT_USER), &targets)
+    let plan = Plan::make(source.token(), &credential::user_of(source, &targets), &targets)
         .and_then(|plan| plan.with_source(&settings.source.value, source))
         .map_err(|error| disk_failure(&error))?;
     setup::apply(journey, settings, workspace, plan)

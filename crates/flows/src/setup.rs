@@ -7,14 +7,12 @@ use settings::{Settings, World};
 use token_sync::{ChangeKind, Plan, Workspace};
 
 use crate::{
-    checks, credential,
+    checks,
+    credential::{self, DEFAULT_USER},
     journey::Journey,
     subject::{Source, Subject, disk_failure, open_workspace, told},
     validate,
 };
-
-/// The login's name unless somebody says otherwise.
-pub(crate) const DEFAULT_USER: &str = "comfy";
 
 /// How to set up.
 #[derive(Debug, Default)]
@@ -63,8 +61,8 @@ async fn steps(journey: &mut Journey, settings: &Settings, world: &World, option
     let source = source(journey, &subject, world, options).await?;
     warn_if_open(journey, settings).await;
     let targets = settings.targets(&source)?;
-    let user = source.user().unwrap_or(DEFAULT_USER);
-    let plan = Plan::make(source.token(), user, &targets)
+    let user = credential::user_of(&source, &targets);
+    let plan = Plan::make(source.token(), &user, &targets)
         .and_then(|plan| plan.with_source(&settings.source.value, &source))
         .map_err(|error| disk_failure(&error))?;
     match &mut workspace {
@@ -124,10 +122,11 @@ async fn source(journey: &Journey, subject: &Subject<'_>, world: &World, options
     };
     let source = match chosen_user.filter(|user| source.user() != Some(user)) {
         Some(user) => source.with_user(user),
-        None if source.user().is_none() => source.with_user(DEFAULT_USER),
         None => source,
     };
-    Ok(with_customary_targets(settings, source))
+    let source = with_customary_targets(settings, source);
+    let user = credential::user_of(&source, &settings.targets(&source)?);
+    Ok(if source.user().is_none() { source.with_user(&user) } else { source })
 }
 
 /// Whether `password` is given and is not the one that made the source's token already.

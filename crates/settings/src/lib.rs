@@ -30,6 +30,9 @@ pub use load::{Flags, Settings};
 
 mod targets;
 
+mod neighbours;
+pub use neighbours::{ForeignPlace, Neighbour};
+
 mod describe;
 pub use describe::Described;
 

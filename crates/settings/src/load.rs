@@ -6,7 +6,7 @@ use auth_core::LoginToken;
 use token_sync::{Dialect, Reading, SourceFile, Target};
 use zeroize::Zeroizing;
 
-use crate::{Error, ErrorKind, Origin, Setting, World, file};
+use crate::{Error, ErrorKind, Neighbour, Origin, Setting, World, file};
 
 /// The name that means every service.
 const ALL_SERVICES: &str = "all";
@@ -47,6 +47,8 @@ pub struct Settings {
     pub source: Setting<SourceFile>,
     /// Whether the project's other services use the same source of truth.
     pub shares_source: bool,
+    /// The project's other services.
+    pub neighbours: Vec<Neighbour>,
     /// Whether a token may go over plain http to another machine.
     pub allow_plain_http: Setting<bool>,
     /// A token that was given by flag, environment or `.env`, which is stronger than the source of truth.
@@ -73,6 +75,7 @@ impl Settings {
         let file = file::read(&toml)?;
         let service = choose_service(flags, world, &file, &toml)?;
         let section = file.service.get(&service.value).cloned().unwrap_or_default();
+        let neighbours = Neighbour::of(&file, &service.value, root, world);
         let from_file = |key: &str, own: Option<String>, top: Option<String>| -> Option<(String, Origin)> {
             own.map(|value| (value, Origin::File(toml.clone(), format!("service.{}.{key}", service.value))))
                 .or_else(|| top.map(|value| (value, Origin::File(toml.clone(), key.to_owned()))))
@@ -116,7 +119,7 @@ impl Settings {
         ])
         .unwrap_or(Setting { value: false, origin: Origin::Default });
         let token = choose_token(flags, world, &dot_env)?;
-        Ok(Self { project, service, url, user, comfy_dir, source, shares_source, allow_plain_http, token })
+        Ok(Self { project, service, url, user, comfy_dir, source, shares_source, neighbours, allow_plain_http, token })
     }
 
     /// The settings of every service that `flags` mean: with `--service all` each of `genai.toml`, in the order of their names;

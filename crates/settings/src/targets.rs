@@ -5,7 +5,7 @@ use std::path::Path;
 use auth_core::{SourceOfTruth, TargetEntry};
 use token_sync::{Dialect, Target};
 
-use crate::{Error, ErrorKind, Settings};
+use crate::{Error, ErrorKind, Neighbour, Settings};
 
 impl Settings {
     /// The places that a new project writes the token to: its `.env` (unless this service has a source of truth of its own, whose
@@ -13,7 +13,7 @@ impl Settings {
     pub fn customary_targets(&self) -> Vec<TargetEntry> {
         let env = |path: String| TargetEntry::new(path, Dialect::ComposeV2.name(), Some(Self::TOKEN_KEY));
         let shared = self.shares_source.then(|| env(".env".to_owned()));
-        let own = env(format!("docker-configurations/services/{}/.env", self.service.value));
+        let own = env(Neighbour::custom_env(&self.service.value));
         let password = self.comfy_dir.as_ref().map(|folder| {
             let path = folder.value.join("login").join("PASSWORD");
             TargetEntry::new(self.shown(&path), Dialect::LoginPassword.name(), None)

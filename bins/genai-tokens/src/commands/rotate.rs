@@ -12,27 +12,31 @@ use crate::cli::{RestartHow, Rotate};
 
 pub(super) async fn run(world: &World, shared: &Shared, args: &Rotate, screen: &Screen) -> Result<Report, Failure> {
     let flags = Flags { comfy_dir: args.comfy_dir.clone(), ..shared.settings() };
-    let settings = Settings::load(&flags, world)?;
-    let restart = || -> Pin<Box<dyn Future<Output = Result<(), Failure>> + Send + '_>> { Box::pin(restart(&args.restart)) };
+    let services = Settings::load_each(&flags, world)?;
+    let restart = |service: &str| -> Pin<Box<dyn Future<Output = Result<(), Failure>> + Send + '_>> {
+        Box::pin(restart(&args.restart, service.to_owned()))
+    };
     let options = Options {
         renew: if args.salt_only { Renew::SaltOnly } else { Renew::Password },
         restart: (args.restart != RestartHow::None).then_some(&restart as Restart<'_>),
     };
-    console::interruptible(rotate::run(&settings, world, options, &screen.sink())).await
+    console::interruptible(rotate::run(&services, world, options, &screen.sink())).await
 }
 
-/// Runs the user's way to restart ComfyUI. It gets no secret: neither as argument nor in its environment beyond what was there.
-async fn restart(how: &RestartHow) -> Result<(), Failure> {
+/// Runs the user's way to restart the ComfyUI of `service`. It gets no secret: neither as argument nor in its environment beyond
+/// what was there.
+async fn restart(how: &RestartHow, service: String) -> Result<(), Failure> {
     let (mut command, shown) = match how {
         RestartHow::None => return Ok(()),
         RestartHow::Docker(name) => {
+            let name = name.replace("{service}", &service);
             let mut command = program("docker");
-            command.args(["restart", "--", name]);
+            command.args(["restart", "--", &name]);
             (command, format!("docker restart {name}"))
         }
         RestartHow::Command(line) => {
             let mut command = program("sh");
-            command.args(["-c", line]);
+            command.args(["-c", line]).env("GENAI_SERVICE", service);
             (command, line.clone())
         }
     };

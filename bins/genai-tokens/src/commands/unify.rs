@@ -10,7 +10,7 @@ use crate::cli::Unify;
 
 pub(super) async fn run(world: &World, shared: &Shared, args: &Unify, screen: &Screen) -> Result<Report, Failure> {
     let flags = Flags { comfy_dir: args.comfy_dir.clone(), ..shared.settings() };
-    let settings = Settings::load(&flags, world)?;
+    let services = Settings::load_each(&flags, world)?;
     let password = match args.password_stdin {
         true => {
             let line = console::read_secret_line()?;
@@ -21,5 +21,5 @@ pub(super) async fn run(world: &World, shared: &Shared, args: &Unify, screen: &S
     let (yes, asking) = (args.yes, screen.clone());
     let confirm = move |question: &str| yes || asking.ask(question);
     let options = Options { from: args.from.clone(), password, dry_run: args.dry_run, confirm: &confirm };
-    console::interruptible(unify::run(&settings, world, &options, &screen.sink())).await
+    console::interruptible(unify::run(&services, world, &options, &screen.sink())).await
 }

@@ -4,6 +4,7 @@
 
 mod drift;
 mod old_world;
+mod services;
 
 /// Help pages: what `--help` prints is the reference.
 #[test]

@@ -59,7 +59,9 @@ fn judge(source: &SourceOfTruth, target: &Target, reading: &Reading) -> (bool, S
             let faults = password_faults(target);
             if let Some(fault) = faults.first() {
                 fault.to_string()
-            } else if user.is_some() && user.as_deref() != source.user() {
+            } else if let (Some(user), Some(wanted)) = (user, source.user())
+                && user != wanted
+            {
                 "the token, for another user name".to_owned()
             } else {
                 return (true, "the token".to_owned());

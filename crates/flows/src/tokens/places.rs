@@ -52,7 +52,8 @@ impl Spot {
     }
 }
 
-/// Every place of the project, the source of truth first, then its targets, then what was found, each once.
+/// Every place of the service, the source of truth first, then its targets, then what was found, each once. What holds the token of
+/// a service with another source of truth is left out.
 pub(crate) fn find(subject: &Subject<'_>) -> Result<Vec<Spot>, Failure> {
     let settings = subject.settings;
     let mut spots = Vec::new();
@@ -64,15 +65,23 @@ pub(crate) fn find(subject: &Subject<'_>) -> Result<Vec<Spot>, Failure> {
     }
     let mut files = Vec::new();
     walk(&settings.project.value, &mut files);
-    if let Some(folder) = settings.comfy_dir.as_ref().filter(|folder| !folder.value.starts_with(&settings.project.value)) {
-        files.extend([folder.value.join("login").join("PASSWORD"), folder.value.join("PASSWORD")]);
+    let sharers = settings.sharers().filter_map(|other| other.comfy_dir.as_ref());
+    for folder in settings.comfy_dir.iter().map(|folder| &folder.value).chain(sharers) {
+        if !folder.starts_with(&settings.project.value) {
+            files.extend([folder.join("login").join("PASSWORD"), folder.join("PASSWORD")]);
+        }
     }
     files.sort();
+    files.dedup();
+    let foreign = settings.foreign_places();
+    let is_foreign = |target: &Target| {
+        foreign.iter().any(|place| place.path == target.path() && (place.key.is_none() || place.key.as_deref() == target.key()))
+    };
     for path in files.iter().filter(|path| path.as_path() != settings.source.value.path()) {
         for target in guess(path) {
             let is_known =
                 spots.iter().any(|spot| spot.path == *path && spot.target.as_ref().and_then(Target::key) == target.key());
-            if !is_known {
+            if !is_known && !is_foreign(&target) {
                 spots.push(Spot { path: path.clone(), role: Role::Found, reading: target.read(), target: Some(target) });
             }
         }

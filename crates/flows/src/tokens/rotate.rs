@@ -1,7 +1,7 @@
 //! Renews the token: stage, commit, restart, prove, done. Killed at any stage, the next run goes on where this one was: the source of
 //! truth holds the token from before until it is proven dead.
 
-use std::{future::Future, pin::Pin, time::Duration};
+use std::{collections::BTreeSet, future::Future, path::PathBuf, pin::Pin, time::Duration};
 
 use auth_core::{LoginToken, SourceOfTruth};
 use comfy_client::Probe;
@@ -13,7 +13,7 @@ use tokio::time::{Instant, sleep};
 use crate::{
     answers, checks, credential,
     journey::Journey,
-    setup::{self, DEFAULT_USER},
+    setup,
     subject::{Subject, disk_failure, open_workspace},
     validate,
 };
@@ -21,8 +21,8 @@ use crate::{
 /// How long a restarted ComfyUI may take to answer: it loads all its custom nodes first.
 const PATIENCE: Duration = Duration::from_secs(180);
 
-/// Restarts ComfyUI, as the caller knows how.
-pub type Restart<'a> = &'a (dyn Fn() -> Pin<Box<dyn Future<Output = Result<(), Failure>> + Send + 'a>> + Send + Sync);
+/// Restarts the ComfyUI of the service of that name, as the caller knows how.
+pub type Restart<'a> = &'a (dyn Fn(&str) -> Pin<Box<dyn Future<Output = Result<(), Failure>> + Send + 'a>> + Send + Sync);
 
 /// What to renew.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -43,16 +43,54 @@ pub struct Options<'a> {
     pub restart: Option<Restart<'a>>,
 }
 
-/// Rotates the token of one service.
-pub async fn run(settings: &Settings, world: &World, options: Options<'_>, sink: &Sink) -> Report {
+/// A token that was renewed, and what is left to do for it.
+struct Renewed {
+    source: PathBuf,
+    old: LoginToken,
+    /// The services that use it and are not proven yet.
+    unproven: BTreeSet<String>,
+}
+
+/// Rotates the token of each service, once where services share a source of truth.
+pub async fn run(services: &[Settings], world: &World, options: Options<'_>, sink: &Sink) -> Report {
     let mut journey = Journey::new("rotate", world, sink);
-    let stopped =
-        journey.each(std::slice::from_ref(settings), async |journey, settings| steps(journey, settings, world, options).await);
-    let stopped = stopped.await;
+    let mut renewed: Vec<Renewed> = Vec::new();
+    let steps = async |journey: &mut Journey, settings: &Settings| {
+        let source = settings.source.value.path();
+        let index = match renewed.iter().position(|one| one.source == source) {
+            Some(index) => index,
+            None => {
+                renewed.push(renew(journey, settings, world, options.renew).await?);
+                renewed.len() - 1
+            }
+        };
+        let token = &mut renewed[index];
+        restart_one(journey, settings, world, options.restart).await?;
+        if !prove(journey, settings, world, &token.old).await? {
+            journey.note("not proven yet: the token from before is kept on file until a run proves it dead");
+            return Ok(());
+        }
+        token.unproven.remove(&settings.service.value);
+        if token.unproven.is_empty() {
+            return settle(journey, settings, world);
+        }
+        Ok(())
+    };
+    let stopped = journey.each(services, steps).await;
+    let chosen: BTreeSet<_> = services.iter().map(|settings| &settings.service.value).collect();
+    let others: BTreeSet<_> = renewed.iter().flat_map(|token| &token.unproven).filter(|name| !chosen.contains(name)).collect();
+    if !others.is_empty() {
+        let names: Vec<_> = others.iter().map(|name| format!("`{name}`")).collect();
+        journey.note(format!(
+            "{} shares this source of truth: restart it and prove it too with `genai-tokens rotate --service all`",
+            names.join(", ")
+        ));
+    }
     journey.end(stopped)
 }
 
-async fn steps(journey: &mut Journey, settings: &Settings, world: &World, options: Options<'_>) -> Result<(), Failure> {
+/// Stage and commit: makes the new token and writes it, or goes on with an earlier run's.
+async fn renew(journey: &mut Journey, settings: &Settings, world: &World, renew: Renew) -> Result<Renewed, Failure> {
     let source = load(settings)?;
     let old = match source.previous() {
         Some(old) => {
@@ -61,42 +99,44 @@ async fn steps(journey: &mut Journey, settings: &Settings, world: &World, option
         }
         None => {
             journey.section("Stage and commit");
-            commit(journey, settings, world, source, options.renew).await?
+            commit(journey, settings, world, source, renew).await?
         }
     };
+    let sharers = settings.sharers().map(|other| other.service.clone());
+    let unproven = sharers.chain([settings.service.value.clone()]).collect();
+    Ok(Renewed { source: settings.source.value.path().to_owned(), old, unproven })
+}
 
+async fn restart_one(journey: &Journey, settings: &Settings, world: &World, restart: Option<Restart<'_>>) -> Result<(), Failure> {
     journey.section("Restart");
     let subject = Subject::new(settings, world)?;
     if takes_new_token(&subject).await {
         journey.note("the server uses the new token already");
-    } else if let Some(restart) = options.restart {
+    } else if let Some(restart) = restart {
         journey.started("restarting ComfyUI");
-        restart().await?;
+        restart(&settings.service.value).await?;
         journey.note("ComfyUI was restarted");
         journey.started("waiting until ComfyUI answers");
         wait(&subject).await;
     } else {
         journey.note("nobody told how to restart ComfyUI (`--restart`): restart it now, then run the same command again");
     }
+    Ok(())
+}
 
+/// Whether the server takes the new token, and refuses the old one by every door.
+async fn prove(journey: &mut Journey, settings: &Settings, world: &World, old: &LoginToken) -> Result<bool, Failure> {
     journey.section("Prove");
-    if !validate::server(journey, &subject).await? {
-        return Ok(());
+    let subject = Subject::new(settings, world)?;
+    if !validate::server(journey, &subject).await? || journey.check(checks::DOORS[0], &subject).await != Outcome::Pass {
+        return Ok(false);
     }
-    if journey.check(checks::DOORS[0], &subject).await != Outcome::Pass {
-        return Ok(());
-    }
-    let refused = journey.found(checks::refuse_old_token(&subject, &old)).await;
+    let refused = journey.found(checks::refuse_old_token(&subject, old)).await;
     let mut proven = refused == Outcome::Pass;
     for check in checks::AFTER_ROTATION {
         proven &= matches!(journey.check(check, &subject).await, Outcome::Pass | Outcome::Skipped(_));
     }
-    if proven {
-        settle(journey, settings, world)?;
-    } else {
-        journey.note("not proven yet: the token from before is kept on file until the next run proves it dead");
-    }
-    Ok(())
+    Ok(proven)
 }
 
 fn load(settings: &Settings) -> Result<SourceOfTruth, Failure> {
@@ -141,7 +181,7 @@ async fn commit(
     }
     let source = source.rotated(Some(password), token, &world.clock.stamp()).pending(old.clone());
     let targets = settings.targets(&source)?;
-    let plan = Plan::make(source.token(), source.user().unwrap_or(DEFAULT_USER), &targets)
+    let plan = Plan::make(source.token(), &credential::user_of(&source, &targets), &targets)
         .and_then(|plan| plan.with_source(&settings.source.value, &source))
         .map_err(|error| disk_failure(&error))?;
     setup::apply(journey, settings, &mut workspace, plan)?;
@@ -185,7 +225,7 @@ mod tests {
     use comfy_sim::Server;
 
     use super::*;
-    use crate::checks::test_project::Project;
+    use crate::{checks::test_project::Project, tokens};
 
     /// A project with a running server, and a way to restart it.
     async fn project() -> (Project, Arc<Mutex<Option<Server>>>) {
@@ -205,7 +245,7 @@ mod tests {
         let (project, server) = project().await;
         let before = project.token();
         let (settings, world) = (project.settings(), project.world());
-        let first = run(&settings, &world, Options::default(), &Sink::silent()).await;
+        let first = run(std::slice::from_ref(&settings), &world, Options::default(), &Sink::silent()).await;
         assert!(outcomes(&first).contains(&("old-token-refused", "fail")), "{:?}", outcomes(&first));
         let pending = settings.source.value.load().unwrap().unwrap();
         assert_eq!(pending.previous().map(LoginToken::expose), Some(&*before));
@@ -216,7 +256,7 @@ mod tests {
         let listen = running.addr();
         running.shutdown().await;
         let _restarted = project.serve_at(listen).await;
-        let second = run(&settings, &world, Options::default(), &Sink::silent()).await;
+        let second = run(std::slice::from_ref(&settings), &world, Options::default(), &Sink::silent()).await;
         assert_eq!(second.verdict(), report::Verdict::Well, "{:?}", outcomes(&second));
         assert_eq!(project.token(), new, "the second run went on; it did not rotate again");
         assert_eq!(settings.source.value.load().unwrap().unwrap().previous(), None);
@@ -226,7 +266,7 @@ mod tests {
     async fn with_a_restart_it_is_proven_in_one_run() {
         let (project, server) = project().await;
         let (settings, world) = (project.settings(), project.world());
-        let restart = || -> Pin<Box<dyn Future<Output = Result<(), Failure>> + Send + '_>> {
+        let restart = |_: &str| -> Pin<Box<dyn Future<Output = Result<(), Failure>> + Send + '_>> {
             Box::pin(async {
                 let running = server.lock().unwrap().take().unwrap();
                 let listen = running.addr();
@@ -236,7 +276,7 @@ mod tests {
             })
         };
         let options = Options { renew: Renew::SaltOnly, restart: Some(&restart) };
-        let report = run(&settings, &world, options, &Sink::silent()).await;
+        let report = run(std::slice::from_ref(&settings), &world, options, &Sink::silent()).await;
         assert_eq!(report.verdict(), report::Verdict::Well, "{:?}", outcomes(&report));
         let source = settings.source.value.load().unwrap().unwrap();
         assert_eq!((source.previous(), source.password().unwrap().expose()), (None, "pw"));
@@ -246,11 +286,72 @@ mod tests {
     async fn a_restart_that_fails_leaves_the_rotation_pending() {
         let (project, _server) = project().await;
         let (settings, world) = (project.settings(), project.world());
-        let restart = || -> Pin<Box<dyn Future<Output = Result<(), Failure>> + Send + '_>> {
+        let restart = |_: &str| -> Pin<Box<dyn Future<Output = Result<(), Failure>> + Send + '_>> {
             Box::pin(async { Err(Failure::new(FailureKind::Refused, "no such container")) })
         };
-        let report = run(&settings, &world, Options { restart: Some(&restart), ..Options::default() }, &Sink::silent()).await;
+        let report = run(
+            std::slice::from_ref(&settings),
+            &world,
+            Options { restart: Some(&restart), ..Options::default() },
+            &Sink::silent(),
+        )
+        .await;
         assert_eq!(report.verdict(), report::Verdict::Stopped(FailureKind::Refused));
         assert!(settings.source.value.load().unwrap().unwrap().previous().is_some());
+    }
+
+    #[tokio::test]
+    async fn services_that_share_a_source_are_renewed_once_and_proven_each() {
+        let mut project = Project::new();
+        project.save("pw");
+        project.sync();
+        let a = project.serve().await;
+        std::fs::create_dir_all(project.at("B/login")).unwrap();
+        std::fs::copy(project.at("ComfyUI/login/PASSWORD"), project.at("B/login/PASSWORD")).unwrap();
+        let serve = |folder: &str, listen| {
+            Server::builder().comfy_dir(project.at(folder)).login(comfy_sim::Login::Plugin).listen(listen).spawn()
+        };
+        let b = serve("B", "127.0.0.1:0".parse().unwrap()).await.unwrap();
+        let toml = format!(
+            "[service.a]\nurl = \"{}\"\ncomfy_dir = \"ComfyUI\"\n[service.b]\nurl = \"{}\"\ncomfy_dir = \"B\"\n",
+            a.url(),
+            b.url()
+        );
+        project.write("genai.toml", &toml);
+        let world = project.world();
+        let load = |service: &str| {
+            let flags = settings::Flags { service: Some(service.to_owned()), ..settings::Flags::default() };
+            Settings::load_each(&flags, &world).unwrap()
+        };
+        let from = Some(".env".into());
+        let options = tokens::unify::Options { from, password: None, dry_run: false, confirm: &|_| false };
+        let unified = tokens::unify::run(&load("all"), &world, &options, &Sink::silent()).await;
+        assert_eq!(unified.verdict(), report::Verdict::Well, "{:?}", outcomes(&unified));
+
+        let servers = Mutex::new(std::collections::BTreeMap::from([("a", ("ComfyUI", a)), ("b", ("B", b))]));
+        let restart = |service: &str| -> Pin<Box<dyn Future<Output = Result<(), Failure>> + Send + '_>> {
+            let service = if service == "a" { "a" } else { "b" };
+            let (folder, server) = servers.lock().unwrap().remove(service).unwrap();
+            let (servers, serve) = (&servers, &serve);
+            Box::pin(async move {
+                let listen = server.addr();
+                server.shutdown().await;
+                let restarted = serve(folder, listen).await.unwrap();
+                servers.lock().unwrap().insert(service, (folder, restarted));
+                Ok(())
+            })
+        };
+        let pending = || load("a")[0].source.value.load().unwrap().unwrap().previous().is_some();
+        let options = Options { renew: Renew::SaltOnly, restart: Some(&restart) };
+        let one = run(&load("a"), &world, options, &Sink::silent()).await;
+        assert_eq!(one.verdict(), report::Verdict::Well, "{:?}", outcomes(&one));
+        assert!(pending(), "`b` uses the old token still");
+        let token = load("a")[0].source.value.load().unwrap().unwrap().token().clone();
+        let all = run(&load("all"), &world, options, &Sink::silent()).await;
+        assert_eq!(all.verdict(), report::Verdict::Well, "{:?}", outcomes(&all));
+        let refusals = all.findings.iter().filter(|finding| finding.check.0 == "old-token-refused");
+        assert_eq!(refusals.filter_map(|finding| finding.service.as_deref()).collect::<Vec<_>>(), ["a", "b"]);
+        assert!(!pending());
+        assert_eq!(load("a")[0].source.value.load().unwrap().unwrap().token(), &token, "the second run went on");
     }
 }

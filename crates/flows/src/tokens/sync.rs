@@ -5,9 +5,9 @@ use settings::{Settings, World};
 use token_sync::{ChangeKind, Plan, Reading, Target};
 
 use crate::{
-    checks,
+    checks, credential,
     journey::Journey,
-    setup::{self, DEFAULT_USER},
+    setup,
     subject::{Source, Subject, disk_failure, open_workspace},
 };
 
@@ -38,8 +38,8 @@ async fn steps(journey: &mut Journey, settings: &Settings, world: &World, option
         }
     };
     let targets = settings.targets(source)?;
-    let user = source.user().unwrap_or(DEFAULT_USER);
-    let plan = Plan::make(source.token(), user, &targets).map_err(|error| disk_failure(&error))?;
+    let user = credential::user_of(source, &targets);
+    let plan = Plan::make(source.token(), &user, &targets).map_err(|error| disk_failure(&error))?;
     if options.dry_run {
         for step in plan.steps().iter().filter(|step| step.kind() != ChangeKind::Unchanged) {
             let what = if step.kind() == ChangeKind::Created { "would create" } else { "would change" };

@@ -1,6 +1,6 @@
 //! Makes one token of several: chooses one, and writes it to every place that was found.
 
-use std::path::PathBuf;
+use std::{collections::BTreeSet, path::PathBuf};
 
 use auth_core::{LoginToken, Password, SourceOfTruth, TargetEntry};
 use report::{Failure, FailureKind, Report, Sink};
@@ -10,7 +10,7 @@ use token_sync::{ChangeKind, Plan, Reading};
 use crate::{
     checks, credential,
     journey::Journey,
-    setup::{self, DEFAULT_USER},
+    setup,
     subject::{Source, Subject, disk_failure, open_workspace},
     tokens::places::{self, Role, Spot},
 };
@@ -27,11 +27,24 @@ pub struct Options<'a> {
     pub confirm: &'a (dyn Fn(&str) -> bool + Send + Sync),
 }
 
-/// Unifies the places of one service.
-pub async fn run(settings: &Settings, world: &World, options: &Options<'_>, sink: &Sink) -> Report {
+/// Unifies the places of each service; services that share a source of truth have one token.
+pub async fn run(services: &[Settings], world: &World, options: &Options<'_>, sink: &Sink) -> Report {
     let mut journey = Journey::new("unify", world, sink);
-    let steps = async |journey: &mut Journey, settings: &Settings| steps(journey, settings, world, options).await;
-    let stopped = journey.each(std::slice::from_ref(settings), steps).await;
+    let sources: BTreeSet<_> = services.iter().map(|settings| settings.source.value.path()).collect();
+    if options.from.is_some() && sources.len() > 1 {
+        let failure =
+            Failure::new(FailureKind::Usage, "`--from` names a place of one service, and these have tokens of their own");
+        return journey.end(Some(failure.hint("say which service with `--service NAME`")));
+    }
+    let mut unified = BTreeSet::new();
+    let steps = async |journey: &mut Journey, settings: &Settings| {
+        if unified.insert(settings.source.value.path().to_owned()) {
+            return steps(journey, settings, world, options).await;
+        }
+        journey.note("its token is the one above: the services share a source of truth");
+        Ok(())
+    };
+    let stopped = journey.each(services, steps).await;
     journey.end(stopped)
 }
 
@@ -47,7 +60,7 @@ async fn steps(journey: &mut Journey, settings: &Settings, world: &World, option
     let (password, token) = choose(&subject, &spots, world, options).await?;
     let source = source(&subject, &spots, world, password, token);
     let targets = settings.targets(&source)?;
-    let plan = Plan::make(source.token(), source.user().unwrap_or(DEFAULT_USER), &targets)
+    let plan = Plan::make(source.token(), &credential::user_of(&source, &targets), &targets)
         .and_then(|plan| plan.with_source(&settings.source.value, &source))
         .map_err(|error| disk_failure(&error))?;
     for step in plan.steps().iter().filter(|step| step.kind() != ChangeKind::Unchanged) {
@@ -126,7 +139,12 @@ fn source(subject: &Subject<'_>, spots: &[Spot], world: &World, password: Option
         Reading::Token(_, user) => user.clone(),
         _ => None,
     });
-    let user = settings.user.as_ref().map(|user| user.value.clone()).or(seen_user).unwrap_or_else(|| DEFAULT_USER.to_owned());
+    let user = settings
+        .user
+        .as_ref()
+        .map(|user| user.value.clone())
+        .or(seen_user)
+        .unwrap_or_else(|| credential::DEFAULT_USER.to_owned());
     let mut targets = subject.known().map_or_else(Vec::new, |source| source.targets().to_vec());
     for spot in spots.iter().filter(|spot| spot.role == Role::Found) {
         if let Some(target) = &spot.target {
