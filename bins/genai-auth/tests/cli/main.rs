@@ -5,6 +5,7 @@
 mod journeys;
 mod place;
 mod refusals;
+mod silence;
 
 /// Help pages: what `--help` prints is the reference.
 #[test]

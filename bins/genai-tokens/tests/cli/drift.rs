@@ -27,7 +27,7 @@ impl Place {
         std::fs::read_to_string(self.at(name)).unwrap()
     }
 
-    fn at(&self, name: &str) -> PathBuf {
+    pub(crate) fn at(&self, name: &str) -> PathBuf {
         self.0.path().join(name)
     }
 
@@ -36,11 +36,16 @@ impl Place {
         std::fs::write(self.at(name), text).unwrap();
     }
 
-    /// Exit code, standard output, standard error.
     #[expect(clippy::disallowed_methods, reason = "the test runs the binary that it tests")]
+    pub(crate) fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_genai-tokens"));
+        command.args(args).current_dir(self.0.path()).env_clear();
+        command
+    }
+
+    /// Exit code, standard output, standard error.
     pub(crate) fn run(&self, args: &[&str]) -> (i32, String, String) {
-        let output =
-            Command::new(env!("CARGO_BIN_EXE_genai-tokens")).args(args).current_dir(self.0.path()).env_clear().output().unwrap();
+        let output = self.command(args).output().unwrap();
         let text =
             |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap().replace(&self.0.path().display().to_string(), "[PLACE]");
         (output.status.code().unwrap(), text(&output.stdout), text(&output.stderr))

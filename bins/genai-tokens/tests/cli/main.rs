@@ -5,6 +5,7 @@
 mod drift;
 mod old_world;
 mod services;
+mod silence;
 
 /// Help pages: what `--help` prints is the reference.
 #[test]
