@@ -4,6 +4,7 @@
 
 mod drift;
 mod old_world;
+mod rotation;
 mod services;
 mod silence;
 
