@@ -32,8 +32,7 @@ pub(crate) async fn run(cli: &Cli, screen: &Screen) -> ExitCode {
 
 /// `genai-auth settings`.
 fn settings(world: &World, shared: &Shared, screen: &Screen) -> Result<ExitCode, Failure> {
-    screen.settings(&Settings::load_each(&shared.settings(), world)?);
-    Ok(ExitCode::Well)
+    Ok(screen.settings(&Settings::load_each(&shared.settings(), world)?))
 }
 
 /// Saves the report where the user wants it, then shows it. What can't be saved is shown all the same, with the reason.

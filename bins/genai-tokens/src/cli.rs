@@ -40,7 +40,10 @@ pub(crate) enum Command {
 pub(crate) struct Unify {
     /// The place whose token is taken, as `audit` names it
     #[arg(long, value_name = "PLACE", conflicts_with = "password_stdin")]
-    pub(crate) from: Option<PathBuf>,
+    pub(crate) from: Option<String>,
+    /// Write the token to this place too, which `audit` says nothing claims; may be given several times
+    #[arg(long, value_name = "PLACE")]
+    pub(crate) also: Vec<String>,
     /// Read the password from the first line of standard input
     #[arg(long)]
     pub(crate) password_stdin: bool,

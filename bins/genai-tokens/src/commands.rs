@@ -57,6 +57,10 @@ async fn scan(cli: &Cli, world: &World, args: &Scan, sink: &Sink) -> Result<Repo
         return Err(Failure::new(FailureKind::Usage, "`-` stands for standard input alone")
             .hint("run the command once for it and once for the paths"));
     }
+    if wants_input && (args.index || args.history) {
+        return Err(Failure::new(FailureKind::Usage, "`-` stands for standard input alone, not for git's index or history")
+            .hint("run the command once for it, and once with `--index` or `--history`"));
+    }
     let options = flows::tokens::scan::Options {
         paths: args.paths.iter().map(|path| world.current_dir.join(path)).collect(),
         no_ignore: args.no_ignore,

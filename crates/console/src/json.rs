@@ -116,14 +116,18 @@ mod tests {
               "fingerprint": null
             }
           ],
+          "changes": [],
+          "notes": [],
           "stopped": {
             "kind": "unreachable",
             "message": "can't reach `x`",
             "causes": [],
             "hints": [
               "start it"
-            ]
-          }
+            ],
+            "service": null
+          },
+          "also_stopped": []
         }
         "#);
     }

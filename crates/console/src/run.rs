@@ -1,6 +1,6 @@
 //! Runs a command to its end, or to the user's wish to stop.
 
-use std::{future::Future, process};
+use std::{future::Future, process, time::Duration};
 
 use report::{Failure, FailureKind};
 
@@ -25,15 +25,31 @@ pub fn run(screen: &Screen, command: impl Future<Output = ExitCode>) -> process:
     code.into()
 }
 
-/// `work`'s result; or, when the user stops it first, `work` is dropped, which undoes what it had only begun.
+/// How long work may go on without a pause after the user has stopped it.
+const GRACE: Duration = Duration::from_secs(3);
+
+/// `work`'s result; or, when the user stops it first, `work` is dropped, which undoes what it had only begun. Work that doesn't
+/// pause within three seconds ends with the process: what it had begun to write, the next command ends by the journal.
 ///
 /// # Errors
 /// The interruption, as a failure to show.
 pub async fn interruptible<T>(work: impl Future<Output = T>) -> Result<T, Failure> {
-    tokio::select! {
+    let last_resort = tokio::spawn(async {
+        interrupted().await;
+        tokio::time::sleep(GRACE).await;
+        end_now();
+    });
+    let ended = tokio::select! {
         result = work => Ok(result),
         () = interrupted() => Err(Failure::new(FailureKind::Interrupted, "stopped by the user").hint("nothing is half-written; run the same command again to go on")),
-    }
+    };
+    last_resort.abort();
+    ended
+}
+
+#[expect(clippy::exit, reason = "work that doesn't pause can't be dropped")]
+fn end_now() {
+    process::exit(i32::from(ExitCode::Interrupted as u8))
 }
 
 /// Waits for Ctrl-C, or for the system's wish to end the process.

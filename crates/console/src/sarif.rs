@@ -19,6 +19,7 @@ pub fn render(report: &Report) -> String {
                 "version": env!("CARGO_PKG_VERSION"),
                 "rules": rules.iter().map(|id| json!({ "id": id, "shortDescription": { "text": id.replace('-', " ") } })).collect::<Vec<_>>(),
             } },
+            "invocations": [invocation(report)],
             "results": results.iter().map(|finding| result(finding, &rules)).collect::<Vec<_>>(),
             "columnKind": "utf16CodeUnits",
         }],
@@ -26,6 +27,22 @@ pub fn render(report: &Report) -> String {
     let mut text = serde_json::to_string_pretty(&document).unwrap_or_else(|_| unreachable!("plain data can be written as JSON"));
     text.push('\n');
     text
+}
+
+/// Whether the journey came to its end: a run that was stopped has no results, and that must not look like none were due.
+fn invocation(report: &Report) -> Value {
+    let failures = report.stopped.iter().chain(&report.also_stopped);
+    let notifications: Vec<_> = failures
+        .map(|failure| {
+            let words = std::iter::once(&failure.message).chain(&failure.causes).cloned().collect::<Vec<_>>();
+            json!({ "level": "error", "message": { "text": words.join(": ") } })
+        })
+        .collect();
+    json!({
+        "executionSuccessful": report.stopped.is_none(),
+        "exitCode": crate::ExitCode::of(report) as u8,
+        "toolExecutionNotifications": notifications,
+    })
 }
 
 fn level(outcome: &Outcome) -> Option<&'static str> {
@@ -109,6 +126,13 @@ mod tests {
                   ]
                 }
               },
+              "invocations": [
+                {
+                  "executionSuccessful": true,
+                  "exitCode": 3,
+                  "toolExecutionNotifications": []
+                }
+              ],
               "results": [
                 {
                   "ruleId": "no-leak",

@@ -69,14 +69,15 @@ impl Screen {
                 Format::Text if report.findings.is_empty() && report.stopped.is_some() => {}
                 Format::Text => inner.print(&summary::render(report)),
             }
-            if let (Format::Text, Some(failure)) = (inner.format, &report.stopped) {
-                inner.complain(failure);
+            // A failure of one service of several was shown when it happened; JSON holds all of them.
+            if let Some(failure) = &report.stopped {
+                match inner.format {
+                    Format::Text if failure.service.is_some() => {}
+                    Format::Text | Format::Sarif => inner.complain(failure),
+                    Format::Json => {}
+                }
             }
-            if let Some(error) = inner.lost.take() {
-                inner.complain(&Failure::new(FailureKind::Unexpected, format!("can't write the output: {error}")));
-                return ExitCode::Unexpected;
-            }
-            ExitCode::of(report)
+            inner.code(ExitCode::of(report))
         })
     }
 
@@ -99,8 +100,14 @@ impl Screen {
         });
     }
 
-    /// Asks a question that is answered with `y` or `n`. Where nobody can answer (no terminal), the answer is no.
-    pub fn ask(&self, question: &str) -> bool {
+    /// Asks a question that is answered with `y` or `n`. Where nobody can answer (no terminal), the answer is no. The wait for the
+    /// answer can be dropped.
+    pub async fn ask(&self, question: &str) -> bool {
+        let (screen, question) = (self.clone(), question.to_owned());
+        tokio::task::spawn_blocking(move || screen.ask_now(&question)).await.unwrap_or(false)
+    }
+
+    fn ask_now(&self, question: &str) -> bool {
         if !(io::stdin().is_terminal() && io::stderr().is_terminal()) {
             return false;
         }
@@ -114,9 +121,13 @@ impl Screen {
         read.is_ok() && matches!(answer.trim(), "y" | "Y" | "yes")
     }
 
-    /// Prints `text` as it is, whatever the format: for commands whose output is a document.
-    pub fn print(&self, text: &str) {
-        self.with(|inner| inner.print(text));
+    /// Prints `text` as it is, whatever the format: for commands whose output is a document. Returns the exit code that this stands
+    /// for.
+    pub fn document(&self, text: &str) -> ExitCode {
+        self.with(|inner| {
+            inner.print(text);
+            inner.code(ExitCode::Well)
+        })
     }
 
     pub(crate) fn format(&self) -> Format {
@@ -139,6 +150,13 @@ impl Inner {
         }
     }
 
+    /// `code`, unless output could not be written.
+    fn code(&mut self, code: ExitCode) -> ExitCode {
+        let Some(error) = self.lost.take() else { return code };
+        self.complain(&Failure::new(FailureKind::Unexpected, format!("can't write the output: {error}")));
+        ExitCode::Unexpected
+    }
+
     fn complain(&mut self, failure: &Failure) {
         let _ = self.err.write_all(render_failure(failure).as_bytes());
     }
@@ -147,7 +165,7 @@ impl Inner {
         if let Event::Found(finding) = &event {
             self.found.push(finding.as_ref().clone());
         }
-        if self.format != Format::Text || self.quiet {
+        if self.format != Format::Text || (self.quiet && !matches!(event, Event::Stopped(_))) {
             return;
         }
         match event {
@@ -166,6 +184,15 @@ impl Inner {
             Event::Found(finding) => {
                 self.clear_bar();
                 self.print(&render_finding(&finding));
+            }
+            Event::Changed(change) => {
+                self.clear_bar();
+                let faint = style::FAINT;
+                self.print(&format!("  {faint}·{faint:#} {} `{}`\n", change.verb(), harmless(&change.path)));
+            }
+            Event::Stopped(failure) => {
+                self.clear_bar();
+                self.complain(&failure);
             }
         }
     }

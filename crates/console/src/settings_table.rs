@@ -3,15 +3,15 @@
 use comfy_table::{ContentArrangement, Table, presets};
 use settings::Settings;
 
-use crate::{Format, Screen, json};
+use crate::{ExitCode, Format, Screen, json};
 
 impl Screen {
-    /// Prints the settings of each service in the format that the flags ask for.
-    pub fn settings(&self, services: &[Settings]) {
-        self.print(&match self.format() {
+    /// Prints the settings of each service in the format that the flags ask for. Returns the exit code that this stands for.
+    pub fn settings(&self, services: &[Settings]) -> ExitCode {
+        self.document(&match self.format() {
             Format::Json => json::pretty(&json::settings_v1::Settings::from(services)),
             _ => services.iter().map(table).collect::<Vec<_>>().join("\n"),
-        });
+        })
     }
 }
 

@@ -40,10 +40,11 @@ use report::{CheckId, Finding, Outcome};
 use crate::{answers, subject::Subject};
 
 pub(crate) use image_generated::{ID as IMAGE_GENERATED, run_with as generate_image};
-pub(crate) use no_leak::judge as leaks;
+pub(crate) use no_leak::{judge as leaks, unknown_tokens as leaks_unknown};
 pub(crate) use old_token_refused::{ID as OLD_TOKEN_REFUSED, run_with as refuse_old_token};
 pub(crate) use one_token::judge as one_token;
 pub(crate) use secrets_kept_out_of_git::look as secrets_in_git;
+pub(crate) use source_well_formed::CHECK as SOURCE_WELL_FORMED;
 pub(crate) use token_in_force::CHECK as TOKEN_IN_FORCE;
 pub(crate) use token_in_place::judge as place;
 

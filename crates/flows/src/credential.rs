@@ -5,6 +5,8 @@ use report::{Failure, FailureKind};
 use settings::Entropy;
 use token_sync::{Reading, Target};
 
+use crate::answers;
+
 /// The login's name unless somebody says otherwise.
 pub(crate) const DEFAULT_USER: &str = "comfy";
 
@@ -34,4 +36,16 @@ pub(crate) fn user_of(source: &SourceOfTruth, targets: &[Target]) -> String {
         })
     };
     source.user().map(str::to_owned).or_else(seen).unwrap_or_else(|| DEFAULT_USER.to_owned())
+}
+
+/// What a place holds where it holds no token, in words.
+pub(crate) fn lack(reading: &Reading) -> String {
+    match reading {
+        Reading::Token(..) => "a token".to_owned(),
+        Reading::Absent => "no such file".to_owned(),
+        Reading::Empty => "no token".to_owned(),
+        Reading::NotAToken(error) => error.to_string(),
+        Reading::Refused(fault) => format!("its reader refuses the file at {fault}"),
+        Reading::Unreadable(error) => answers::chain(error),
+    }
 }

@@ -9,14 +9,14 @@ use auth_core::{LoginToken, SourceOfTruth};
 use comfy_sim::{Login, Server};
 use report::{Failure, FailureKind, Outcome, Report, Sink};
 use settings::{Flags, Settings, World};
-use token_sync::{Plan, Workspace};
+use token_sync::Workspace;
 
 use crate::{
     checks, credential,
     journey::Journey,
     setup,
-    subject::{Source, Subject, disk_failure, open_workspace, told},
-    validate,
+    subject::{Source, disk_failure},
+    validate, writing,
 };
 
 /// How to run the demo.
@@ -68,17 +68,15 @@ async fn steps(journey: &mut Journey, world: &World, options: &Options, dir: &Pa
 
     journey.section("One source of truth");
     let rotated_before = write_credential(journey, &settings, world).await?;
-    let subject = Subject::new(&settings, world)?;
-    for check in checks::PROJECT {
-        journey.check(check, &subject).await;
-    }
+    let subject = journey.subject(&settings, world)?;
+    journey.checks(checks::PROJECT, &subject).await;
 
     journey.section("A locked ComfyUI");
     let server = serve(world, dir, SocketAddr::from(([127, 0, 0, 1], options.port))).await?;
     let settings = self::settings(world, dir, Some(server.url()))?;
     journey.about("url", server.url());
     journey.note(format!("the embedded ComfyUI listens at {}, guarded as ComfyUI-Login guards", server.url()));
-    let subject = Subject::new(&settings, world)?;
+    let subject = journey.subject(&settings, world)?;
     if !validate::server(journey, &subject).await? {
         server.shutdown().await;
         return Ok(None);
@@ -126,11 +124,8 @@ fn settings(world: &World, dir: &Path, url: Option<String>) -> Result<Settings, 
 
 /// Writes source and targets, or keeps them; whether an earlier run rotated the token.
 async fn write_credential(journey: &mut Journey, settings: &Settings, world: &World) -> Result<bool, Failure> {
-    let mut workspace = open_workspace(settings, world)?;
-    if let Some(recovery) = workspace.recovered() {
-        journey.note(told(recovery));
-    }
-    let subject = Subject::new(settings, world)?;
+    let mut workspace = journey.workspace(settings, world)?;
+    let subject = journey.subject(settings, world)?;
     let place = settings.shown(settings.source.value.path());
     let source = match subject.source {
         Source::Broken(error) => {
@@ -153,7 +148,7 @@ async fn write_credential(journey: &mut Journey, settings: &Settings, world: &Wo
     Ok(rotated_before)
 }
 
-fn write(journey: &Journey, settings: &Settings, workspace: &mut Workspace, source: &SourceOfTruth) -> Result<(), Failure> {
+fn write(journey: &mut Journey, settings: &Settings, workspace: &mut Workspace, source: &SourceOfTruth) -> Result<(), Failure> {
     let targets = settings.targets(source)?;
     if let Some(foreign) = targets.iter().find(|target| !target.path().starts_with(&settings.project.value)) {
         return Err(Failure::new(
@@ -162,10 +157,7 @@ fn write(journey: &Journey, settings: &Settings, workspace: &mut Workspace, sour
         )
         .hint("choose another folder with `--dir`"));
     }
-    let plan = Plan::make(source.token(), &credential::user_of(source, &targets), &targets)
-        .and_then(|plan| plan.with_source(&settings.source.value, source))
-        .map_err(|error| disk_failure(&error))?;
-    setup::apply(journey, settings, workspace, plan)
+    writing::apply(journey, settings, workspace, writing::all(settings, source)?)
 }
 
 /// Starts the embedded ComfyUI with the plugin's login.
@@ -209,17 +201,8 @@ async fn rotate(
         journey.found(std::future::ready(finding)).await;
         return Ok((server, settings.clone()));
     }
-    let mut workspace = open_workspace(settings, world)?;
-    let source = match settings.source.value.load() {
-        Ok(Some(source)) => source,
-        Ok(None) => {
-            return Err(Failure::new(
-                FailureKind::Unexpected,
-                format!("`{}` went away in mid-run", settings.source.value.path().display()),
-            ));
-        }
-        Err(error) => return Err(disk_failure(&error)),
-    };
+    let mut workspace = journey.workspace(settings, world)?;
+    let source = writing::source(settings)?;
     let old: LoginToken = source.token().clone();
     journey.started("hashing a new random password with bcrypt, cost 12");
     let (password, token) = credential::fresh(&world.entropy).await?;
@@ -231,11 +214,9 @@ async fn rotate(
     let server = serve(world, dir, listen).await?;
     journey.note("restarted the server: the plugin reads its token once, at its start");
     let settings = self::settings(world, dir, Some(server.url()))?;
-    let subject = Subject::new(&settings, world)?;
+    let subject = journey.subject(&settings, world)?;
     journey.found(checks::refuse_old_token(&subject, &old)).await;
-    for check in checks::AFTER_ROTATION {
-        journey.check(check, &subject).await;
-    }
+    journey.checks(checks::AFTER_ROTATION, &subject).await;
     Ok((server, settings))
 }
 

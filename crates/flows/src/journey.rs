@@ -2,11 +2,15 @@
 
 use std::{future::Future, time::Duration};
 
-use report::{Event, Failure, Finding, Outcome, Report, Sink};
+use report::{Change, Event, Failure, Finding, Outcome, Report, Sink};
 use settings::{Settings, World};
+use token_sync::Workspace;
 use tokio::time::Instant;
 
-use crate::{checks::Check, subject::Subject};
+use crate::{
+    checks::Check,
+    subject::{Subject, open_workspace, told},
+};
 
 pub(crate) struct Journey {
     report: Report,
@@ -41,8 +45,15 @@ impl Journey {
             } else {
                 self.about("service", name);
             }
-            if let Err(failure) = steps(self, settings).await {
-                first = first.or(Some(failure));
+            if let Err(mut failure) = steps(self, settings).await {
+                failure.service.clone_from(&self.service);
+                if services.len() > 1 {
+                    self.sink.send(Event::Stopped(failure.clone()));
+                }
+                match first {
+                    None => first = Some(failure),
+                    Some(_) => self.report.also_stopped.push(failure),
+                }
             }
         }
         first
@@ -52,8 +63,16 @@ impl Journey {
         self.sink.send(Event::Section(title.to_owned()));
     }
 
-    pub(crate) fn note(&self, text: impl Into<String>) {
-        self.sink.send(Event::Note(text.into()));
+    pub(crate) fn note(&mut self, text: impl Into<String>) {
+        let text = text.into();
+        self.report.notes.push(text.clone());
+        self.sink.send(Event::Note(text));
+    }
+
+    pub(crate) fn changed(&mut self, change: Change) {
+        let change = Change { service: self.service.clone(), ..change };
+        self.report.changes.push(change.clone());
+        self.sink.send(Event::Changed(change));
     }
 
     pub(crate) fn started(&self, what: &str) {
@@ -64,9 +83,34 @@ impl Journey {
         &self.sink
     }
 
+    /// What the checks look at; says so if a stopped run's work had to be ended first.
+    pub(crate) fn subject<'a>(&mut self, settings: &'a Settings, world: &'a World) -> Result<Subject<'a>, Failure> {
+        let subject = Subject::new(settings, world)?;
+        if let Some(recovery) = &subject.recovered {
+            self.note(told(recovery));
+        }
+        Ok(subject)
+    }
+
+    /// Locks the project's secrets; says so if a stopped run's work had to be ended first.
+    pub(crate) fn workspace(&mut self, settings: &Settings, world: &World) -> Result<Workspace, Failure> {
+        let workspace = open_workspace(settings, world)?;
+        if let Some(recovery) = workspace.recovered() {
+            self.note(told(recovery));
+        }
+        Ok(workspace)
+    }
+
+    /// Runs several checks of the registry.
+    pub(crate) async fn checks(&mut self, checks: &[&Check], subject: &Subject<'_>) {
+        for check in checks {
+            self.check(check, subject).await;
+        }
+    }
+
     /// Runs a check of the registry; how it ended.
     pub(crate) async fn check(&mut self, check: &Check, subject: &Subject<'_>) -> Outcome {
-        self.found(check.run(subject)).await
+        self.found(async { check.run(subject).await }).await
     }
 
     /// Runs what ends in a finding; how it ended.

@@ -29,6 +29,7 @@ pub mod demo;
 pub mod setup;
 pub mod tokens;
 pub mod validate;
+mod writing;
 
 mod answers;
 mod credential;

@@ -1,17 +1,16 @@
 //! Sets up the login of a ComfyUI that somebody runs already: writes the source of truth and every target, the plugin's
 //! PASSWORD among them, before the server's first start, so that no stranger can claim it.
 
-use auth_core::{LoginToken, Password, Shape, SourceOfTruth};
+use auth_core::{HashFault, LoginToken, Password, Shape, SourceOfTruth};
 use report::{Failure, FailureKind, Outcome, Report, Sink};
 use settings::{Settings, World};
-use token_sync::{ChangeKind, Plan, Workspace};
 
 use crate::{
     checks,
     credential::{self, DEFAULT_USER},
     journey::Journey,
-    subject::{Source, Subject, disk_failure, open_workspace, told},
-    validate,
+    subject::{Source, Subject},
+    validate, writing,
 };
 
 /// How to set up.
@@ -40,75 +39,58 @@ async fn steps(journey: &mut Journey, settings: &Settings, world: &World, option
         return Err(Failure::new(FailureKind::Usage, "ComfyUI's folder is not known")
             .hint("name it with `--comfy-dir DIR`: the folder that holds main.py"));
     }
-    let subject = Subject::new(settings, world)?;
-    if let Some(recovery) = &subject.recovered {
-        journey.note(told(recovery));
-    }
+    let subject = journey.subject(settings, world)?;
     journey.section("ComfyUI");
     if journey.check(checks::FOLDER[0], &subject).await != Outcome::Pass {
         return Ok(()); // a login folder in the wrong place would guard nothing
     }
-    for check in &checks::FOLDER[1..] {
-        journey.check(check, &subject).await;
-    }
+    journey.checks(&checks::FOLDER[1..], &subject).await;
 
     journey.section("Credential");
-    let mut workspace = if options.dry_run { None } else { Some(open_workspace(settings, world)?) };
-    if let Some(recovery) = workspace.as_ref().and_then(Workspace::recovered) {
-        journey.note(told(recovery));
-    }
-    let subject = Subject::new(settings, world)?; // read again: now nobody else changes it
+    let mut workspace = if options.dry_run { None } else { Some(journey.workspace(settings, world)?) };
+    let subject = journey.subject(settings, world)?; // read again: now nobody else changes it
+    writing::refuse_broken(&subject)?;
     let source = source(journey, &subject, world, options).await?;
     warn_if_open(journey, settings).await;
-    let targets = settings.targets(&source)?;
-    let user = credential::user_of(&source, &targets);
-    let plan = Plan::make(source.token(), &user, &targets)
-        .and_then(|plan| plan.with_source(&settings.source.value, &source))
-        .map_err(|error| disk_failure(&error))?;
+    let plan = writing::all(settings, &source)?;
     match &mut workspace {
-        Some(workspace) => apply(journey, settings, workspace, plan)?,
+        Some(workspace) => writing::apply(journey, settings, workspace, plan)?,
         None => {
-            announce(journey, settings, &plan);
+            writing::announce(journey, settings, &plan);
             journey.note("dry run: nothing was written");
             return Ok(());
         }
     }
     drop(workspace);
 
-    let subject = Subject::new(settings, world)?;
-    for check in checks::PROJECT.iter().chain(checks::WRITTEN) {
-        journey.check(check, &subject).await;
-    }
+    let subject = journey.subject(settings, world)?;
+    journey.checks(checks::PROJECT, &subject).await;
+    journey.checks(checks::WRITTEN, &subject).await;
     server(journey, &subject).await
 }
 
 /// The source of truth to write: the one on file, what the plugin's PASSWORD holds already, or a fresh one.
-async fn source(journey: &Journey, subject: &Subject<'_>, world: &World, options: &Options) -> Result<SourceOfTruth, Failure> {
+async fn source(
+    journey: &mut Journey,
+    subject: &Subject<'_>,
+    world: &World,
+    options: &Options,
+) -> Result<SourceOfTruth, Failure> {
     let settings = subject.settings;
     let now = world.clock.stamp();
     let chosen_user = settings.user.as_ref().map(|user| user.value.as_str());
     let place = settings.shown(settings.source.value.path());
     let source = match &subject.source {
-        Source::Broken(error) => {
-            return Err(
-                disk_failure(error).hint("nothing was written; mend the file, or move it away and run the same command again")
-            );
-        }
         Source::Known(source) if options.rotate || is_another(source, options.password.as_ref()).await => {
             let (password, token) = credential(options.password.clone(), world).await?;
             journey.note(format!("made a new password and its bcrypt hash for `{place}`"));
             source.as_ref().clone().rotated(Some(password), token, &now)
         }
         Source::Known(source) => {
-            if let Shape::NotBcrypt(auth_core::HashFault::Mangled(mangling)) = source.token().shape() {
-                return Err(Failure::new(FailureKind::Settings, format!("the token in `{place}` is {mangling}"))
-                    .hint(mangling.hint())
-                    .hint("or make a fresh one with `genai-auth setup --rotate`; nothing was written"));
-            }
             journey.note(format!("kept the password and token of `{place}`"));
             source.as_ref().clone()
         }
-        Source::Absent => match adopted(subject).filter(|_| !options.rotate && options.password.is_none()) {
+        Source::Absent | Source::Broken(_) => match adopted(subject).filter(|_| !options.rotate && options.password.is_none()) {
             Some((token, user)) => {
                 journey.note("took over the token that the plugin's PASSWORD file holds; its password is not known here");
                 SourceOfTruth::new(None, token, user.as_deref().unwrap_or(DEFAULT_USER), &now, Vec::new())
@@ -161,7 +143,7 @@ fn adopted(subject: &Subject<'_>) -> Option<(LoginToken, Option<String>)> {
     let read = |path: std::path::PathBuf| token_sync::read_password_file(&path).ok().flatten();
     let (file, _) = subject.password_files().into_iter().find_map(read)?;
     let token = file.token()?.clone();
-    let damaged = matches!(token.shape(), Shape::NotBcrypt(auth_core::HashFault::Mangled(_)));
+    let damaged = matches!(token.shape(), Shape::NotBcrypt(HashFault::Mangled(_)));
     (!damaged).then(|| (token, file.user().map(str::to_owned)))
 }
 
@@ -174,34 +156,6 @@ pub(crate) fn with_customary_targets(settings: &Settings, source: SourceOfTruth)
         }
     }
     if targets == source.targets() { source } else { source.with_targets(targets) }
-}
-
-fn announce(journey: &Journey, settings: &Settings, plan: &Plan) {
-    for step in plan.steps() {
-        let what = match step.kind() {
-            ChangeKind::Unchanged => "would keep",
-            ChangeKind::Created => "would create",
-            ChangeKind::Updated => "would change",
-        };
-        journey.note(format!("{what} `{}`", settings.shown(step.path())));
-    }
-}
-
-/// Writes source and targets, all or none, and says what changed.
-pub(crate) fn apply(journey: &Journey, settings: &Settings, workspace: &mut Workspace, plan: Plan) -> Result<(), Failure> {
-    let applied = workspace.apply(plan).map_err(|error| disk_failure(&error))?;
-    for change in applied.changes {
-        let what = match change.kind {
-            ChangeKind::Unchanged => "kept",
-            ChangeKind::Created => "created",
-            ChangeKind::Updated => "changed",
-        };
-        journey.note(format!("{what} `{}`", settings.shown(&change.path)));
-    }
-    if let Some(error) = applied.unfinished {
-        journey.note(format!("all is written, but not all is cleared away ({error}); the next command does it"));
-    }
-    Ok(())
 }
 
 /// A server that is not running yet is right; one that runs must be restarted if it holds another token.

@@ -49,6 +49,11 @@ impl<'a> Subject<'a> {
         Ok(Self { settings, source, facts, client, exported, recovered, world })
     }
 
+    /// The folder that the user stands in.
+    pub(crate) fn current_dir(&self) -> &std::path::Path {
+        &self.world.current_dir
+    }
+
     /// The source of truth, if it could be read.
     pub(crate) fn known(&self) -> Option<&SourceOfTruth> {
         match &self.source {

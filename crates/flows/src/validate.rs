@@ -5,11 +5,7 @@ use std::future::ready;
 use report::{Failure, FailureKind, Outcome, Report, Sink};
 use settings::{Settings, World};
 
-use crate::{
-    checks,
-    journey::Journey,
-    subject::{Subject, told},
-};
+use crate::{checks, journey::Journey, subject::Subject};
 
 /// What to validate beyond the usual.
 #[derive(Debug, Clone, Copy, Default)]
@@ -30,18 +26,12 @@ pub async fn run(services: &[Settings], world: &World, options: Options, sink: &
 }
 
 async fn steps(journey: &mut Journey, settings: &Settings, world: &World, options: Options) -> Result<(), Failure> {
-    let subject = Subject::new(settings, world)?;
-    if let Some(recovery) = &subject.recovered {
-        journey.note(told(recovery));
-    }
+    let subject = journey.subject(settings, world)?;
     journey.section("Project");
-    for check in checks::PROJECT {
-        journey.check(check, &subject).await;
-    }
+    journey.checks(checks::PROJECT, &subject).await;
     if settings.comfy_dir.is_some() {
-        for check in checks::FOLDER.iter().chain(checks::WRITTEN) {
-            journey.check(check, &subject).await;
-        }
+        journey.checks(checks::FOLDER, &subject).await;
+        journey.checks(checks::WRITTEN, &subject).await;
     }
     journey.section("Server");
     if !server(journey, &subject).await? {

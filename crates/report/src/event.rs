@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::Finding;
+use crate::{Change, Failure, Finding};
 
 /// Something that happened in a running journey. Closed: who renders it must render all of it.
 #[derive(Debug, Clone, PartialEq)]
@@ -24,6 +24,10 @@ pub enum Event {
     },
     /// A check ended.
     Found(Box<Finding>),
+    /// A file was changed, or would be.
+    Changed(Change),
+    /// The journey can't go on with the service it was at; it goes on with the next.
+    Stopped(Failure),
 }
 
 /// Where a journey's events go; cheap to clone, never blocks.

@@ -30,12 +30,14 @@ pub struct Failure {
     pub causes: Vec<String>,
     /// What to do next, one sentence each.
     pub hints: Vec<String>,
+    /// The service that it is about, where a project has several.
+    pub service: Option<String>,
 }
 
 impl Failure {
     /// A failure without causes or hints.
     pub fn new(kind: FailureKind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), causes: Vec::new(), hints: Vec::new() }
+        Self { kind, message: message.into(), causes: Vec::new(), hints: Vec::new(), service: None }
     }
 
     /// A failure that says what `error` says, its sources as causes.

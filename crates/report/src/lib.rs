@@ -12,10 +12,12 @@
 //! assert_eq!(report.verdict(), report::Verdict::Well);
 //! ```
 
+mod change;
 mod event;
 mod failure;
 mod finding;
 
+pub use change::{Change, ChangeKind};
 pub use event::{Event, Sink};
 pub use failure::{Failure, FailureKind};
 pub use finding::{CheckId, Evidence, Finding, Measure, Outcome, Place, Unit};
@@ -35,8 +37,14 @@ pub struct Report {
     pub subject: Vec<(String, String)>,
     /// What was found.
     pub findings: Vec<Finding>,
+    /// What was changed, or would be.
+    pub changes: Vec<Change>,
+    /// What else was said, in order.
+    pub notes: Vec<String>,
     /// Why the journey could not go on to its end, if it couldn't.
     pub stopped: Option<Failure>,
+    /// Why further services could not be dealt with, where the journey goes over several.
+    pub also_stopped: Vec<Failure>,
     /// How long it took.
     pub took: Duration,
 }
@@ -60,7 +68,10 @@ impl Report {
             started_at,
             subject: Vec::new(),
             findings: Vec::new(),
+            changes: Vec::new(),
+            notes: Vec::new(),
             stopped: None,
+            also_stopped: Vec::new(),
             took: Duration::ZERO,
         }
     }

@@ -106,7 +106,8 @@ fn a_mangled_token_is_named_and_not_spread() {
     exit 4
     error: the token in `.secrets/comfyui_auth_tokens.conf` is mangled by Docker Compose's interpolation: the part behind the third `$` was taken for a variable
       next: in a `.env` that Docker Compose reads, write the value in single quotes; in compose.yaml, double each `$`
-      next: or make a fresh one with `genai-auth setup --rotate`; nothing was written
+      next: or take a good one with `genai-tokens unify --from PLACE`, or make a fresh one with `genai-auth setup --rotate`
+      next: nothing was written
     ");
     assert_eq!(place.read("ComfyUI/login/PASSWORD"), password_file, "the mangled token was spread");
 }

@@ -16,8 +16,7 @@ pub(super) fn run(world: &World, args: &Read, screen: &Screen) -> ExitCode {
                 object.insert(entry.key, entry.value.map_or(Value::Null, |value| shown(value, args.reveal)));
             }
             let text = serde_json::to_string_pretty(&Value::Object(object)).unwrap_or_default();
-            screen.print(&format!("{text}\n"));
-            ExitCode::Well
+            screen.document(&format!("{text}\n"))
         }
         Ok(Err(failure)) => {
             screen.fail(&failure);

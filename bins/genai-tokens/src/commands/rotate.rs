@@ -30,17 +30,18 @@ async fn restart(how: &RestartHow, service: String) -> Result<(), Failure> {
         RestartHow::None => return Ok(()),
         RestartHow::Docker(name) => {
             let name = name.replace("{service}", &service);
-            let mut command = program("docker");
+            let mut command = Command::new("docker");
             command.args(["restart", "--", &name]);
             (command, format!("docker restart {name}"))
         }
         RestartHow::Command(line) => {
-            let mut command = program("sh");
+            let mut command = Command::new("sh");
             command.args(["-c", line]).env("GENAI_SERVICE", service);
             (command, line.clone())
         }
     };
-    let ended = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::inherit()).status().await;
+    // Ctrl-C ends it too.
+    let ended = command.kill_on_drop(true).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::inherit()).status().await;
     match ended {
         Ok(status) if status.success() => Ok(()),
         Ok(status) => Err(Failure::new(FailureKind::Refused, format!("`{shown}` failed: {status}"))
@@ -48,8 +49,4 @@ async fn restart(how: &RestartHow, service: String) -> Result<(), Failure> {
         Err(error) => Err(Failure::new(FailureKind::Refused, format!("can't start `{shown}`: {error}"))
             .hint("restart ComfyUI yourself, then run the same command again: it goes on from here")),
     }
-}
-
-fn program(name: &str) -> Command {
-    Command::new(name)
 }

@@ -1,5 +1,7 @@
 //! `genai-tokens unify`.
 
+use std::{future::Future, pin::Pin};
+
 use auth_core::Password;
 use console::{Screen, Shared};
 use flows::tokens::unify::{self, Options};
@@ -19,7 +21,11 @@ pub(super) async fn run(world: &World, shared: &Shared, args: &Unify, screen: &S
         false => None,
     };
     let (yes, asking) = (args.yes, screen.clone());
-    let confirm = move |question: &str| yes || asking.ask(question);
-    let options = Options { from: args.from.clone(), password, dry_run: args.dry_run, confirm: &confirm };
+    let confirm = move |question: String| -> Pin<Box<dyn Future<Output = bool> + Send>> {
+        let asking = asking.clone();
+        Box::pin(async move { yes || asking.ask(&question).await })
+    };
+    let (from, also) = (args.from.clone(), args.also.clone());
+    let options = Options { from, also, password, dry_run: args.dry_run, confirm: &confirm };
     console::interruptible(unify::run(&services, world, &options, &screen.sink())).await
 }

@@ -4,6 +4,7 @@
 
 mod drift;
 mod old_world;
+mod places;
 mod rotation;
 mod services;
 mod silence;

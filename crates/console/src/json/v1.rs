@@ -26,8 +26,14 @@ pub struct Report {
     pub counts: Counts,
     /// What was found, in order.
     pub findings: Vec<Finding>,
+    /// What was changed, or would be.
+    pub changes: Vec<Change>,
+    /// What else was said, in order.
+    pub notes: Vec<String>,
     /// Why the journey could not go on to its end; null if it did.
     pub stopped: Option<Stopped>,
+    /// Why further services could not be dealt with.
+    pub also_stopped: Vec<Stopped>,
 }
 
 /// The program that wrote a report.
@@ -140,6 +146,31 @@ pub struct Measure {
     pub unit: String,
 }
 
+/// A file and what became of it.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Change {
+    /// The file, relative to the project where it lies inside.
+    pub path: String,
+    /// What became of it.
+    pub change: ChangeKind,
+    /// Whether it was done; else it only would be.
+    pub done: bool,
+    /// The service that it is about, where a project has several.
+    pub service: Option<String>,
+}
+
+/// What became of a file.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum ChangeKind {
+    /// It was right already.
+    Kept,
+    /// It was not there.
+    Created,
+    /// It held something else.
+    Changed,
+}
+
 /// Why a journey could not go on to its end.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct Stopped {
@@ -151,6 +182,8 @@ pub struct Stopped {
     pub causes: Vec<String>,
     /// What to do next.
     pub hints: Vec<String>,
+    /// The service that it is about, where a project has several.
+    pub service: Option<String>,
 }
 
 impl From<&report::Report> for Report {
@@ -176,7 +209,10 @@ impl From<&report::Report> for Report {
                 unknown: report.count("unknown"),
             },
             findings: report.findings.iter().map(Finding::from).collect(),
+            changes: report.changes.iter().map(Change::from).collect(),
+            notes: report.notes.clone(),
             stopped: report.stopped.as_ref().map(Stopped::from),
+            also_stopped: report.also_stopped.iter().map(Stopped::from).collect(),
         }
     }
 }
@@ -209,6 +245,17 @@ impl From<&report::Finding> for Finding {
     }
 }
 
+impl From<&report::Change> for Change {
+    fn from(change: &report::Change) -> Self {
+        let kind = match change.kind {
+            report::ChangeKind::Kept => ChangeKind::Kept,
+            report::ChangeKind::Created => ChangeKind::Created,
+            report::ChangeKind::Changed => ChangeKind::Changed,
+        };
+        Self { path: change.path.clone(), change: kind, done: change.done, service: change.service.clone() }
+    }
+}
+
 impl From<&report::Measure> for Measure {
     fn from(measure: &report::Measure) -> Self {
         let unit = match measure.unit {
@@ -235,6 +282,7 @@ impl From<&report::Failure> for Stopped {
             message: failure.message.clone(),
             causes: failure.causes.clone(),
             hints: failure.hints.clone(),
+            service: failure.service.clone(),
         }
     }
 }

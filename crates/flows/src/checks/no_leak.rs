@@ -36,6 +36,12 @@ pub(crate) fn judge(scan: &Scan, project: &Path) -> Vec<Finding> {
     findings
 }
 
+/// The finding for sources of truth that can't be read.
+pub(crate) fn unknown_tokens(sources: &[String]) -> Finding {
+    let reason = format!("`{}` can't be read, so its token and targets are not known", sources.join("`, `"));
+    unknown(ID, "only bcrypt lines were looked for, not the token in other spellings", reason)
+}
+
 fn leak(found: &Match, project: &Path) -> Finding {
     let shown = |path: &Path| path.strip_prefix(project).unwrap_or(path).display().to_string();
     let path = found.place.path().map_or_else(|| found.place.to_string(), shown);

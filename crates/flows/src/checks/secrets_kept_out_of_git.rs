@@ -1,6 +1,6 @@
 //! `secrets-kept-out-of-git`: git ignores every file of the project that holds the token on purpose. Git itself is asked.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use report::{CheckId, Finding};
 use token_sync::{
@@ -14,15 +14,17 @@ use crate::answers;
 pub(crate) const ID: CheckId = CheckId("secrets-kept-out-of-git");
 
 /// `places` are the files that hold secrets on purpose, with the names to show.
-pub(crate) fn look(git: &Git, places: &[(PathBuf, String)]) -> Finding {
+pub(crate) fn look(git: &Git, project: &Path, places: &[(PathBuf, String)]) -> Finding {
     let paths: Vec<PathBuf> = places.iter().map(|(path, _)| path.clone()).collect();
-    judge(places, git.standing(&paths))
+    let in_git = project.ancestors().any(|folder| folder.join(".git").exists());
+    judge(places, git.standing(&paths), in_git)
 }
 
-fn judge(places: &[(PathBuf, String)], standings: Result<Vec<GitStanding>, Error>) -> Finding {
+/// `in_git`: whether a `.git` lies at the project or above it, so that an answer is owed.
+fn judge(places: &[(PathBuf, String)], standings: Result<Vec<GitStanding>, Error>, in_git: bool) -> Finding {
     let standings = match standings {
         Ok(standings) => standings,
-        Err(error) if matches!(error.kind(), ErrorKind::Absent | ErrorKind::Target) => {
+        Err(error) if !in_git && matches!(error.kind(), ErrorKind::Absent | ErrorKind::Target) => {
             return skipped(ID, "nothing to ask", answers::chain(&error));
         }
         Err(error) => return unknown(ID, "git could not be asked", answers::chain(&error)),
@@ -46,21 +48,31 @@ fn judge(places: &[(PathBuf, String)], standings: Result<Vec<GitStanding>, Error
 
 #[cfg(test)]
 mod tests {
+    use token_sync::scan::IgnoreRule;
+
     use super::*;
 
     #[test]
     fn tracked_and_not_ignored_fail_ignored_and_outside_pass() {
         let places = [(PathBuf::from("/p/.env"), ".env".to_owned())];
-        let of = |standing| judge(&places, Ok(vec![standing])).outcome.name();
+        let of = |standing| judge(&places, Ok(vec![standing]), true).outcome.name();
+        let rule = || Some(IgnoreRule { source: ".gitignore".into(), line: 1, pattern: ".env".to_owned() });
         assert_eq!(of(GitStanding::Outside), "pass");
         assert_eq!(of(GitStanding::Inside { tracked: false, ignored_by: None }), "fail");
-        assert_eq!(of(GitStanding::Inside { tracked: true, ignored_by: None }), "fail");
+        assert_eq!(of(GitStanding::Inside { tracked: false, ignored_by: rule() }), "pass");
+        assert_eq!(of(GitStanding::Inside { tracked: true, ignored_by: rule() }), "fail");
     }
 
     #[test]
     fn a_folder_without_git_is_skipped() {
         let folder = tempfile::tempdir().unwrap();
-        let finding = look(&Git::new("git", folder.path()), &[(folder.path().join(".env"), ".env".to_owned())]);
-        assert_eq!(finding.outcome.name(), "skipped", "{finding:?}");
+        let of = |program: &str| {
+            let places = [(folder.path().join(".env"), ".env".to_owned())];
+            look(&Git::new(program, folder.path()), folder.path(), &places).outcome.name()
+        };
+        assert_eq!((of("git"), of("no-such-program")), ("skipped", "skipped"));
+        // A repository that git can't be asked about: nothing is known, so nothing passes.
+        std::fs::create_dir(folder.path().join(".git")).unwrap();
+        assert_eq!((of("git"), of("no-such-program")), ("unknown", "unknown"));
     }
 }

@@ -9,7 +9,7 @@ use crate::{
     subject::{Source, Subject},
 };
 
-pub(super) const CHECK: Check =
+pub(crate) const CHECK: Check =
     Check { id: CheckId("source-well-formed"), run: |subject| Box::pin(std::future::ready(run(subject))) };
 
 fn run(subject: &Subject<'_>) -> Finding {

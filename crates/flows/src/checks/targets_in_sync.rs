@@ -5,7 +5,7 @@ use report::{CheckId, Finding};
 use token_sync::{Dialect, Reading, Target, read_password_file};
 
 use super::{Check, fail, pass, skipped};
-use crate::subject::Subject;
+use crate::{credential, subject::Subject};
 
 pub(super) const CHECK: Check =
     Check { id: CheckId("targets-in-sync"), run: |subject| Box::pin(std::future::ready(run(subject))) };
@@ -35,7 +35,7 @@ fn run(subject: &Subject<'_>) -> Finding {
         pass(id, format!("{} of {} read back byte-equal", targets.len(), targets.len()))
     } else {
         fail(id, format!("the token differs in `{}`", drifted.join("`, `")))
-            .hint("write them anew with `genai-auth setup`, then restart what reads them")
+            .hint("write them anew with `genai-tokens sync`, then restart what reads them")
     };
     if let Some((token, variable)) = &subject.exported
         && token != source.token()
@@ -68,11 +68,8 @@ fn judge(source: &SourceOfTruth, target: &Target, reading: &Reading) -> (bool, S
             }
         }
         Reading::Token(token, _) => other(token),
-        Reading::Absent => "no such file".to_owned(),
-        Reading::Empty => password_faults(target).first().map_or_else(|| "no token".to_owned(), ToString::to_string),
-        Reading::NotAToken(error) => error.to_string(),
-        Reading::Refused(fault) => format!("its reader refuses the file at {fault}"),
-        Reading::Unreadable(error) => error.to_string(),
+        Reading::Empty => password_faults(target).first().map_or_else(|| credential::lack(reading), ToString::to_string),
+        reading => credential::lack(reading),
     };
     (false, words)
 }

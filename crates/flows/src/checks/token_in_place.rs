@@ -2,21 +2,31 @@
 
 use auth_core::{HashFault, LoginToken, Shape};
 use report::{CheckId, Finding};
+use settings::Settings;
 use token_sync::Reading;
 
-use super::{fail, pass, warn};
+use super::{fail, pass, unknown, warn};
 use crate::{
-    answers,
+    answers, credential,
     tokens::places::{Role, Spot},
 };
 
 pub(crate) const ID: CheckId = CheckId("token-in-place");
 
 /// `group` names the place's token among the project's distinct ones (`token A, 1f2e3d4c`); `wanted` is the source's.
-pub(crate) fn judge(name: &str, spot: &Spot, group: Option<&str>, wanted: Option<&LoginToken>) -> Finding {
-    let group = group.unwrap_or_default();
+pub(crate) fn judge(settings: &Settings, spot: &Spot, group: Option<&str>, wanted: Option<&LoginToken>) -> Finding {
+    let (name, group) = (spot.name(settings), group.unwrap_or_default());
     let (shape, mangled) = spot.token().map_or((String::new(), false), shape);
     let finding = match (&spot.reading, spot.role) {
+        (_, Role::Stray) => fail(ID, format!("{name}: ComfyUI-Login moves it over login/PASSWORD at its next start"))
+            .hint(format!("remove it with `rm '{}'`", spot.path.display())),
+        (Reading::Unreadable(error), Role::Found | Role::Unclaimed) => {
+            unknown(ID, format!("{name}: it may hold a token"), answers::chain(error))
+        }
+        (Reading::Token(..), Role::Unclaimed) => {
+            warn(ID, format!("{name}: a bcrypt line, and nothing says that it is this service's: it is left alone"))
+                .hint(format!("if it should hold the token, add it with `genai-tokens unify --also '{name}'`"))
+        }
         (Reading::Token(..), _) if mangled => fail(ID, format!("{name}: {group}, {shape}")),
         (Reading::Token(..), Role::Source) => pass(ID, format!("{name}: {group}{shape}")),
         (Reading::Token(token, _), Role::Target) if Some(token) == wanted => pass(ID, format!("{name}: {group}")),
@@ -27,13 +37,9 @@ pub(crate) fn judge(name: &str, spot: &Spot, group: Option<&str>, wanted: Option
         .hint("make it a target with `genai-tokens unify --yes`, or remove the token there"),
         (Reading::Token(..), _) if wanted.is_none() => warn(ID, format!("{name}: {group}{shape}")),
         (Reading::Token(..), _) => fail(ID, format!("{name}: {group}, not the source's{shape}")),
-        (Reading::Absent, _) => fail(ID, format!("{name}: no such file")),
-        (Reading::Empty, _) => fail(ID, format!("{name}: no token")),
-        (Reading::NotAToken(error), _) => fail(ID, format!("{name}: {error}")),
-        (Reading::Refused(fault), _) => fail(ID, format!("{name}: its reader refuses the file at {fault}")),
-        (Reading::Unreadable(error), _) => fail(ID, format!("{name}: {}", answers::chain(error))),
+        (reading, _) => fail(ID, format!("{name}: {}", credential::lack(reading))),
     };
-    finding.at(name.split(' ').next().unwrap_or(name))
+    finding.at(settings.shown(&spot.path))
 }
 
 /// What is odd about a token's shape, and whether it is a damaged one.
@@ -58,8 +64,10 @@ mod tests {
 
     #[test]
     fn judged_by_role_and_token() {
+        let world = settings::World::for_tests(std::path::Path::new("/nowhere"));
+        let settings = Settings::load(&settings::Flags::default(), &world).unwrap();
         let wanted = LoginToken::new("right").unwrap();
-        let of = |role, token, wanted| judge("x", &spot(role, token), Some("token A"), wanted).outcome.name();
+        let of = |role, token, wanted| judge(&settings, &spot(role, token), Some("token A"), wanted).outcome.name();
         assert_eq!(of(Role::Source, "right", Some(&wanted)), "pass");
         assert_eq!(of(Role::Target, "right", Some(&wanted)), "pass");
         assert_eq!(of(Role::Target, "wrong", Some(&wanted)), "fail");
@@ -67,7 +75,9 @@ mod tests {
         assert_eq!(of(Role::Found, "wrong", Some(&wanted)), "fail");
         assert_eq!(of(Role::Found, "wrong", None), "warn");
         assert_eq!(of(Role::Target, "$2b$12.SXfJ8VAtHc3jujq3UAj5WjBi", Some(&wanted)), "fail");
+        assert_eq!(of(Role::Unclaimed, "wrong", Some(&wanted)), "warn");
+        assert_eq!(of(Role::Stray, "right", Some(&wanted)), "fail");
         let empty = Spot { reading: Reading::Empty, ..spot(Role::Target, "x") };
-        assert_eq!(judge("x", &empty, None, Some(&wanted)).outcome.name(), "fail");
+        assert_eq!(judge(&settings, &empty, None, Some(&wanted)).outcome.name(), "fail");
     }
 }

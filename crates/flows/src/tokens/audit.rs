@@ -11,7 +11,7 @@ use crate::{
     answers, checks,
     journey::Journey,
     subject::Subject,
-    tokens::places::{self, Spot},
+    tokens::places::{self, Role, Spot},
     validate,
 };
 
@@ -23,18 +23,16 @@ pub async fn run(services: &[Settings], world: &World, sink: &Sink) -> Report {
 }
 
 async fn steps(journey: &mut Journey, settings: &Settings, world: &World) -> Result<(), Failure> {
-    let subject = Subject::new(settings, world)?;
+    let subject = journey.subject(settings, world)?;
     journey.section("Project");
-    for check in &checks::QUICK[..3] {
-        journey.check(check, &subject).await;
-    }
-    let spots = places::find(&subject)?;
+    journey.checks(&checks::QUICK[..3], &subject).await;
+    let spots = places::find(&subject, &[])?;
     let groups = Groups::of(settings, &spots);
     let wanted = subject.known().map(SourceOfTruth::token);
     journey.section("Places");
     for spot in &spots {
         let group = spot.token().and_then(|token| groups.name(token));
-        journey.found(ready(checks::place(&spot.name(settings), spot, group, wanted))).await;
+        journey.found(ready(checks::place(settings, spot, group, wanted))).await;
     }
     let listed: Vec<_> = groups.0.iter().map(|group| (group.name.clone(), group.places.clone())).collect();
     journey.found(ready(checks::one_token(&listed, subject.known().is_some()))).await;
@@ -77,7 +75,8 @@ struct Group {
 impl Groups {
     fn of(settings: &Settings, spots: &[Spot]) -> Self {
         let mut groups: Vec<Group> = Vec::new();
-        for spot in spots {
+        // What may be another program's is neither counted nor shown to a server.
+        for spot in spots.iter().filter(|spot| spot.role != Role::Unclaimed) {
             let Some(token) = spot.token() else { continue };
             let place = spot.name(settings);
             if let Some(group) = groups.iter_mut().find(|group| group.token == *token) {

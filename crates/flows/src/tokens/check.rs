@@ -3,7 +3,7 @@
 use report::{Failure, Report, Sink};
 use settings::{Settings, World};
 
-use crate::{checks, journey::Journey, subject::Subject};
+use crate::{checks, journey::Journey};
 
 /// Looks at the source of truth and every target of each service; changes nothing.
 pub async fn run(services: &[Settings], world: &World, sink: &Sink) -> Report {
@@ -13,9 +13,7 @@ pub async fn run(services: &[Settings], world: &World, sink: &Sink) -> Report {
 }
 
 async fn steps(journey: &mut Journey, settings: &Settings, world: &World) -> Result<(), Failure> {
-    let subject = Subject::new(settings, world)?;
-    for check in checks::QUICK {
-        journey.check(check, &subject).await;
-    }
+    let subject = journey.subject(settings, world)?;
+    journey.checks(checks::QUICK, &subject).await;
     Ok(())
 }

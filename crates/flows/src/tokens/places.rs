@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use auth_core::{LoginToken, Mangling, Shape, SourceOfTruth};
+use auth_core::{HashFault, LoginToken, Mangling, Shape, SourceOfTruth};
 use report::Failure;
 use settings::Settings;
 use token_sync::{Dialect, Reading, Surroundings, Target, read_file};
@@ -30,8 +30,12 @@ pub(crate) enum Role {
     Source,
     /// The source of truth names it.
     Target,
-    /// It was found in the project's folder.
+    /// It was found in the project's folder, and is this service's by its name or by what it holds.
     Found,
+    /// It was found, and may belong to another program or service.
+    Unclaimed,
+    /// A PASSWORD in ComfyUI's own folder, which the plugin moves over `login/PASSWORD` at its next start.
+    Stray,
 }
 
 impl Spot {
@@ -50,11 +54,21 @@ impl Spot {
             _ => None,
         }
     }
+
+    /// Whether a person means this place by `name`: as `audit` names it, or by its path.
+    pub(crate) fn is_called(&self, name: &str, settings: &Settings, current_dir: &Path) -> bool {
+        self.name(settings) == name || self.path == settings.place(name) || self.path == current_dir.join(name)
+    }
+
+    /// Whether a unification writes it.
+    pub(crate) fn is_ours(&self) -> bool {
+        matches!(self.role, Role::Source | Role::Target | Role::Found)
+    }
 }
 
 /// Every place of the service, the source of truth first, then its targets, then what was found, each once. What holds the token of
-/// a service with another source of truth is left out.
-pub(crate) fn find(subject: &Subject<'_>) -> Result<Vec<Spot>, Failure> {
+/// a service with another source of truth is left out. `named` are places that the user claims for this service.
+pub(crate) fn find(subject: &Subject<'_>, named: &[&str]) -> Result<Vec<Spot>, Failure> {
     let settings = subject.settings;
     let mut spots = Vec::new();
     if let Some(source) = subject.known() {
@@ -63,30 +77,48 @@ pub(crate) fn find(subject: &Subject<'_>) -> Result<Vec<Spot>, Failure> {
     for target in subject.targets()? {
         spots.push(Spot { path: target.path().to_owned(), role: Role::Target, reading: target.read(), target: Some(target) });
     }
-    let mut files = Vec::new();
-    walk(&settings.project.value, &mut files);
-    let sharers = settings.sharers().filter_map(|other| other.comfy_dir.as_ref());
-    for folder in settings.comfy_dir.iter().map(|folder| &folder.value).chain(sharers) {
-        if !folder.starts_with(&settings.project.value) {
-            files.extend([folder.join("login").join("PASSWORD"), folder.join("PASSWORD")]);
-        }
-    }
-    files.sort();
-    files.dedup();
     let foreign = settings.foreign_places();
     let is_foreign = |target: &Target| {
         foreign.iter().any(|place| place.path == target.path() && (place.key.is_none() || place.key.as_deref() == target.key()))
     };
-    for path in files.iter().filter(|path| path.as_path() != settings.source.value.path()) {
-        for target in guess(path) {
-            let is_known =
-                spots.iter().any(|spot| spot.path == *path && spot.target.as_ref().and_then(Target::key) == target.key());
-            if !is_known && !is_foreign(&target) {
-                spots.push(Spot { path: path.clone(), role: Role::Found, reading: target.read(), target: Some(target) });
+    let is_known = |spots: &[Spot], target: &Target| {
+        spots.iter().any(|spot| spot.path == target.path() && spot.target.as_ref().and_then(Target::key) == target.key())
+    };
+    let claim = Claim::of(settings);
+    for path in files(settings).iter().filter(|path| path.as_path() != settings.source.value.path()) {
+        for (target, role) in claim.guess(path) {
+            if is_known(&spots, &target) || is_foreign(&target) {
+                continue;
             }
+            let mut spot = Spot { path: path.clone(), role, reading: target.read(), target: Some(target) };
+            if named.iter().any(|name| spot.is_called(name, settings, subject.current_dir())) {
+                spot.role = Role::Found;
+            }
+            spots.push(spot);
         }
     }
+    claim_what_holds_ours(&mut spots);
     Ok(spots)
+}
+
+/// A place that holds what one of ours holds, whole or damaged, is ours too. What is left over without a bcrypt line is nothing.
+fn claim_what_holds_ours(spots: &mut Vec<Spot>) {
+    let ours: Vec<LoginToken> = spots.iter().filter(|spot| spot.is_ours()).filter_map(Spot::token).cloned().collect();
+    for spot in spots.iter_mut().filter(|spot| spot.role == Role::Unclaimed) {
+        let holds = |token: &LoginToken| ours.iter().any(|mine| is_copy(token.expose(), mine.expose()));
+        if spot.token().is_some_and(holds) {
+            spot.role = Role::Found;
+        }
+    }
+    spots.retain(|spot| spot.role != Role::Unclaimed || spot.token().is_none_or(is_bcrypt_like));
+}
+
+/// Whether `value` is `token`, or what is left of it after one of the usual damages.
+fn is_copy(value: &str, token: &str) -> bool {
+    let plain = value.trim().trim_matches(['\'', '"']).replace("$$", "$").replace("\\$", "$").replace("%24", "$");
+    let tail = |text: &str| text.len().checked_sub(10).and_then(|at| text.get(at..)).map(str::to_owned);
+    let same_tail = || tail(&plain).is_some_and(|end| token.ends_with(&end));
+    plain == token || same_tail() || (plain.len() >= 20 && token.starts_with(&plain))
 }
 
 fn of_source(settings: &Settings, source: &SourceOfTruth) -> Spot {
@@ -94,16 +126,34 @@ fn of_source(settings: &Settings, source: &SourceOfTruth) -> Spot {
     Spot { path: settings.source.value.path().to_owned(), role: Role::Source, target: None, reading }
 }
 
-/// Every file below `folder` that is called like one that holds tokens. Links are not followed; what can't be listed is passed over.
+/// Every file that is called like one that holds tokens: in the project, and of ComfyUI's own folder.
+fn files(settings: &Settings) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    walk(&settings.project.value, &mut files);
+    let sharers = settings.sharers().filter_map(|other| other.comfy_dir.as_ref());
+    for folder in settings.comfy_dir.iter().map(|folder| &folder.value).chain(sharers) {
+        if !folder.starts_with(&settings.project.value) {
+            let password = [folder.join("login").join("PASSWORD"), folder.join("PASSWORD")];
+            files.extend(password.into_iter().filter(|path| path.symlink_metadata().is_ok()));
+        }
+    }
+    files.sort();
+    files.dedup();
+    files
+}
+
+/// Every file below `folder` that is called like one that holds tokens, whatever its kind. Links to folders are not followed; what
+/// can't be listed is passed over.
 fn walk(folder: &Path, files: &mut Vec<PathBuf>) {
     for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
         let Ok(kind) = entry.file_type() else { continue };
-        let name = entry.file_name();
-        let name = name.to_string_lossy();
-        if kind.is_dir() && !FOREIGN.contains(&name.as_ref()) {
-            walk(&entry.path(), files);
-        } else if kind.is_file() && kind_of(&entry.path()).is_some() {
-            files.push(entry.path());
+        let (name, path) = (entry.file_name(), entry.path());
+        if kind.is_dir() {
+            if !FOREIGN.contains(&name.to_string_lossy().as_ref()) {
+                walk(&path, files);
+            }
+        } else if kind_of(&path).is_some() && !(kind.is_symlink() && path.is_dir()) {
+            files.push(path);
         }
     }
 }
@@ -125,36 +175,91 @@ fn kind_of(path: &Path) -> Option<Dialect> {
     }
 }
 
-/// The places in a file that hold a token, or what was one: as targets, so that they can be read and written alike.
-fn guess(path: &Path) -> Vec<Target> {
-    let Some(dialect) = kind_of(path) else { return Vec::new() };
-    if !dialect.has_keys() {
-        let target = Target::new(path, dialect, None).ok();
-        let holds_one = |target: &Target| match target.read() {
-            Reading::Token(token, _) => dialect == Dialect::LoginPassword || is_tokenish(token.expose()),
-            Reading::Absent => false,
-            _ => dialect == Dialect::LoginPassword,
-        };
-        return target.into_iter().filter(holds_one).collect();
-    }
-    let Ok(Some(bytes)) = read_file(path) else { return Vec::new() };
-    let entries = dialect.read(&bytes, &Surroundings::new()).unwrap_or_default();
-    let tokenish = entries.into_iter().filter(|entry| entry.spelled && entry.value.as_deref().is_some_and(is_tokenish));
-    let mut keys: Vec<String> = tokenish.map(|entry| entry.key).collect();
-    keys.sort();
-    keys.dedup();
-    keys.into_iter().filter_map(|key| Target::new(path, dialect, Some(&key)).ok()).collect()
+/// What tells the places of a service from others'.
+struct Claim<'a> {
+    settings: &'a Settings,
+    /// No other service has a token of its own, so that what lies in the project is this one's.
+    alone: bool,
 }
 
-/// Whether a value is a bcrypt line, or the damage of one.
+impl<'a> Claim<'a> {
+    fn of(settings: &'a Settings) -> Self {
+        let source = settings.source.value.path();
+        Self { settings, alone: settings.neighbours.iter().all(|other| other.source.path() == source) }
+    }
+
+    /// Whether a file with a token is this service's by where it lies.
+    fn is_mine(&self, path: &Path) -> bool {
+        let comfy_dir = self.settings.comfy_dir.as_ref();
+        let custom = self.settings.customary_targets();
+        self.alone
+            || comfy_dir.is_some_and(|folder| path.starts_with(&folder.value))
+            || custom.iter().any(|entry| self.settings.place(&entry.path) == path)
+    }
+
+    fn is_stray(&self, path: &Path) -> bool {
+        let folders = self.settings.comfy_dir.iter().map(|folder| &folder.value);
+        let mut folders = folders.chain(self.settings.sharers().filter_map(|other| other.comfy_dir.as_ref()));
+        folders.any(|folder| path == folder.join("PASSWORD"))
+    }
+
+    /// The places in a file that hold a token or may hold one: as targets, so that they can be read and written alike.
+    fn guess(&self, path: &Path) -> Vec<(Target, Role)> {
+        let Some(dialect) = kind_of(path) else { return Vec::new() };
+        let mine = if self.is_mine(path) { Role::Found } else { Role::Unclaimed };
+        let key = dialect.has_keys().then_some(Settings::TOKEN_KEY);
+        let whole = || Target::new(path, dialect, key).ok();
+        let bytes = match read_file(path) {
+            Ok(Some(bytes)) => bytes,
+            Ok(None) => return Vec::new(),
+            // A link, a pipe, another user's file: listed, since nobody can say that it holds nothing.
+            Err(_) => return whole().map(|target| (target, mine)).into_iter().collect(),
+        };
+        if dialect == Dialect::LoginPassword {
+            let role = if self.is_stray(path) { Role::Stray } else { mine };
+            return whole().map(|target| (target, role)).into_iter().collect();
+        }
+        if !dialect.has_keys() {
+            let is_called_token = path.extension().is_some_and(|ending| ending == "token");
+            let target = whole().filter(|target| match target.read() {
+                Reading::Token(token, _) => is_bcrypt_like(&token) || (is_called_token && is_tokenish(token.expose())),
+                _ => false,
+            });
+            return target.map(|target| (target, mine)).into_iter().collect();
+        }
+        let entries = dialect.read(&bytes, &Surroundings::new()).unwrap_or_default();
+        let role = |key: &str, value: &str| {
+            let name = key.rsplit('.').next().unwrap_or(key);
+            let is_ours_by_name =
+                name == Settings::TOKEN_KEY || (name.to_ascii_lowercase().contains("comfy") && is_tokenish(value));
+            if is_ours_by_name { Some(mine) } else { is_tokenish(value).then_some(Role::Unclaimed) }
+        };
+        let mut keys: Vec<(String, Role)> = entries
+            .into_iter()
+            .filter(|entry| entry.spelled)
+            .filter_map(|entry| {
+                let role = role(&entry.key, entry.value.as_deref().filter(|value| !value.is_empty())?)?;
+                Some((entry.key, role))
+            })
+            .collect();
+        keys.sort_by(|one, other| one.0.cmp(&other.0));
+        keys.dedup_by(|one, other| one.0 == other.0);
+        keys.into_iter().filter_map(|(key, role)| Some((Target::new(path, dialect, Some(&key)).ok()?, role))).collect()
+    }
+}
+
+/// Whether a value is a bcrypt line, or may be the damage of one.
 fn is_tokenish(value: &str) -> bool {
     Mangling::of(value).is_some() || LoginToken::new(value).is_ok_and(|token| is_bcrypt_like(&token))
 }
 
+/// Whether it is one, or so plainly the damage of one that it is nothing else.
 fn is_bcrypt_like(token: &LoginToken) -> bool {
     match token.shape() {
-        Shape::Bcrypt(_) => true,
-        Shape::NotBcrypt(fault) => matches!(fault, auth_core::HashFault::Impossible { .. } | auth_core::HashFault::Mangled(_)),
+        Shape::Bcrypt(_) | Shape::NotBcrypt(HashFault::Impossible { .. }) => true,
+        // What a shell or dotenvy leaves of a token looks like a path or a word.
+        Shape::NotBcrypt(HashFault::Mangled(mangling)) => !matches!(mangling, Mangling::Shell | Mangling::Dotenvy),
+        Shape::NotBcrypt(_) => false,
     }
 }
 

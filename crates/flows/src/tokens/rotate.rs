@@ -7,15 +7,14 @@ use auth_core::{LoginToken, SourceOfTruth};
 use comfy_client::Probe;
 use report::{Failure, FailureKind, Outcome, Report, Sink};
 use settings::{Settings, World};
-use token_sync::{Plan, SourceFile};
+use token_sync::Plan;
 use tokio::time::{Instant, sleep};
 
 use crate::{
     answers, checks, credential,
     journey::Journey,
-    setup,
-    subject::{Subject, disk_failure, open_workspace},
-    validate,
+    subject::{Subject, disk_failure},
+    validate, writing,
 };
 
 /// How long a restarted ComfyUI may take to answer: it loads all its custom nodes first.
@@ -47,6 +46,7 @@ pub struct Options<'a> {
 struct Renewed {
     source: PathBuf,
     old: LoginToken,
+    new: LoginToken,
     /// The services that use it and are not proven yet.
     unproven: BTreeSet<String>,
 }
@@ -72,7 +72,7 @@ pub async fn run(services: &[Settings], world: &World, options: Options<'_>, sin
         }
         token.unproven.remove(&settings.service.value);
         if token.unproven.is_empty() {
-            return settle(journey, settings, world);
+            return settle(journey, settings, world, &token.new);
         }
         Ok(())
     };
@@ -91,7 +91,8 @@ pub async fn run(services: &[Settings], world: &World, options: Options<'_>, sin
 
 /// Stage and commit: makes the new token and writes it, or goes on with an earlier run's.
 async fn renew(journey: &mut Journey, settings: &Settings, world: &World, renew: Renew) -> Result<Renewed, Failure> {
-    let source = load(settings)?;
+    journey.subject(settings, world)?; // ends what a killed run had begun
+    let source = writing::source(settings)?;
     let old = match source.previous() {
         Some(old) => {
             journey.note("an earlier rotation is not proven yet: going on with it");
@@ -104,12 +105,18 @@ async fn renew(journey: &mut Journey, settings: &Settings, world: &World, renew:
     };
     let sharers = settings.sharers().map(|other| other.service.clone());
     let unproven = sharers.chain([settings.service.value.clone()]).collect();
-    Ok(Renewed { source: settings.source.value.path().to_owned(), old, unproven })
+    let new = writing::source(settings)?.token().clone();
+    Ok(Renewed { source: settings.source.value.path().to_owned(), old, new, unproven })
 }
 
-async fn restart_one(journey: &Journey, settings: &Settings, world: &World, restart: Option<Restart<'_>>) -> Result<(), Failure> {
+async fn restart_one(
+    journey: &mut Journey,
+    settings: &Settings,
+    world: &World,
+    restart: Option<Restart<'_>>,
+) -> Result<(), Failure> {
     journey.section("Restart");
-    let subject = Subject::new(settings, world)?;
+    let subject = journey.subject(settings, world)?;
     if takes_new_token(&subject).await {
         journey.note("the server uses the new token already");
     } else if let Some(restart) = restart {
@@ -127,7 +134,7 @@ async fn restart_one(journey: &Journey, settings: &Settings, world: &World, rest
 /// Whether the server takes the new token, and refuses the old one by every door.
 async fn prove(journey: &mut Journey, settings: &Settings, world: &World, old: &LoginToken) -> Result<bool, Failure> {
     journey.section("Prove");
-    let subject = Subject::new(settings, world)?;
+    let subject = journey.subject(settings, world)?;
     if !validate::server(journey, &subject).await? || journey.check(checks::DOORS[0], &subject).await != Outcome::Pass {
         return Ok(false);
     }
@@ -137,16 +144,6 @@ async fn prove(journey: &mut Journey, settings: &Settings, world: &World, old: &
         proven &= matches!(journey.check(check, &subject).await, Outcome::Pass | Outcome::Skipped(_));
     }
     Ok(proven)
-}
-
-fn load(settings: &Settings) -> Result<SourceOfTruth, Failure> {
-    let place = settings.shown(settings.source.value.path());
-    match settings.source.value.load() {
-        Ok(Some(source)) => Ok(source),
-        Ok(None) => Err(Failure::new(FailureKind::Settings, format!("there is no source of truth at `{place}`"))
-            .hint("make one with `genai-auth setup --comfy-dir DIR`, or name the project's folder with `--project DIR`")),
-        Err(error) => Err(disk_failure(&error)),
-    }
 }
 
 /// Makes the new token and writes it everywhere, with the old one kept beside it; returns the old one.
@@ -173,28 +170,27 @@ async fn commit(
         }
         (Renew::Password, _) => credential::fresh(&world.entropy).await?,
     };
-    let mut workspace = open_workspace(settings, world)?;
+    let mut workspace = journey.workspace(settings, world)?;
     // Under the lock: whoever changed the source meanwhile was first.
-    if load(settings)?.token() != &old {
+    if writing::source(settings)?.token() != &old {
         return Err(Failure::new(FailureKind::Refused, "another process rotated the token meanwhile")
             .hint("run the same command again to rotate once more"));
     }
     let source = source.rotated(Some(password), token, &world.clock.stamp()).pending(old.clone());
-    let targets = settings.targets(&source)?;
-    let plan = Plan::make(source.token(), &credential::user_of(&source, &targets), &targets)
-        .and_then(|plan| plan.with_source(&settings.source.value, &source))
-        .map_err(|error| disk_failure(&error))?;
-    setup::apply(journey, settings, &mut workspace, plan)?;
+    writing::apply(journey, settings, &mut workspace, writing::all(settings, &source)?)?;
     Ok(old)
 }
 
-/// Forgets the token from before.
-fn settle(journey: &Journey, settings: &Settings, world: &World) -> Result<(), Failure> {
-    let mut workspace = open_workspace(settings, world)?;
-    let source = load(settings)?.settled();
-    let file: &SourceFile = &settings.source.value;
-    let plan = Plan::default().with_source(file, &source).map_err(|error| disk_failure(&error))?;
-    setup::apply(journey, settings, &mut workspace, plan)?;
+/// Forgets the token from before `new`.
+fn settle(journey: &mut Journey, settings: &Settings, world: &World, new: &LoginToken) -> Result<(), Failure> {
+    let mut workspace = journey.workspace(settings, world)?;
+    let source = writing::source(settings)?;
+    if source.token() != new {
+        journey.note("the token was renewed meanwhile, by another command: that one is not proven yet");
+        return Ok(());
+    }
+    let plan = Plan::default().with_source(&settings.source.value, &source.settled());
+    writing::apply(journey, settings, &mut workspace, plan.map_err(|error| disk_failure(&error))?)?;
     journey.note("done: the new token is proven, the one from before is forgotten");
     Ok(())
 }
@@ -324,7 +320,8 @@ mod tests {
             Settings::load_each(&flags, &world).unwrap()
         };
         let from = Some(".env".into());
-        let options = tokens::unify::Options { from, password: None, dry_run: false, confirm: &|_| false };
+        let confirm = |_| -> Pin<Box<dyn Future<Output = bool> + Send>> { Box::pin(std::future::ready(false)) };
+        let options = tokens::unify::Options { from, also: Vec::new(), password: None, dry_run: false, confirm: &confirm };
         let unified = tokens::unify::run(&load("all"), &world, &options, &Sink::silent()).await;
         assert_eq!(unified.verdict(), report::Verdict::Well, "{:?}", outcomes(&unified));
 

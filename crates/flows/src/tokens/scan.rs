@@ -17,7 +17,7 @@ use token_sync::{
 use crate::{
     checks,
     journey::Journey,
-    subject::{Subject, disk_failure},
+    subject::{Source, disk_failure},
 };
 
 /// Where to look.
@@ -46,19 +46,22 @@ async fn steps(journey: &mut Journey, services: &[Settings], world: &World, opti
     let Some(first) = services.first() else { return Ok(()) };
     let project = first.project.value.clone();
     journey.about("project", project.display().to_string());
-    let Known { secrets, places } = known(services, world)?;
+    let Known { secrets, places, broken } = known(journey, services, world).await?;
     journey.note(format!("looking for {} secrets of this project, and for every bcrypt line", secrets.len()));
     let scanner = Scanner::new(&secrets, &first.fingerprint_key());
     for label in scanner.unsearched() {
         journey.note(format!("too short to look for: {label}"));
     }
     let git = Git::new("git", &project);
-    journey.found(std::future::ready(checks::secrets_in_git(&git, &places))).await;
+    journey.found(std::future::ready(checks::secrets_in_git(&git, &project, &places))).await;
 
     let own: BTreeSet<PathBuf> = places.iter().map(|(path, _)| path.clone()).collect();
     let (base, sink) = (project.clone(), journey.sink().clone());
     let scan = tokio::task::spawn_blocking(move || look(&scanner, &git, &base, options, &own, &sink)).await;
     let scan = scan.map_err(|error| Failure::new(FailureKind::Unexpected, format!("the search was cut short: {error}")))?;
+    if !broken.is_empty() {
+        journey.found(std::future::ready(checks::leaks_unknown(&broken))).await;
+    }
     for finding in checks::leaks(&scan.map_err(|error| disk_failure(&error))?, &project) {
         journey.found(std::future::ready(finding)).await;
     }
@@ -69,12 +72,18 @@ async fn steps(journey: &mut Journey, services: &[Settings], world: &World, opti
 struct Known {
     secrets: Vec<Secret>,
     places: Vec<(PathBuf, String)>,
+    /// The sources of truth that can't be read, so that nobody knows what to look for.
+    broken: Vec<String>,
 }
 
-fn known(services: &[Settings], world: &World) -> Result<Known, Failure> {
-    let mut known = Known { secrets: Vec::new(), places: Vec::new() };
+async fn known(journey: &mut Journey, services: &[Settings], world: &World) -> Result<Known, Failure> {
+    let mut known = Known { secrets: Vec::new(), places: Vec::new(), broken: Vec::new() };
     for settings in services {
-        let subject = Subject::new(settings, world)?;
+        let subject = journey.subject(settings, world)?;
+        if matches!(subject.source, Source::Broken(_)) {
+            journey.check(&checks::SOURCE_WELL_FORMED, &subject).await;
+            known.broken.push(settings.shown(settings.source.value.path()));
+        }
         let path = settings.source.value.path();
         let shown = settings.shown(path);
         if let Some(source) = subject.known() {
@@ -83,6 +92,9 @@ fn known(services: &[Settings], world: &World) -> Result<Known, Failure> {
             known.secrets.extend(source.password().map(|password| Secret::password(&shown, password)));
         }
         known.places.push((path.to_owned(), shown));
+        // Where nobody can say which files are targets, those by custom are.
+        let customary = settings.customary_targets().into_iter().filter(|_| subject.known().is_none());
+        known.places.extend(customary.map(|entry| (settings.place(&entry.path), entry.path)));
         for target in subject.targets()? {
             let shown = settings.shown(target.path());
             if let Reading::Token(token, _) = target.read() {
@@ -128,8 +140,10 @@ fn look(
     if options.history {
         scan = scan.and(scanner.git_history(git, &control)?);
     }
-    // The files that hold the token on purpose are judged by `secrets-kept-out-of-git`, not as leaks.
-    scan.matches.retain(|found| !matches!(&found.place, Place::File { path } if own.contains(path)));
+    // The files that hold the token on purpose are judged by `secrets-kept-out-of-git`, not as leaks, however they are spelled.
+    let real = |path: &Path| std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let own: BTreeSet<PathBuf> = own.iter().map(|path| real(path)).collect();
+    scan.matches.retain(|found| !matches!(&found.place, Place::File { path } if own.contains(&real(path))));
     Ok(scan)
 }
 

@@ -1,15 +1,10 @@
 //! Makes every target hold what the source of truth says.
 
-use report::{Failure, FailureKind, Report, Sink};
+use report::{Failure, Report, Sink};
 use settings::{Settings, World};
-use token_sync::{ChangeKind, Plan, Reading, Target};
+use token_sync::{Reading, Target};
 
-use crate::{
-    checks, credential,
-    journey::Journey,
-    setup,
-    subject::{Source, Subject, disk_failure, open_workspace},
-};
+use crate::{checks, credential, journey::Journey, writing};
 
 /// How to sync.
 #[derive(Debug, Clone, Copy, Default)]
@@ -18,7 +13,7 @@ pub struct Options {
     pub dry_run: bool,
 }
 
-/// Writes the targets of each service, all or none; those that are right are not touched.
+/// Writes every target that differs, of each service: all of a service's or none. Those that are right are not touched.
 pub async fn run(services: &[Settings], world: &World, options: Options, sink: &Sink) -> Report {
     let mut journey = Journey::new("sync", world, sink);
     let stopped = journey.each(services, async |journey, settings| steps(journey, settings, world, options).await).await;
@@ -26,41 +21,23 @@ pub async fn run(services: &[Settings], world: &World, options: Options, sink: &
 }
 
 async fn steps(journey: &mut Journey, settings: &Settings, world: &World, options: Options) -> Result<(), Failure> {
-    let mut workspace = open_workspace(settings, world)?;
-    let subject = Subject::new(settings, world)?;
-    let place = settings.shown(settings.source.value.path());
-    let source = match &subject.source {
-        Source::Known(source) => source,
-        Source::Broken(error) => return Err(disk_failure(error)),
-        Source::Absent => {
-            return Err(Failure::new(FailureKind::Settings, format!("there is no source of truth at `{place}`"))
-                .hint("make one with `genai-auth setup --comfy-dir DIR`, or name the project's folder with `--project DIR`"));
-        }
-    };
-    let targets = settings.targets(source)?;
-    let user = credential::user_of(source, &targets);
-    let plan = Plan::make(source.token(), &user, &targets).map_err(|error| disk_failure(&error))?;
+    // Without a source nothing is written, not even a lock.
+    writing::source(settings)?;
     if options.dry_run {
-        for step in plan.steps().iter().filter(|step| step.kind() != ChangeKind::Unchanged) {
-            let what = if step.kind() == ChangeKind::Created { "would create" } else { "would change" };
-            journey.note(format!("{what} `{}`", settings.shown(step.path())));
-        }
-        for target in targets.iter().filter(|target| !target.read().holds(source.token())) {
+        let source = writing::source(settings)?;
+        writing::announce(journey, settings, &writing::targets(settings, &source)?);
+        for target in settings.targets(&source)?.iter().filter(|target| !target.read().holds(source.token())) {
             journey.note(format!("{} ({})", settings.shown(target.path()), target.dialect()));
-            journey.note(format!("  - {} = {}", name(target), seen(settings, target)));
+            journey.note(format!("  - {} = {}", name(target), seen(settings, &target.read())));
             journey.note(format!("  + {} = token {}", name(target), source.token().fingerprint(&settings.fingerprint_key())));
         }
-        for check in checks::QUICK {
-            journey.check(check, &subject).await;
-        }
-        return Ok(());
+    } else {
+        let mut workspace = journey.workspace(settings, world)?;
+        let plan = writing::targets(settings, &writing::source(settings)?)?;
+        writing::apply(journey, settings, &mut workspace, plan)?;
     }
-    setup::apply(journey, settings, &mut workspace, plan)?;
-    drop(workspace);
-    let subject = Subject::new(settings, world)?;
-    for check in checks::QUICK {
-        journey.check(check, &subject).await;
-    }
+    let subject = journey.subject(settings, world)?;
+    journey.checks(checks::QUICK, &subject).await;
     Ok(())
 }
 
@@ -69,13 +46,9 @@ fn name(target: &Target) -> &str {
 }
 
 /// What stands there now, without showing it.
-fn seen(settings: &Settings, target: &Target) -> String {
-    match target.read() {
+fn seen(settings: &Settings, reading: &Reading) -> String {
+    match reading {
         Reading::Token(token, _) => format!("token {}", token.fingerprint(&settings.fingerprint_key())),
-        Reading::Absent => "no file".to_owned(),
-        Reading::Empty => "nothing".to_owned(),
-        Reading::NotAToken(error) => error.to_string(),
-        Reading::Refused(fault) => format!("refused by its reader at {fault}"),
-        Reading::Unreadable(error) => error.to_string(),
+        reading => credential::lack(reading),
     }
 }

@@ -1,30 +1,35 @@
 //! Makes one token of several: chooses one, and writes it to every place that was found.
 
-use std::{collections::BTreeSet, path::PathBuf};
+use std::{collections::BTreeSet, future::Future, pin::Pin};
 
 use auth_core::{LoginToken, Password, SourceOfTruth, TargetEntry};
 use report::{Failure, FailureKind, Report, Sink};
 use settings::{Settings, World};
-use token_sync::{ChangeKind, Plan, Reading};
+use token_sync::Reading;
 
 use crate::{
     checks, credential,
     journey::Journey,
-    setup,
-    subject::{Source, Subject, disk_failure, open_workspace},
+    subject::Subject,
     tokens::places::{self, Role, Spot},
+    writing,
 };
+
+/// Asks a person; false leaves everything as it is.
+pub type Confirm<'a> = &'a (dyn Fn(String) -> Pin<Box<dyn Future<Output = bool> + Send>> + Send + Sync);
 
 /// Which token, and whether to ask.
 pub struct Options<'a> {
-    /// The place whose token is taken.
-    pub from: Option<PathBuf>,
+    /// The place whose token is taken, as `audit` names it.
+    pub from: Option<String>,
+    /// Places that get the token too although nothing says that they are ours, as `audit` names them.
+    pub also: Vec<String>,
     /// The password to make the token of, where none is taken from a place.
     pub password: Option<Password>,
     /// Show what would change, and change nothing.
     pub dry_run: bool,
-    /// Asked before a token that differs is overwritten; false leaves everything as it is.
-    pub confirm: &'a (dyn Fn(&str) -> bool + Send + Sync),
+    /// Asked before what differs is overwritten.
+    pub confirm: Confirm<'a>,
 }
 
 /// Unifies the places of each service; services that share a source of truth have one token.
@@ -49,44 +54,60 @@ pub async fn run(services: &[Settings], world: &World, options: &Options<'_>, si
 }
 
 async fn steps(journey: &mut Journey, settings: &Settings, world: &World, options: &Options<'_>) -> Result<(), Failure> {
-    let mut workspace = open_workspace(settings, world)?;
-    let subject = Subject::new(settings, world)?;
-    if let Source::Broken(error) = &subject.source {
-        return Err(
-            disk_failure(error).hint("nothing was written; mend the file, or move it away and run the same command again")
-        );
-    }
-    let spots = places::find(&subject)?;
-    let (password, token) = choose(&subject, &spots, world, options).await?;
-    let source = source(&subject, &spots, world, password, token);
-    let targets = settings.targets(&source)?;
-    let plan = Plan::make(source.token(), &credential::user_of(&source, &targets), &targets)
-        .and_then(|plan| plan.with_source(&settings.source.value, &source))
-        .map_err(|error| disk_failure(&error))?;
-    for step in plan.steps().iter().filter(|step| step.kind() != ChangeKind::Unchanged) {
-        let what = if step.kind() == ChangeKind::Created { "will create" } else { "will change" };
-        journey.note(format!("{what} `{}`", settings.shown(step.path())));
-    }
-    if options.dry_run {
-        journey.note("dry run: nothing was written");
-        return Ok(());
-    }
-    let lost: Vec<_> = spots.iter().filter(|spot| spot.token().is_some_and(|held| held != source.token())).collect();
-    if !lost.is_empty() {
-        let names: Vec<_> = lost.iter().map(|spot| spot.name(settings)).collect();
-        if !(options.confirm)(&format!("overwrite the tokens in {}?", names.join(", "))) {
-            return Err(Failure::new(FailureKind::Refused, "nothing was written: other tokens would be overwritten")
-                .hint("see which with `genai-tokens audit`; go ahead with `--yes`"));
+    let subject = journey.subject(settings, world)?;
+    writing::refuse_broken(&subject)?;
+    let named: Vec<&str> = options.from.iter().chain(&options.also).map(String::as_str).collect();
+    let spots = places::find(&subject, &named)?;
+    for name in &options.also {
+        if !spots.iter().any(|spot| spot.is_called(name, settings, subject.current_dir())) {
+            return Err(no_such_place(settings, &spots, name));
         }
     }
-    setup::apply(journey, settings, &mut workspace, plan)?;
+    let (password, token) = choose(&subject, &spots, world, options).await?;
+    let source = source(&subject, &spots, world, password, token);
+    let plan = writing::all(settings, &source)?;
+    if options.dry_run {
+        writing::announce(journey, settings, &plan);
+        journey.checks(checks::QUICK, &subject).await;
+        return Ok(());
+    }
+    let lost = at_stake(settings, &spots, source.token());
+    if !lost.is_empty() && !(options.confirm)(format!("overwrite the tokens in {}?", lost.join(", "))).await {
+        return Err(Failure::new(FailureKind::Refused, "nothing was written: other tokens would be overwritten")
+            .hint("see which with `genai-tokens audit`; go ahead with `--yes`"));
+    }
+    // The lock is taken only now, so that nobody waits while a person thinks; what was asked must still be so.
+    let mut workspace = journey.workspace(settings, world)?;
+    let now = Subject::new(settings, world)?;
+    let is_same = now.known().map(SourceOfTruth::token) == subject.known().map(SourceOfTruth::token);
+    if !is_same || at_stake(settings, &places::find(&now, &named)?, source.token()) != lost {
+        return Err(Failure::new(FailureKind::Refused, "nothing was written: the places were changed meanwhile")
+            .hint("run the same command again"));
+    }
+    writing::apply(journey, settings, &mut workspace, writing::all(settings, &source)?)?;
     drop(workspace);
-    let subject = Subject::new(settings, world)?;
-    for check in checks::QUICK {
-        journey.check(check, &subject).await;
+    let subject = journey.subject(settings, world)?;
+    journey.checks(checks::QUICK, &subject).await;
+    for spot in spots.iter().filter(|spot| spot.role == Role::Unclaimed) {
+        journey.note(format!("left alone: `{0}`, which nothing claims; write it too with `--also '{0}'`", spot.name(settings)));
     }
     journey.note("restart what reads the token: ComfyUI reads its PASSWORD once, at its start");
     Ok(())
+}
+
+/// The places of ours whose content a person might miss.
+fn at_stake(settings: &Settings, spots: &[Spot], token: &LoginToken) -> Vec<String> {
+    let differs = |spot: &&Spot| !matches!(spot.reading, Reading::Absent | Reading::Empty) && !spot.reading.holds(token);
+    spots.iter().filter(|spot| spot.is_ours()).filter(differs).map(|spot| spot.name(settings)).collect()
+}
+
+fn no_such_place(settings: &Settings, spots: &[Spot], name: &str) -> Failure {
+    let failure = Failure::new(FailureKind::Usage, format!("no token was found in `{name}`"));
+    let places: Vec<_> = spots.iter().map(|spot| format!("`{}`", spot.name(settings))).collect();
+    match places.is_empty() {
+        true => failure.hint("there is no token anywhere: make a fresh one with `genai-tokens unify`"),
+        false => failure.hint(format!("name one of {}", places.join(", "))),
+    }
 }
 
 /// The token of the place that was named, of the password that was given, or a fresh one.
@@ -98,27 +119,21 @@ async fn choose(
 ) -> Result<(Option<Password>, LoginToken), Failure> {
     let settings = subject.settings;
     if let Some(from) = &options.from {
-        let wanted = settings.place(&from.display().to_string());
-        let mut at: Vec<_> =
-            spots.iter().filter(|spot| spot.path == wanted || spot.path == world.current_dir.join(from)).collect();
+        let mut at: Vec<_> = spots.iter().filter(|spot| spot.is_called(from, settings, subject.current_dir())).collect();
         at.dedup_by(|one, other| one.token() == other.token());
         let token = match at.as_slice() {
-            [] => {
-                let places: Vec<_> = spots.iter().map(|spot| format!("`{}`", settings.shown(&spot.path))).collect();
-                return Err(Failure::new(FailureKind::Usage, format!("no token was found in `{}`", from.display()))
-                    .hint(format!("name one of {}", places.join(", "))));
-            }
+            [] => return Err(no_such_place(settings, spots, from)),
             [spot] => spot.token().cloned(),
-            _ => {
-                return Err(Failure::new(FailureKind::Usage, format!("`{}` holds several tokens", from.display()))
-                    .hint("name another place"));
+            several => {
+                let names: Vec<_> = several.iter().map(|spot| format!("`{}`", spot.name(settings))).collect();
+                return Err(Failure::new(FailureKind::Usage, format!("`{from}` holds several tokens"))
+                    .hint(format!("name one of {}", names.join(", "))));
             }
         };
-        let token = token.ok_or_else(|| {
-            Failure::new(FailureKind::Settings, format!("`{}` holds no token that can be used", from.display()))
-        })?;
+        let token =
+            token.ok_or_else(|| Failure::new(FailureKind::Settings, format!("`{from}` holds no token that can be used")))?;
         if let auth_core::Shape::NotBcrypt(auth_core::HashFault::Mangled(mangling)) = token.shape() {
-            return Err(Failure::new(FailureKind::Settings, format!("the token in `{}` is {mangling}", from.display()))
+            return Err(Failure::new(FailureKind::Settings, format!("the token in `{from}` is {mangling}"))
                 .hint("name another place, or make a fresh token with `genai-tokens unify`"));
         }
         // The password stays only if it made this very token.
@@ -135,7 +150,7 @@ async fn choose(
 fn source(subject: &Subject<'_>, spots: &[Spot], world: &World, password: Option<Password>, token: LoginToken) -> SourceOfTruth {
     let settings = subject.settings;
     let now = world.clock.stamp();
-    let seen_user = spots.iter().find_map(|spot| match &spot.reading {
+    let seen_user = spots.iter().filter(|spot| spot.is_ours()).find_map(|spot| match &spot.reading {
         Reading::Token(_, user) => user.clone(),
         _ => None,
     });
