@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use auth_core::{LoginToken, SourceOfTruth};
 use comfy_client::{Client, Credential, Secret};
 use report::{Failure, FailureKind};
-use settings::{Origin, Settings, World};
+use settings::{Origin, Setting, Settings, World};
 use token_sync::{Caller, Dialect, Direction, Recovery, SourceFacts, Target, Workspace};
 
 /// A project and its server, as one validation sees them: the source is read once, so that all checks judge the same one.
@@ -17,6 +17,7 @@ pub(crate) struct Subject<'a> {
     pub(crate) exported: Option<(LoginToken, &'static str)>,
     /// What a stopped run had left unfinished, and what was done with it.
     pub(crate) recovered: Option<Recovery>,
+    in_dot_env: Option<Setting<LoginToken>>,
     world: &'a World,
 }
 
@@ -46,7 +47,7 @@ impl<'a> Subject<'a> {
         let facts = file.facts().ok().flatten();
         let exported = world.var("COMFYUI_API_TOKEN").and_then(|line| LoginToken::new(line).ok());
         let exported = exported.map(|token| (token, "COMFYUI_API_TOKEN"));
-        Ok(Self { settings, source, facts, client, exported, recovered, world })
+        Ok(Self { settings, source, facts, client, exported, recovered, in_dot_env: settings.token_in_dot_env(), world })
     }
 
     /// The folder that the user stands in.
@@ -62,14 +63,13 @@ impl<'a> Subject<'a> {
         }
     }
 
-    /// The token to log in with: one that was given by flag or variable, else the source's, else the one in `.env`.
+    /// The token to log in with, from strong to weak: by flag, by variable, from the project's `.env` (unless this service has a
+    /// source of its own, whose token is not the project's), from the source of truth.
     pub(crate) fn token(&self) -> Option<(&LoginToken, String)> {
-        let given = self.settings.token.as_ref().map(|token| (&token.value, token.origin.to_string()));
-        if self.token_is_given() {
-            return given;
-        }
+        let given = self.settings.token.as_ref().filter(|_| self.token_is_given()).or(self.in_dot_env.as_ref());
         let shown = self.settings.shown(self.settings.source.value.path());
-        self.known().map(|source| (source.token(), format!("source of truth `{shown}`"))).or(given)
+        let known = || self.known().map(|source| (source.token(), format!("source of truth `{shown}`")));
+        given.map(|token| (&token.value, token.origin.to_string())).or_else(known)
     }
 
     /// Whether the user handed over a token for this run.

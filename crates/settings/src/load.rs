@@ -118,7 +118,7 @@ impl Settings {
             file.allow_plain_http.map(|allow| (allow, Origin::File(toml.clone(), "allow_plain_http".to_owned()))),
         ])
         .unwrap_or(Setting { value: false, origin: Origin::Default });
-        let token = choose_token(flags, world, &dot_env)?;
+        let token = choose_token(flags, world, &dot_env, shares_source)?;
         Ok(Self { project, service, url, user, comfy_dir, source, shares_source, neighbours, allow_plain_http, token })
     }
 
@@ -159,6 +159,12 @@ impl Settings {
     pub fn shown_url(&self) -> String {
         comfy_client::Config::new(&self.url.value)
             .map_or_else(|_| "(not a usable URL)".to_owned(), |config| config.url().to_owned())
+    }
+
+    /// The token that the project's `.env` holds now: a journey may have written it since the settings were loaded. None for a
+    /// service with a source of truth of its own, whose token is not the project's.
+    pub fn token_in_dot_env(&self) -> Option<Setting<LoginToken>> {
+        self.shares_source.then(|| DotEnv::new(&self.project.value).token()).flatten()
     }
 
     /// `path` as a person would write it: relative to the project where it lies inside.
@@ -260,10 +266,21 @@ impl DotEnv {
         let value = entries.into_iter().rev().find(|entry| entry.key == key)?.value.filter(|value| !value.is_empty())?;
         Some((value, Origin::DotEnv(self.0.clone(), key)))
     }
+
+    fn token(&self) -> Option<Setting<LoginToken>> {
+        let target = Target::new(&self.0, Dialect::ComposeV2, Some(Settings::TOKEN_KEY)).ok()?;
+        let Reading::Token(value, _) = target.read() else { return None };
+        Some(Setting { value, origin: Origin::DotEnv(self.0.clone(), Settings::TOKEN_KEY) })
+    }
 }
 
 /// A token from outside the source of truth. `.env` is a target as well: what it holds is judged against the source there.
-fn choose_token(flags: &Flags, world: &World, dot_env: &DotEnv) -> Result<Option<Setting<LoginToken>>, Error> {
+fn choose_token(
+    flags: &Flags,
+    world: &World,
+    dot_env: &DotEnv,
+    shares_source: bool,
+) -> Result<Option<Setting<LoginToken>>, Error> {
     let from_file = |path: PathBuf, origin: Origin| {
         let path = world.current_dir.join(path);
         let text = std::fs::read_to_string(&path).map_err(|error| {
@@ -282,12 +299,7 @@ fn choose_token(flags: &Flags, world: &World, dot_env: &DotEnv) -> Result<Option
     if let Some(path) = world.var("COMFYUI_API_TOKEN_FILE") {
         return from_file(path.into(), Origin::Environment("COMFYUI_API_TOKEN_FILE")).map(Some);
     }
-    if let Ok(target) = Target::new(&dot_env.0, Dialect::ComposeV2, Some(Settings::TOKEN_KEY))
-        && let Reading::Token(value, _) = target.read()
-    {
-        return Ok(Some(Setting { value, origin: Origin::DotEnv(dot_env.0.clone(), Settings::TOKEN_KEY) }));
-    }
-    Ok(None)
+    Ok(dot_env.token().filter(|_| shares_source))
 }
 
 fn token(line: &str, origin: Origin) -> Result<Setting<LoginToken>, Error> {
