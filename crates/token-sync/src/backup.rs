@@ -23,7 +23,7 @@ const STAMP: &str = "%Y%m%dT%H%M%SZ";
 ///
 /// A copy's name is `TIME-NUMBER-NAME`, such as `20260102T030405Z-0-.env`; beside the copies of one plan, `TIME-paths` says
 /// which number belongs to which path.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Backups {
     folder: PathBuf,
     keep: usize,
@@ -50,6 +50,11 @@ impl Backups {
     #[must_use]
     pub fn keep(self, keep: usize) -> Self {
         Self { keep, ..self }
+    }
+
+    /// How many plans' copies are kept.
+    pub fn kept(&self) -> usize {
+        self.keep
     }
 
     /// Removes what is older.
