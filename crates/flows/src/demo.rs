@@ -9,11 +9,12 @@ use auth_core::{LoginToken, SourceOfTruth};
 use comfy_sim::{Login, Server};
 use report::{Failure, FailureKind, Outcome, Report, Sink};
 use settings::{Flags, Settings, World};
-use token_sync::{Plan, Workspace};
+use token_sync::Workspace;
 
 use crate::{
     checks, credential,
     journey::Journey,
+    plan,
     setup::{self, DEFAULT_USER},
     subject::{Source, Subject, disk_failure, open_workspace, told},
     validate,
@@ -142,18 +143,24 @@ async fn write_credential(journey: &mut Journey, settings: &Settings, world: &Wo
         }
         Source::Absent => {
             journey.started("hashing a random password with bcrypt, cost 12");
-            let (password, token) = credential::fresh(&world.entropy).await?;
+            let (password, token) = credential::fresh(settings, world).await?;
             journey.note("made a random password of 160 bits and its bcrypt hash of cost 12; the hash is the token");
             SourceOfTruth::new(Some(password), token, DEFAULT_USER, &world.clock.stamp(), Vec::new())
         }
     };
     let rotated_before = source.rotated_at().is_some();
     setup::warn_if_open(journey, settings).await;
-    write(journey, settings, &mut workspace, &setup::with_customary_targets(settings, source))?;
+    write(journey, settings, world, &mut workspace, &setup::with_customary_targets(settings, source))?;
     Ok(rotated_before)
 }
 
-fn write(journey: &Journey, settings: &Settings, workspace: &mut Workspace, source: &SourceOfTruth) -> Result<(), Failure> {
+fn write(
+    journey: &Journey,
+    settings: &Settings,
+    world: &World,
+    workspace: &mut Workspace,
+    source: &SourceOfTruth,
+) -> Result<(), Failure> {
     let targets = settings.targets(source)?;
     if let Some(foreign) = targets.iter().find(|target| !target.path().starts_with(&settings.project.value)) {
         return Err(Failure::new(
@@ -162,9 +169,7 @@ fn write(journey: &Journey, settings: &Settings, workspace: &mut Workspace, sour
         )
         .hint("choose another folder with `--dir`"));
     }
-    let plan = Plan::make(source.token(), source.user().unwrap_or(DEFAULT_USER), &targets)
-        .and_then(|plan| plan.with_source(&settings.source.value, source))
-        .map_err(|error| disk_failure(&error))?;
+    let plan = plan::of_all(settings, world, source)?;
     setup::apply(journey, settings, workspace, plan)
 }
 
@@ -222,8 +227,8 @@ async fn rotate(
     };
     let old: LoginToken = source.token().clone();
     journey.started("hashing a new random password with bcrypt, cost 12");
-    let (password, token) = credential::fresh(&world.entropy).await?;
-    write(journey, settings, &mut workspace, &source.rotated(Some(password), token, &world.clock.stamp()))?;
+    let (password, token) = credential::fresh(settings, world).await?;
+    write(journey, settings, world, &mut workspace, &source.rotated(Some(password), token, &world.clock.stamp()))?;
     drop(workspace);
 
     let listen = server.addr();

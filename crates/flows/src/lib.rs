@@ -34,4 +34,5 @@ mod answers;
 mod credential;
 mod generate;
 mod journey;
+mod plan;
 mod subject;

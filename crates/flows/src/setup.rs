@@ -9,6 +9,7 @@ use token_sync::{ChangeKind, Plan, Workspace};
 use crate::{
     checks, credential,
     journey::Journey,
+    plan,
     subject::{Source, Subject, disk_failure, open_workspace, told},
     validate,
 };
@@ -62,11 +63,7 @@ async fn steps(journey: &mut Journey, settings: &Settings, world: &World, option
     let subject = Subject::new(settings, world)?; // read again: now nobody else changes it
     let source = source(journey, &subject, world, options).await?;
     warn_if_open(journey, settings).await;
-    let targets = settings.targets(&source)?;
-    let user = source.user().unwrap_or(DEFAULT_USER);
-    let plan = Plan::make(source.token(), user, &targets)
-        .and_then(|plan| plan.with_source(&settings.source.value, &source))
-        .map_err(|error| disk_failure(&error))?;
+    let plan = plan::of_all(settings, world, &source)?;
     match &mut workspace {
         Some(workspace) => apply(journey, settings, workspace, plan)?,
         None => {
@@ -97,7 +94,7 @@ async fn source(journey: &Journey, subject: &Subject<'_>, world: &World, options
             );
         }
         Source::Known(source) if options.rotate || is_another(source, options.password.as_ref()).await => {
-            let (password, token) = credential(options.password.clone(), world).await?;
+            let (password, token) = credential(options.password.clone(), settings, world).await?;
             journey.note(format!("made a new password and its bcrypt hash for `{place}`"));
             source.as_ref().clone().rotated(Some(password), token, &now)
         }
@@ -116,7 +113,7 @@ async fn source(journey: &Journey, subject: &Subject<'_>, world: &World, options
                 SourceOfTruth::new(None, token, user.as_deref().unwrap_or(DEFAULT_USER), &now, Vec::new())
             }
             None => {
-                let (password, token) = credential(options.password.clone(), world).await?;
+                let (password, token) = credential(options.password.clone(), settings, world).await?;
                 journey.note(format!("made a password and its bcrypt hash for `{place}`"));
                 SourceOfTruth::new(Some(password), token, chosen_user.unwrap_or(DEFAULT_USER), &now, Vec::new())
             }
@@ -147,13 +144,13 @@ pub(crate) async fn warn_if_open(journey: &mut Journey, settings: &Settings) {
     }
 }
 
-async fn credential(password: Option<Password>, world: &World) -> Result<(Password, LoginToken), Failure> {
+async fn credential(password: Option<Password>, settings: &Settings, world: &World) -> Result<(Password, LoginToken), Failure> {
     match password {
         Some(password) => {
-            let token = credential::token_of(&password, &world.entropy).await?;
+            let token = credential::token_of(&password, settings, world).await?;
             Ok((password, token))
         }
-        None => credential::fresh(&world.entropy).await,
+        None => credential::fresh(settings, world).await,
     }
 }
 
@@ -191,13 +188,20 @@ fn announce(journey: &Journey, settings: &Settings, plan: &Plan) {
 /// Writes source and targets, all or none, and says what changed.
 pub(crate) fn apply(journey: &Journey, settings: &Settings, workspace: &mut Workspace, plan: Plan) -> Result<(), Failure> {
     let applied = workspace.apply(plan).map_err(|error| disk_failure(&error))?;
-    for change in applied.changes {
+    let backups = settings.rules.backups.value.as_ref();
+    let (copies, changes): (Vec<_>, Vec<_>) =
+        applied.changes.into_iter().partition(|change| backups.is_some_and(|backups| backups.is_copy(&change.path)));
+    for change in changes {
         let what = match change.kind {
             ChangeKind::Unchanged => "kept",
             ChangeKind::Created => "created",
             ChangeKind::Updated => "changed",
         };
         journey.note(format!("{what} `{}`", settings.shown(&change.path)));
+    }
+    // The last copy of a plan tells which of them is which file.
+    if let Some(index) = copies.last() {
+        journey.note(format!("kept copies of what was replaced: `{}` says which is which", settings.shown(&index.path)));
     }
     if let Some(error) = applied.unfinished {
         journey.note(format!("all is written, but not all is cleared away ({error}); the next command does it"));

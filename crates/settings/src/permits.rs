@@ -15,18 +15,25 @@ pub(crate) struct Permits<'a> {
     claimed: Vec<(Target, &'a Path)>,
 }
 
+impl Settings {
+    /// The targets that other sources of truth of the project name, and which. One that can't be read says nothing here: the checks
+    /// of its own service report it.
+    pub fn claimed(&self) -> Vec<(Target, &Path)> {
+        let mut claimed = Vec::new();
+        for rival in &self.rivals {
+            let Ok(Some(source)) = rival.load() else { continue };
+            let targets = source.targets().iter().filter_map(|entry| self.target(entry).ok());
+            claimed.extend(targets.map(|target| (target, rival.path())));
+        }
+        claimed
+    }
+}
+
 impl<'a> Permits<'a> {
     pub(crate) fn new(settings: &'a Settings) -> Self {
         let comfy_dir = settings.comfy_dir.as_ref().map(|folder| &folder.value);
         let folders = std::iter::once(&settings.project.value).chain(comfy_dir).map(|folder| real(folder)).collect();
-        let mut claimed = Vec::new();
-        // A rival that can't be read says nothing here: the checks of its own service report it.
-        for rival in &settings.rivals {
-            let Ok(Some(source)) = rival.load() else { continue };
-            let targets = source.targets().iter().filter_map(|entry| settings.target(entry).ok());
-            claimed.extend(targets.map(|target| (target, rival.path())));
-        }
-        Self { settings, folders, claimed }
+        Self { settings, folders, claimed: settings.claimed() }
     }
 
     /// The target, allowed to be a link where its path is one of those that may.

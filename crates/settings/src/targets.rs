@@ -1,6 +1,6 @@
 //! The places that must hold the token, from the source of truth or by the project's custom.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use auth_core::{SourceOfTruth, TargetEntry};
 use token_sync::{Dialect, Target};
@@ -43,8 +43,14 @@ impl Settings {
     }
 
     /// Where a target of the source of truth lies: one spelling for one file.
-    pub fn place(&self, path: impl AsRef<Path>) -> std::path::PathBuf {
+    pub fn place(&self, path: impl AsRef<Path>) -> PathBuf {
         crate::load::normal(&self.project.value.join(path))
+    }
+
+    /// The file at `path`; where `path` is a link that `genai.toml` allows, the file at its end.
+    pub fn file_at(&self, path: PathBuf) -> PathBuf {
+        let end = self.rules.links.value.contains(&path).then(|| path.canonicalize().ok()).flatten();
+        end.unwrap_or(path)
     }
 
     pub(crate) fn target(&self, entry: &TargetEntry) -> Result<Target, Error> {

@@ -52,6 +52,11 @@ impl Backups {
         Self { keep, ..self }
     }
 
+    /// Whether `path` is called like one of the copies, in their folder.
+    pub fn is_copy(&self, path: &Path) -> bool {
+        path.parent() == Some(&self.folder) && path.file_name().and_then(|name| stamp_of(name.to_str()?)).is_some()
+    }
+
     /// How many plans' copies are kept.
     pub fn kept(&self) -> usize {
         self.keep
@@ -193,6 +198,7 @@ mod tests {
         project.sync("one", &backups, "2026-01-01T00:00:01Z", GitView::Outside).unwrap();
         assert_eq!(project.names(), ["20260101T000001Z-0-.env", "20260101T000001Z-paths"]);
         let copy = project.folder().join("20260101T000001Z-0-.env");
+        assert!(backups.is_copy(&copy) && !backups.is_copy(&project.folder().join("notes-of-mine")));
         assert_eq!(std::fs::read_to_string(&copy).unwrap(), "TOKEN='zero'\n");
         let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o7777;
         assert_eq!((mode(&copy), mode(&project.folder())), (0o600, 0o700));

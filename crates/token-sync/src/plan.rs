@@ -102,8 +102,7 @@ impl Plan {
     }
 
     /// The same plan with a copy of every file that it replaces, written in the same all-or-nothing way, and with the removal
-    /// of copies that are too many or too old at `now`. Call it last. `git` is asked where the copies would lie: the place itself,
-    /// without any link.
+    /// of copies that are too many or too old at `now`. Call it last. `git` is asked where the copies would lie.
     ///
     /// # Errors
     /// [`ErrorKind::Exposed`] if git could pick them up, or can't say.
@@ -112,7 +111,7 @@ impl Plan {
         G: FnOnce(&Path) -> Result<GitView, BoxError>,
     {
         let replaced: Vec<(&Path, &[u8])> = self.steps.iter().filter_map(Step::replaced).collect();
-        let (copies, expired) = backups.plan(&replaced, now, |copy| git(&Place::of(&System, copy)?.path()))?;
+        let (copies, expired) = backups.plan(&replaced, now, git)?;
         for (path, bytes) in copies {
             let place = Place::of(&System, &path)?;
             self.steps.push(Step::private(&path, place, None, bytes, true));

@@ -11,7 +11,7 @@ use crate::{
     answers, checks,
     journey::Journey,
     subject::Subject,
-    tokens::places::{self, Spot},
+    tokens::places::{self, Places, Spot},
     validate,
 };
 
@@ -28,13 +28,16 @@ async fn steps(journey: &mut Journey, settings: &Settings, world: &World) -> Res
     for check in &checks::QUICK[..3] {
         journey.check(check, &subject).await;
     }
-    let spots = places::find(&subject)?;
+    let Places { spots, refused } = places::find(&subject);
     let groups = Groups::of(settings, &spots);
     let wanted = subject.known().map(SourceOfTruth::token);
     journey.section("Places");
     for spot in &spots {
         let group = spot.token().and_then(|token| groups.name(token));
         journey.found(ready(checks::place(&spot.name(settings), spot, group, wanted))).await;
+    }
+    for (path, error) in &refused {
+        journey.found(ready(checks::refused_place(path, error))).await;
     }
     let listed: Vec<_> = groups.0.iter().map(|group| (group.name.clone(), group.places.clone())).collect();
     journey.found(ready(checks::one_token(&listed, subject.known().is_some()))).await;

@@ -1,9 +1,11 @@
 //! Where a token lies or may lie: the places that the source of truth names, and those that people use.
 
-use std::path::{Path, PathBuf};
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+};
 
 use auth_core::{LoginToken, Mangling, Shape, SourceOfTruth};
-use report::Failure;
 use settings::Settings;
 use token_sync::{Dialect, Reading, Surroundings, Target, read_file};
 
@@ -52,32 +54,59 @@ impl Spot {
     }
 }
 
-/// Every place of the project, the source of truth first, then its targets, then what was found, each once.
-pub(crate) fn find(subject: &Subject<'_>) -> Result<Vec<Spot>, Failure> {
+/// Every place of a project.
+#[derive(Default)]
+pub(crate) struct Places {
+    /// The source of truth first, then its targets, then what was found, each once.
+    pub(crate) spots: Vec<Spot>,
+    /// Targets that are not looked at: their paths, and why.
+    pub(crate) refused: Vec<(String, settings::Error)>,
+}
+
+/// Looks for every place of the project.
+pub(crate) fn find(subject: &Subject<'_>) -> Places {
     let settings = subject.settings;
-    let mut spots = Vec::new();
+    let Places { mut spots, mut refused } = Places::default();
     if let Some(source) = subject.known() {
         spots.push(of_source(settings, source));
+        for (path, target) in settings.each_target(source) {
+            match target {
+                Ok(target) => {
+                    let (path, reading) = (target.path().to_owned(), target.read());
+                    spots.push(Spot { path, role: Role::Target, reading, target: Some(target) });
+                }
+                Err(error) => refused.push((path, error)),
+            }
+        }
     }
-    for target in subject.targets()? {
-        spots.push(Spot { path: target.path().to_owned(), role: Role::Target, reading: target.read(), target: Some(target) });
-    }
+    // What other services keep is theirs, and copies of what was replaced are no places.
+    let claimed = settings.claimed();
+    let mut known: BTreeSet<_> = spots.iter().filter_map(|spot| spot.target.as_ref()).map(named).collect();
+    known.extend(claimed.iter().map(|(target, _)| named(target)));
+    let backups = settings.rules.backups.value.as_ref();
     let mut files = Vec::new();
     walk(&settings.project.value, &mut files);
+    files.retain(|path| {
+        !backups.is_some_and(|backups| backups.is_copy(path))
+            && !refused.iter().any(|(target, _)| settings.place(target) == *path)
+    });
     if let Some(folder) = settings.comfy_dir.as_ref().filter(|folder| !folder.value.starts_with(&settings.project.value)) {
         files.extend([folder.value.join("login").join("PASSWORD"), folder.value.join("PASSWORD")]);
     }
     files.sort();
     for path in files.iter().filter(|path| path.as_path() != settings.source.value.path()) {
         for target in guess(path) {
-            let is_known =
-                spots.iter().any(|spot| spot.path == *path && spot.target.as_ref().and_then(Target::key) == target.key());
-            if !is_known {
+            if known.insert(named(&target)) {
                 spots.push(Spot { path: path.clone(), role: Role::Found, reading: target.read(), target: Some(target) });
             }
         }
     }
-    Ok(spots)
+    Places { spots, refused }
+}
+
+/// What tells two targets apart: the file, however it is named, and the key in it.
+fn named(target: &Target) -> (PathBuf, Option<String>) {
+    (target.file().unwrap_or_else(|_| target.path().to_owned()), target.key().map(str::to_owned))
 }
 
 fn of_source(settings: &Settings, source: &SourceOfTruth) -> Spot {

@@ -13,7 +13,7 @@ use tokio::time::{Instant, sleep};
 use crate::{
     answers, checks, credential,
     journey::Journey,
-    setup::{self, DEFAULT_USER},
+    plan, setup,
     subject::{Subject, disk_failure, open_workspace},
     validate,
 };
@@ -121,7 +121,7 @@ async fn commit(
     journey.started("hashing a password with bcrypt, cost 12");
     let (password, token) = match (renew, source.password().cloned()) {
         (Renew::SaltOnly, Some(password)) => {
-            let token = credential::token_of(&password, &world.entropy).await?;
+            let token = credential::token_of(&password, settings, world).await?;
             (password, token)
         }
         (Renew::SaltOnly, None) => {
@@ -131,7 +131,7 @@ async fn commit(
             )
             .hint("leave `--salt-only` away for a new password"));
         }
-        (Renew::Password, _) => credential::fresh(&world.entropy).await?,
+        (Renew::Password, _) => credential::fresh(settings, world).await?,
     };
     let mut workspace = open_workspace(settings, world)?;
     // Under the lock: whoever changed the source meanwhile was first.
@@ -140,10 +140,7 @@ async fn commit(
             .hint("run the same command again to rotate once more"));
     }
     let source = source.rotated(Some(password), token, &world.clock.stamp()).pending(old.clone());
-    let targets = settings.targets(&source)?;
-    let plan = Plan::make(source.token(), source.user().unwrap_or(DEFAULT_USER), &targets)
-        .and_then(|plan| plan.with_source(&settings.source.value, &source))
-        .map_err(|error| disk_failure(&error))?;
+    let plan = plan::of_all(settings, world, &source)?;
     setup::apply(journey, settings, &mut workspace, plan)?;
     Ok(old)
 }

@@ -10,8 +10,8 @@ use std::{
 use report::{Event, Failure, FailureKind, Report, Sink};
 use settings::{Settings, World};
 use token_sync::{
-    Reading,
-    scan::{Control, Git, Place, Progress, Scan, Scanner, Secret, Tree},
+    Backups, Reading,
+    scan::{Allowlist, Control, Day, Git, Place, Progress, Scan, Scanner, Secret, Tree},
 };
 
 use crate::{
@@ -55,14 +55,39 @@ async fn steps(journey: &mut Journey, services: &[Settings], world: &World, opti
     let git = Git::new("git", &project);
     journey.found(std::future::ready(checks::secrets_in_git(&git, &places))).await;
 
+    let today = Day::parse(&world.clock.stamp()).map_err(|error| disk_failure(&error))?;
+    let allowlist = Allowlist::new(&project, first.rules.allowed.value.clone());
+    let is_whole = options.paths.is_empty() && options.stream.is_none();
     let own: BTreeSet<PathBuf> = places.iter().map(|(path, _)| path.clone()).collect();
+    let backups = services.iter().filter_map(|settings| settings.rules.backups.value.clone()).collect();
+    let own = OnPurpose { own, backups };
+    let options = Options { paths: options.paths.iter().map(|path| first.place(path)).collect(), ..options };
     let (base, sink) = (project.clone(), journey.sink().clone());
     let scan = tokio::task::spawn_blocking(move || look(&scanner, &git, &base, options, &own, &sink)).await;
     let scan = scan.map_err(|error| Failure::new(FailureKind::Unexpected, format!("the search was cut short: {error}")))?;
-    for finding in checks::leaks(&scan.map_err(|error| disk_failure(&error))?, &project) {
+    let mut scan = scan.map_err(|error| disk_failure(&error))?;
+    let judged = allowlist.judge(std::mem::take(&mut scan.matches), today);
+    for finding in checks::leaks(&scan, &judged, &allowlist, &project) {
         journey.found(std::future::ready(finding)).await;
     }
+    // Of a part of the project an entry may well say nothing.
+    for entry in judged.unused.iter().filter(|_| is_whole).filter_map(|number| allowlist.entry(*number)) {
+        let what = entry.path().or(entry.fingerprint()).unwrap_or_default();
+        journey.note(format!("the entry `{what}` of `scan.allow` fits nothing that was found: it can be removed"));
+    }
     Ok(())
+}
+
+/// Files that hold a token on purpose: `secrets-kept-out-of-git` and `backups-kept-out-of-git` judge them.
+struct OnPurpose {
+    own: BTreeSet<PathBuf>,
+    backups: Vec<Backups>,
+}
+
+impl OnPurpose {
+    fn has(&self, path: &Path) -> bool {
+        self.own.contains(path) || self.backups.iter().any(|backups| backups.is_copy(path))
+    }
 }
 
 /// What to look for, and the files that hold it on purpose.
@@ -88,6 +113,8 @@ fn known(services: &[Settings], world: &World) -> Result<Known, Failure> {
             if let Reading::Token(token, _) = target.read() {
                 known.secrets.push(Secret::token(&shown, &token));
             }
+            let end = target.file().ok().filter(|end| end != target.path());
+            known.places.extend(end.map(|end| (end, shown.clone())));
             known.places.push((target.path().to_owned(), shown));
         }
     }
@@ -99,7 +126,7 @@ fn look(
     git: &Git,
     project: &Path,
     options: Options,
-    own: &BTreeSet<PathBuf>,
+    own: &OnPurpose,
     sink: &Sink,
 ) -> Result<Scan, token_sync::Error> {
     let sink = sink.clone();
@@ -128,8 +155,7 @@ fn look(
     if options.history {
         scan = scan.and(scanner.git_history(git, &control)?);
     }
-    // The files that hold the token on purpose are judged by `secrets-kept-out-of-git`, not as leaks.
-    scan.matches.retain(|found| !matches!(&found.place, Place::File { path } if own.contains(path)));
+    scan.matches.retain(|found| !matches!(&found.place, Place::File { path } if own.has(path)));
     Ok(scan)
 }
 

@@ -2,12 +2,12 @@
 
 use report::{Failure, FailureKind, Report, Sink};
 use settings::{Settings, World};
-use token_sync::{ChangeKind, Plan, Reading, Target};
+use token_sync::{ChangeKind, Reading, Target};
 
 use crate::{
     checks,
     journey::Journey,
-    setup::{self, DEFAULT_USER},
+    plan, setup,
     subject::{Source, Subject, disk_failure, open_workspace},
 };
 
@@ -38,8 +38,7 @@ async fn steps(journey: &mut Journey, settings: &Settings, world: &World, option
         }
     };
     let targets = settings.targets(source)?;
-    let user = source.user().unwrap_or(DEFAULT_USER);
-    let plan = Plan::make(source.token(), user, &targets).map_err(|error| disk_failure(&error))?;
+    let plan = plan::of_targets(settings, world, source)?;
     if options.dry_run {
         for step in plan.steps().iter().filter(|step| step.kind() != ChangeKind::Unchanged) {
             let what = if step.kind() == ChangeKind::Created { "would create" } else { "would change" };

@@ -5,11 +5,12 @@ use std::path::PathBuf;
 use auth_core::{LoginToken, Password, SourceOfTruth, TargetEntry};
 use report::{Failure, FailureKind, Report, Sink};
 use settings::{Settings, World};
-use token_sync::{ChangeKind, Plan, Reading};
+use token_sync::{ChangeKind, Reading};
 
 use crate::{
     checks, credential,
     journey::Journey,
+    plan,
     setup::{self, DEFAULT_USER},
     subject::{Source, Subject, disk_failure, open_workspace},
     tokens::places::{self, Role, Spot},
@@ -43,13 +44,10 @@ async fn steps(journey: &mut Journey, settings: &Settings, world: &World, option
             disk_failure(error).hint("nothing was written; mend the file, or move it away and run the same command again")
         );
     }
-    let spots = places::find(&subject)?;
+    let spots = places::find(&subject).spots;
     let (password, token) = choose(&subject, &spots, world, options).await?;
     let source = source(&subject, &spots, world, password, token);
-    let targets = settings.targets(&source)?;
-    let plan = Plan::make(source.token(), source.user().unwrap_or(DEFAULT_USER), &targets)
-        .and_then(|plan| plan.with_source(&settings.source.value, &source))
-        .map_err(|error| disk_failure(&error))?;
+    let plan = plan::of_all(settings, world, &source)?;
     for step in plan.steps().iter().filter(|step| step.kind() != ChangeKind::Unchanged) {
         let what = if step.kind() == ChangeKind::Created { "will create" } else { "will change" };
         journey.note(format!("{what} `{}`", settings.shown(step.path())));
@@ -85,7 +83,7 @@ async fn choose(
 ) -> Result<(Option<Password>, LoginToken), Failure> {
     let settings = subject.settings;
     if let Some(from) = &options.from {
-        let wanted = settings.place(&from.display().to_string());
+        let wanted = settings.place(from);
         let mut at: Vec<_> =
             spots.iter().filter(|spot| spot.path == wanted || spot.path == world.current_dir.join(from)).collect();
         at.dedup_by(|one, other| one.token() == other.token());
@@ -113,8 +111,8 @@ async fn choose(
         return Ok((kept, token));
     }
     match &options.password {
-        Some(password) => Ok((Some(password.clone()), credential::token_of(password, &world.entropy).await?)),
-        None => credential::fresh(&world.entropy).await.map(|(password, token)| (Some(password), token)),
+        Some(password) => Ok((Some(password.clone()), credential::token_of(password, settings, world).await?)),
+        None => credential::fresh(settings, world).await.map(|(password, token)| (Some(password), token)),
     }
 }
 

@@ -5,6 +5,8 @@ use std::{ffi::OsString, path::Path};
 use super::BoxError;
 use crate::{
     ErrorKind,
+    io::System,
+    place::Place,
     scan::{Git, GitStanding},
 };
 
@@ -20,14 +22,15 @@ pub enum GitView {
 }
 
 impl GitView {
-    /// Asks the program `git` about `path` (without links), which need not be there yet. The work tree asked is the innermost one
-    /// that `path` lies in, whatever project it belongs to.
+    /// Asks the program `git` about `path`, which need not be there yet. Links in the folders above are followed; the work tree
+    /// asked is the innermost one that the file then lies in, whatever project it belongs to.
     ///
     /// # Errors
     /// `path` lies in what looks like a work tree, and git can't say: it is not installed, or it doesn't trust the repository.
     pub fn ask(git: impl Into<OsString>, path: &Path) -> Result<Self, BoxError> {
+        let path = Place::of(&System, path)?.path();
         let folder = path.ancestors().skip(1).find(|folder| folder.is_dir()).unwrap_or(Path::new("/"));
-        let standings = match Git::new(git, folder).standing(&[path.to_owned()]) {
+        let standings = match Git::new(git, folder).standing(std::slice::from_ref(&path)) {
             Ok(standings) => standings,
             Err(error) if matches!(error.kind(), ErrorKind::Absent | ErrorKind::Target) && !is_in_work_tree(folder) => {
                 return Ok(Self::Outside);
@@ -71,6 +74,8 @@ mod tests {
         assert_eq!(view("git").unwrap(), GitView::Exposed, "the outer repository's rules say nothing of the inner one");
         std::fs::write(root.join("inner/.gitignore"), "/.secrets/\n").unwrap();
         assert_eq!(view("git").unwrap(), GitView::Ignored);
+        std::os::unix::fs::symlink("inner", root.join("link")).unwrap();
+        assert_eq!(GitView::ask("git", &root.join("link/copy")).unwrap(), GitView::Exposed, "a link hides nothing");
         assert!(view("/nowhere/git").is_err(), "in a work tree only git can say");
     }
 }
