@@ -2,8 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod bad_input;
 mod drift;
 mod old_world;
+mod rules;
 
 /// Help pages: what `--help` prints is the reference.
 #[test]

@@ -25,7 +25,7 @@ pub async fn run(services: &[Settings], world: &World, sink: &Sink) -> Report {
 async fn steps(journey: &mut Journey, settings: &Settings, world: &World) -> Result<(), Failure> {
     let subject = Subject::new(settings, world)?;
     journey.section("Project");
-    for check in &checks::QUICK[..3] {
+    for check in &checks::QUICK[..4] {
         journey.check(check, &subject).await;
     }
     let Places { spots, refused } = places::find(&subject);
