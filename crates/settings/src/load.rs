@@ -130,7 +130,7 @@ impl Settings {
             file.allow_plain_http.map(|allow| (allow, Origin::File(toml.clone(), "allow_plain_http".to_owned()))),
         ])
         .unwrap_or(Setting { value: false, origin: Origin::Default });
-        let token = choose_token(flags, world, &dot_env)?;
+        let token = choose_token(flags, world, &dot_env, &rules)?;
         Ok(Self { project, service, url, user, comfy_dir, source, shares_source, allow_plain_http, token, rules, rivals })
     }
 
@@ -275,7 +275,7 @@ impl DotEnv {
 }
 
 /// A token from outside the source of truth. `.env` is a target as well: what it holds is judged against the source there.
-fn choose_token(flags: &Flags, world: &World, dot_env: &DotEnv) -> Result<Option<Setting<LoginToken>>, Error> {
+fn choose_token(flags: &Flags, world: &World, dot_env: &DotEnv, rules: &Rules) -> Result<Option<Setting<LoginToken>>, Error> {
     let from_file = |path: PathBuf, origin: Origin| {
         let path = world.current_dir.join(path);
         let text = std::fs::read_to_string(&path).map_err(|error| {
@@ -294,7 +294,9 @@ fn choose_token(flags: &Flags, world: &World, dot_env: &DotEnv) -> Result<Option
     if let Some(path) = world.var("COMFYUI_API_TOKEN_FILE") {
         return from_file(path.into(), Origin::Environment("COMFYUI_API_TOKEN_FILE")).map(Some);
     }
-    if let Ok(target) = Target::new(&dot_env.0, Dialect::ComposeV2, Some(Settings::TOKEN_KEY))
+    let target = Target::new(&dot_env.0, Dialect::ComposeV2, Some(Settings::TOKEN_KEY)).ok();
+    let is_allowed_link = rules.links.value.contains(&dot_env.0);
+    if let Some(target) = target.map(|target| if is_allowed_link { target.through_link() } else { target })
         && let Reading::Token(value, _) = target.read()
     {
         return Ok(Some(Setting { value, origin: Origin::DotEnv(dot_env.0.clone(), Settings::TOKEN_KEY) }));

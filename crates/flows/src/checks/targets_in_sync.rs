@@ -19,11 +19,11 @@ fn run(subject: &Subject<'_>) -> Finding {
     let mut seen = Vec::new();
     let mut drifted = Vec::new();
     let mut refused = Vec::new();
-    for (path, target) in &targets {
+    for (_, target) in &targets {
         let target = match target {
             Ok(target) => target,
             Err(error) => {
-                refused.push((path, error));
+                refused.push(error);
                 continue;
             }
         };
@@ -36,8 +36,8 @@ fn run(subject: &Subject<'_>) -> Finding {
     }
     let mut finding = if targets.is_empty() {
         skipped(id, "nothing to compare", "the source of truth names no targets")
-    } else if let Some((_, first)) = refused.first() {
-        let words = refused.iter().map(|(_, error)| error.to_string()).collect::<Vec<_>>().join("; ");
+    } else if let Some(first) = refused.first() {
+        let words = refused.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
         first.hints().iter().fold(fail(id, words), Finding::hint)
     } else if drifted.is_empty() {
         pass(id, format!("{} of {} read back byte-equal", targets.len(), targets.len()))
