@@ -110,9 +110,11 @@ impl SourceOfTruth {
             }
             None => None,
         };
-        let list = match shape {
-            SourceShape::Locations => fields.remove("locations").or_else(|| fields.remove("targets")),
-            _ => fields.remove("targets"),
+        let list = match (fields.remove("targets"), fields.remove("locations")) {
+            (Some(_), Some(_)) => {
+                return Err(source_error("two lists of targets: `targets` and `locations`").hint("keep the right one of the two"));
+            }
+            (targets, locations) => targets.or(locations),
         };
         Ok(Self {
             shape,
@@ -411,7 +413,7 @@ mod tests {
 
     #[test]
     fn what_is_no_source_is_refused_by_name() {
-        let cases: [(&[u8], ErrorKind, &str); 8] = [
+        let cases: [(&[u8], ErrorKind, &str); 9] = [
             (b"", ErrorKind::Source, "not JSON: EOF while parsing a value at line 1 column 0"),
             (b"[]", ErrorKind::Source, "not a JSON object"),
             (b"{}", ErrorKind::Source, "the field `bcrypt_hash` is absent"),
@@ -419,6 +421,11 @@ mod tests {
             (br#"{"bcrypt_hash": ""}"#, ErrorKind::Source, "the field `bcrypt_hash`: the token is empty"),
             (br#"{"bcrypt_hash": "t", "raw_token": ""}"#, ErrorKind::Source, "the field `raw_token`: the password is empty"),
             (br#"{"bcrypt_hash": "t", "targets": [5]}"#, ErrorKind::Source, "target 0 is neither a path nor an object"),
+            (
+                br#"{"bcrypt_hash": "t", "targets": ["a"], "locations": [{"path": "b"}]}"#,
+                ErrorKind::Source,
+                "two lists of targets: `targets` and `locations`",
+            ),
             (
                 br#"{"version": "3", "bcrypt_hash": "t"}"#,
                 ErrorKind::SourceVersion,

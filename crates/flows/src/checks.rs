@@ -5,7 +5,9 @@
 
 mod answers_as_comfyui;
 mod auth_enforced;
+mod backups_kept_out_of_git;
 mod comfyui_folder_known;
+mod credential_within_policy;
 mod empty_token_refused;
 mod every_path_guarded;
 mod guest_mode_off;
@@ -46,7 +48,7 @@ pub(crate) use one_token::judge as one_token;
 pub(crate) use secrets_kept_out_of_git::look as secrets_in_git;
 pub(crate) use source_well_formed::CHECK as SOURCE_WELL_FORMED;
 pub(crate) use token_in_force::CHECK as TOKEN_IN_FORCE;
-pub(crate) use token_in_place::judge as place;
+pub(crate) use token_in_place::{judge as place, refused as refused_place};
 
 type Running<'a> = Pin<Box<dyn Future<Output = Finding> + Send + 'a>>;
 
@@ -69,12 +71,19 @@ pub const PROJECT: &[&Check] = &[
     &source_private::CHECK,
     &source_well_formed::CHECK,
     &token_matches_password::CHECK,
+    &credential_within_policy::CHECK,
     &targets_in_sync::CHECK,
+    &backups_kept_out_of_git::CHECK,
 ];
 
 /// Of the project, without what takes long (bcrypt) and without a server.
-pub const QUICK: &[&Check] =
-    &[&source_present::CHECK, &source_private::CHECK, &source_well_formed::CHECK, &targets_in_sync::CHECK];
+pub const QUICK: &[&Check] = &[
+    &source_present::CHECK,
+    &source_private::CHECK,
+    &source_well_formed::CHECK,
+    &credential_within_policy::CHECK,
+    &targets_in_sync::CHECK,
+];
 
 /// Of ComfyUI's own folder, before anything is written; the first decides whether the others make sense.
 pub const FOLDER: &[&Check] = &[&comfyui_folder_known::CHECK, &plugin_installed::CHECK, &no_stray_password::CHECK];

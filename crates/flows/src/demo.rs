@@ -137,18 +137,24 @@ async fn write_credential(journey: &mut Journey, settings: &Settings, world: &Wo
         }
         Source::Absent => {
             journey.started("hashing a random password with bcrypt, cost 12");
-            let (password, token) = credential::fresh(&world.entropy).await?;
+            let (password, token) = credential::fresh(settings, world).await?;
             journey.note("made a random password of 160 bits and its bcrypt hash of cost 12; the hash is the token");
             SourceOfTruth::new(Some(password), token, credential::DEFAULT_USER, &world.clock.stamp(), Vec::new())
         }
     };
     let rotated_before = source.rotated_at().is_some();
     setup::warn_if_open(journey, settings).await;
-    write(journey, settings, &mut workspace, &setup::with_customary_targets(settings, source))?;
+    write(journey, settings, world, &mut workspace, &setup::with_customary_targets(settings, source))?;
     Ok(rotated_before)
 }
 
-fn write(journey: &mut Journey, settings: &Settings, workspace: &mut Workspace, source: &SourceOfTruth) -> Result<(), Failure> {
+fn write(
+    journey: &mut Journey,
+    settings: &Settings,
+    world: &World,
+    workspace: &mut Workspace,
+    source: &SourceOfTruth,
+) -> Result<(), Failure> {
     let targets = settings.targets(source)?;
     if let Some(foreign) = targets.iter().find(|target| !target.path().starts_with(&settings.project.value)) {
         return Err(Failure::new(
@@ -157,7 +163,7 @@ fn write(journey: &mut Journey, settings: &Settings, workspace: &mut Workspace, 
         )
         .hint("choose another folder with `--dir`"));
     }
-    writing::apply(journey, settings, workspace, writing::all(settings, source)?)
+    writing::apply(journey, settings, workspace, writing::all(settings, world, source)?)
 }
 
 /// Starts the embedded ComfyUI with the plugin's login.
@@ -205,8 +211,8 @@ async fn rotate(
     let source = writing::source(settings)?;
     let old: LoginToken = source.token().clone();
     journey.started("hashing a new random password with bcrypt, cost 12");
-    let (password, token) = credential::fresh(&world.entropy).await?;
-    write(journey, settings, &mut workspace, &source.rotated(Some(password), token, &world.clock.stamp()))?;
+    let (password, token) = credential::fresh(settings, world).await?;
+    write(journey, settings, world, &mut workspace, &source.rotated(Some(password), token, &world.clock.stamp()))?;
     drop(workspace);
 
     let listen = server.addr();

@@ -52,7 +52,7 @@ async fn steps(journey: &mut Journey, settings: &Settings, world: &World, option
     writing::refuse_broken(&subject)?;
     let source = source(journey, &subject, world, options).await?;
     warn_if_open(journey, settings).await;
-    let plan = writing::all(settings, &source)?;
+    let plan = writing::all(settings, world, &source)?;
     match &mut workspace {
         Some(workspace) => writing::apply(journey, settings, workspace, plan)?,
         None => {
@@ -82,7 +82,7 @@ async fn source(
     let place = settings.shown(settings.source.value.path());
     let source = match &subject.source {
         Source::Known(source) if options.rotate || is_another(source, options.password.as_ref()).await => {
-            let (password, token) = credential(options.password.clone(), world).await?;
+            let (password, token) = credential(options.password.clone(), settings, world).await?;
             journey.note(format!("made a new password and its bcrypt hash for `{place}`"));
             source.as_ref().clone().rotated(Some(password), token, &now)
         }
@@ -96,7 +96,7 @@ async fn source(
                 SourceOfTruth::new(None, token, user.as_deref().unwrap_or(DEFAULT_USER), &now, Vec::new())
             }
             None => {
-                let (password, token) = credential(options.password.clone(), world).await?;
+                let (password, token) = credential(options.password.clone(), settings, world).await?;
                 journey.note(format!("made a password and its bcrypt hash for `{place}`"));
                 SourceOfTruth::new(Some(password), token, chosen_user.unwrap_or(DEFAULT_USER), &now, Vec::new())
             }
@@ -128,13 +128,13 @@ pub(crate) async fn warn_if_open(journey: &mut Journey, settings: &Settings) {
     }
 }
 
-async fn credential(password: Option<Password>, world: &World) -> Result<(Password, LoginToken), Failure> {
+async fn credential(password: Option<Password>, settings: &Settings, world: &World) -> Result<(Password, LoginToken), Failure> {
     match password {
         Some(password) => {
-            let token = credential::token_of(&password, &world.entropy).await?;
+            let token = credential::token_of(&password, settings, world).await?;
             Ok((password, token))
         }
-        None => credential::fresh(&world.entropy).await,
+        None => credential::fresh(settings, world).await,
     }
 }
 

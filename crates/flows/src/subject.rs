@@ -110,7 +110,12 @@ impl<'a> Subject<'a> {
                 paths.push(path);
             }
         }
-        paths
+        paths.into_iter().map(|path| self.settings.file_at(path)).collect()
+    }
+
+    /// What time it is.
+    pub(crate) fn now(&self) -> jiff::Timestamp {
+        self.world.clock.now()
     }
 }
 

@@ -2,8 +2,8 @@
 
 use auth_core::{HashFault, Shape, SourceOfTruth};
 use report::{Change, Failure, FailureKind};
-use settings::Settings;
-use token_sync::{ChangeKind, Plan, Workspace};
+use settings::{Settings, World};
+use token_sync::{ChangeKind, ErrorKind, GitView, Plan, Workspace};
 
 use crate::{
     credential,
@@ -12,7 +12,17 @@ use crate::{
 };
 
 /// What makes every target of `source` hold its token. A source whose token is visibly damaged is not spread.
-pub(crate) fn targets(settings: &Settings, source: &SourceOfTruth) -> Result<Plan, Failure> {
+pub(crate) fn targets(settings: &Settings, world: &World, source: &SourceOfTruth) -> Result<Plan, Failure> {
+    with_backups(settings, world, unbacked(settings, source)?)
+}
+
+/// The same, and the source itself.
+pub(crate) fn all(settings: &Settings, world: &World, source: &SourceOfTruth) -> Result<Plan, Failure> {
+    let plan = unbacked(settings, source)?.with_source(&settings.source.value, source).map_err(|error| disk_failure(&error))?;
+    with_backups(settings, world, plan)
+}
+
+fn unbacked(settings: &Settings, source: &SourceOfTruth) -> Result<Plan, Failure> {
     if let Shape::NotBcrypt(HashFault::Mangled(mangling)) = source.token().shape() {
         let place = settings.shown(settings.source.value.path());
         return Err(Failure::new(FailureKind::Settings, format!("the token in `{place}` is {mangling}"))
@@ -26,9 +36,15 @@ pub(crate) fn targets(settings: &Settings, source: &SourceOfTruth) -> Result<Pla
     Plan::make(source.token(), &credential::user_of(source, &targets), &targets).map_err(|error| disk_failure(&error))
 }
 
-/// The same, and the source itself.
-pub(crate) fn all(settings: &Settings, source: &SourceOfTruth) -> Result<Plan, Failure> {
-    targets(settings, source)?.with_source(&settings.source.value, source).map_err(|error| disk_failure(&error))
+/// Copies of what is replaced, if the project wants them.
+fn with_backups(settings: &Settings, world: &World, plan: Plan) -> Result<Plan, Failure> {
+    let Some(backups) = &settings.rules.backups.value else { return Ok(plan) };
+    plan.with_backups(backups, world.clock.now(), |path| GitView::ask("git", path)).map_err(|error| match error.kind() {
+        ErrorKind::Exposed => {
+            disk_failure(&error).hint("the folder is `folder` below `[backups]` in genai.toml; nothing was written")
+        }
+        _ => disk_failure(&error),
+    })
 }
 
 /// The source of truth on file.
@@ -62,8 +78,15 @@ pub(crate) fn announce(journey: &mut Journey, settings: &Settings, plan: &Plan) 
 /// Writes source and targets, all or none, and says what changed.
 pub(crate) fn apply(journey: &mut Journey, settings: &Settings, workspace: &mut Workspace, plan: Plan) -> Result<(), Failure> {
     let applied = workspace.apply(plan).map_err(|error| disk_failure(&error))?;
-    for one in applied.changes {
+    let backups = settings.rules.backups.value.as_ref();
+    let (copies, changes): (Vec<_>, Vec<_>) =
+        applied.changes.into_iter().partition(|change| backups.is_some_and(|backups| backups.is_copy(&change.path)));
+    for one in changes {
         journey.changed(change(settings.shown(&one.path), one.kind, true));
+    }
+    // The last copy of a plan tells which of them is which file.
+    if let Some(index) = copies.last() {
+        journey.note(format!("kept copies of what was replaced: `{}` says which is which", settings.shown(&index.path)));
     }
     if let Some(error) = applied.unfinished {
         journey.note(format!("all is written, but not all is cleared away ({error}); the next command does it"));

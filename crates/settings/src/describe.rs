@@ -1,8 +1,9 @@
 //! Every setting in words, with its origin and without its secrets.
 
 use auth_core::FingerprintKey;
+use token_sync::scan::Allow;
 
-use crate::Settings;
+use crate::{Rules, Settings};
 
 /// One setting as a person may see it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,6 +43,23 @@ impl Settings {
         say("token", token, origin);
         say("source", self.source.value.path().display().to_string(), self.source.origin.to_string());
         say("allow-plain-http", self.allow_plain_http.value.to_string(), self.allow_plain_http.origin.to_string());
+        let Rules { links, outside, backups, limits, allowed } = &self.rules;
+        for (name, paths) in [("links", links), ("outside", outside)] {
+            say(name, list(paths.value.iter().map(|path| self.shown(path))), paths.origin.to_string());
+        }
+        let copies = backups.value.as_ref().map_or_else(
+            || "off".to_owned(),
+            |copies| format!("the newest {} in {}", copies.kept(), self.shown(copies.folder())),
+        );
+        say("backups", copies, backups.origin.to_string());
+        let days = |age: std::time::Duration| format!("{} days", age.as_secs() / 86_400);
+        say("max-age", limits.max_age.value.map_or_else(|| "any".to_owned(), days), limits.max_age.origin.to_string());
+        say("min-cost", limits.min_cost.value.to_string(), limits.min_cost.origin.to_string());
+        let shortest = &limits.min_password_bytes;
+        say("min-password", format!("{} bytes", shortest.value), shortest.origin.to_string());
+        let what = |entry: &Allow| entry.path().or(entry.fingerprint()).unwrap_or_default().to_owned();
+        let entries = allowed.value.iter().map(|entry| format!("{} until {}", what(entry), entry.until()));
+        say("scan-allow", list(entries), allowed.origin.to_string());
         all
     }
 
@@ -50,6 +68,11 @@ impl Settings {
     pub fn fingerprint_key(&self) -> FingerprintKey {
         FingerprintKey::new(self.project.value.as_os_str().as_encoded_bytes())
     }
+}
+
+fn list(entries: impl Iterator<Item = String>) -> String {
+    let entries: Vec<_> = entries.collect();
+    if entries.is_empty() { "(none)".to_owned() } else { entries.join(", ") }
 }
 
 #[cfg(test)]
@@ -75,6 +98,13 @@ mod tests {
         token: fingerprint FINGERPRINT (environment variable `COMFYUI_API_TOKEN`)
         source: PROJECT/.secrets/comfyui_auth_tokens.conf (default)
         allow-plain-http: false (default)
+        links: (none) (default)
+        outside: (none) (default)
+        backups: off (default)
+        max-age: 365 days (default)
+        min-cost: 12 (default)
+        min-password: 12 bytes (default)
+        scan-allow: (none) (default)
         ");
     }
 }

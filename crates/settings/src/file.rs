@@ -19,7 +19,59 @@ pub(crate) struct File {
     pub(crate) source: Option<String>,
     pub(crate) allow_plain_http: Option<bool>,
     #[serde(default)]
+    pub(crate) targets: Targets,
+    pub(crate) backups: Option<Backups>,
+    #[serde(default)]
+    pub(crate) policy: Policy,
+    #[serde(default)]
+    pub(crate) scan: Scan,
+    #[serde(default)]
     pub(crate) service: BTreeMap<String, Service>,
+}
+
+/// `[targets]`: what is refused unless it is named here.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Targets {
+    pub(crate) links: Option<Vec<String>>,
+    pub(crate) outside: Option<Vec<String>>,
+}
+
+/// `[backups]`: the table alone switches them on.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Backups {
+    pub(crate) keep: Option<u16>,
+    pub(crate) max_age_days: Option<u16>,
+    pub(crate) folder: Option<String>,
+}
+
+/// `[policy]`
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Policy {
+    pub(crate) max_age_days: Option<u32>,
+    pub(crate) min_cost: Option<u32>,
+    pub(crate) min_password_bytes: Option<usize>,
+}
+
+/// `[scan]`
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Scan {
+    #[serde(default)]
+    pub(crate) allow: Vec<Allow>,
+}
+
+/// `[[scan.allow]]`
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Allow {
+    pub(crate) path: Option<String>,
+    pub(crate) fingerprint: Option<String>,
+    pub(crate) reason: String,
+    /// A text, or a date as TOML writes it.
+    pub(crate) until: toml::Value,
 }
 
 /// `[service.NAME]`: overrides the top level.

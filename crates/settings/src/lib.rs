@@ -28,6 +28,11 @@ mod file;
 mod load;
 pub use load::{Flags, Settings};
 
+mod permits;
+
+mod rules;
+pub use rules::{Limits, Rules};
+
 mod targets;
 
 mod neighbours;

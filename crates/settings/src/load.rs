@@ -6,7 +6,7 @@ use auth_core::LoginToken;
 use token_sync::{Dialect, Reading, SourceFile, Target};
 use zeroize::Zeroizing;
 
-use crate::{Error, ErrorKind, Neighbour, Origin, Setting, World, file};
+use crate::{Error, ErrorKind, Neighbour, Origin, Rules, Setting, World, file, rules};
 
 /// The name that means every service.
 const ALL_SERVICES: &str = "all";
@@ -47,12 +47,16 @@ pub struct Settings {
     pub source: Setting<SourceFile>,
     /// Whether the project's other services use the same source of truth.
     pub shares_source: bool,
-    /// The project's other services.
-    pub neighbours: Vec<Neighbour>,
     /// Whether a token may go over plain http to another machine.
     pub allow_plain_http: Setting<bool>,
     /// A token that was given by flag, environment or `.env`, which is stronger than the source of truth.
     pub token: Option<Setting<LoginToken>>,
+    /// The project's other services.
+    pub neighbours: Vec<Neighbour>,
+    /// What the project allows and demands.
+    pub rules: Rules,
+    /// Other places where the project says, or would say, a source of truth is.
+    pub(crate) rivals: Vec<SourceFile>,
 }
 
 impl Settings {
@@ -86,27 +90,38 @@ impl Settings {
         let url = first([
             flags.url.clone().map(|url| (url, Origin::Flag("--url"))),
             by_env("COMFYUI_URL"),
-            from_file("url", section.url, file.url),
+            from_file("url", section.url, file.url.clone()),
             dot_env.value("COMFYUI_URL"),
         ])
         .unwrap_or_else(|| Setting { value: Self::DEFAULT_URL.to_owned(), origin: Origin::Default });
         let user = first([
             flags.user.clone().map(|user| (user, Origin::Flag("--user"))),
             by_env("COMFYUI_USERNAME"),
-            from_file("user", section.user, file.user),
+            from_file("user", section.user, file.user.clone()),
             dot_env.value("COMFYUI_USERNAME"),
         ]);
         let path = |(path, origin): (String, Origin)| (PathBuf::from(path), origin);
         let comfy_dir = first([
             flags.comfy_dir.as_ref().map(|path| (world.current_dir.join(path), Origin::Flag("--comfy-dir"))),
             by_env("GENAI_COMFY_DIR").map(path),
-            from_file("comfy_dir", section.comfy_dir, file.comfy_dir).map(path),
+            from_file("comfy_dir", section.comfy_dir, file.comfy_dir.clone()).map(path),
         ])
         .map(|setting| Setting { value: normal(&root.join(setting.value)), origin: setting.origin });
         let shares_source = section.source.is_none();
-        let source = first([by_env("GENAI_SOURCE").map(path), from_file("source", section.source, file.source).map(path)])
-            .unwrap_or_else(|| Setting { value: SourceFile::DEFAULT.into(), origin: Origin::Default });
-        let source = Setting { value: SourceFile::new(root.join(source.value)), origin: source.origin };
+        let written = file.service.values().map(|service| &service.source).chain([&file.source]).flatten();
+        let mut rivals: Vec<SourceFile> = written
+            .map(String::as_str)
+            .chain([SourceFile::DEFAULT])
+            .map(|path| SourceFile::new(normal(&root.join(path))))
+            .collect();
+        let source =
+            first([by_env("GENAI_SOURCE").map(path), from_file("source", section.source, file.source.clone()).map(path)])
+                .unwrap_or_else(|| Setting { value: SourceFile::DEFAULT.into(), origin: Origin::Default });
+        let source = Setting { value: SourceFile::new(normal(&root.join(source.value))), origin: source.origin };
+        rivals.retain(|rival| *rival != source.value);
+        rivals.sort_by(|one, other| one.path().cmp(other.path()));
+        rivals.dedup();
+        let rules = rules::read(&file, &toml, root, &source.value)?;
         // Where services share a source, its targets don't tell whose ComfyUI is meant.
         let ambiguous = file.service.len() > 1 && shares_source;
         let comfy_dir = comfy_dir.or_else(|| known_comfy_dir(&source.value, root).filter(|_| !ambiguous));
@@ -118,8 +133,21 @@ impl Settings {
             file.allow_plain_http.map(|allow| (allow, Origin::File(toml.clone(), "allow_plain_http".to_owned()))),
         ])
         .unwrap_or(Setting { value: false, origin: Origin::Default });
-        let token = choose_token(flags, world, &dot_env, shares_source)?;
-        Ok(Self { project, service, url, user, comfy_dir, source, shares_source, neighbours, allow_plain_http, token })
+        let token = choose_token(flags, world, &dot_env, &rules, shares_source)?;
+        Ok(Self {
+            project,
+            service,
+            url,
+            user,
+            comfy_dir,
+            source,
+            shares_source,
+            neighbours,
+            allow_plain_http,
+            token,
+            rules,
+            rivals,
+        })
     }
 
     /// The settings of every service that `flags` mean: with `--service all` each of `genai.toml`, in the order of their names;
@@ -164,7 +192,7 @@ impl Settings {
     /// The token that the project's `.env` holds now: a journey may have written it since the settings were loaded. None for a
     /// service with a source of truth of its own, whose token is not the project's.
     pub fn token_in_dot_env(&self) -> Option<Setting<LoginToken>> {
-        self.shares_source.then(|| DotEnv::new(&self.project.value).token()).flatten()
+        self.shares_source.then(|| DotEnv::new(&self.project.value).token(&self.rules)).flatten()
     }
 
     /// `path` as a person would write it: relative to the project where it lies inside.
@@ -267,8 +295,9 @@ impl DotEnv {
         Some((value, Origin::DotEnv(self.0.clone(), key)))
     }
 
-    fn token(&self) -> Option<Setting<LoginToken>> {
+    fn token(&self, rules: &Rules) -> Option<Setting<LoginToken>> {
         let target = Target::new(&self.0, Dialect::ComposeV2, Some(Settings::TOKEN_KEY)).ok()?;
+        let target = if rules.links.value.contains(&self.0) { target.through_link() } else { target };
         let Reading::Token(value, _) = target.read() else { return None };
         Some(Setting { value, origin: Origin::DotEnv(self.0.clone(), Settings::TOKEN_KEY) })
     }
@@ -279,6 +308,7 @@ fn choose_token(
     flags: &Flags,
     world: &World,
     dot_env: &DotEnv,
+    rules: &Rules,
     shares_source: bool,
 ) -> Result<Option<Setting<LoginToken>>, Error> {
     let from_file = |path: PathBuf, origin: Origin| {
@@ -299,7 +329,7 @@ fn choose_token(
     if let Some(path) = world.var("COMFYUI_API_TOKEN_FILE") {
         return from_file(path.into(), Origin::Environment("COMFYUI_API_TOKEN_FILE")).map(Some);
     }
-    Ok(dot_env.token().filter(|_| shares_source))
+    Ok(dot_env.token(rules).filter(|_| shares_source))
 }
 
 fn token(line: &str, origin: Origin) -> Result<Setting<LoginToken>, Error> {
@@ -428,7 +458,7 @@ mod tests {
         seen.push(message(&Flags::default(), &world.clone().with_env("COMFYUI_API_TOKEN", "two words")));
         insta::assert_snapshot!(seen.join("\n"), @"
         line 1 of `PROJECT/genai.toml`: invalid type: integer `5`, expected a string | 
-        line 2 of `PROJECT/genai.toml`: unknown field `urk`, expected one of `url`, `user`, `comfy_dir`, `source`, `allow_plain_http`, `service` | 
+        line 2 of `PROJECT/genai.toml`: unknown field `urk`, expected one of `url`, `user`, `comfy_dir`, `source`, `allow_plain_http`, `targets`, `backups`, `policy`, `scan`, `service` | 
         `PROJECT/genai.toml` has several services | say which with `--service`: `a`, `b`
         there is no service `c` in `PROJECT/genai.toml` (from flag `--service`) | choose one of `a`, `b`
         can't read the token file `PROJECT/absent` (from flag `--token-file`): No such file or directory (os error 2) | name a file whose first line is the token

@@ -2,8 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use auth_core::TargetEntry;
-use token_sync::{Dialect, SourceFile};
+use token_sync::SourceFile;
 
 use crate::{Settings, World, file::File, load};
 
@@ -26,7 +25,7 @@ impl Neighbour {
             let source = world.var("GENAI_SOURCE").or(section.source.as_deref()).or(file.source.as_deref());
             Self {
                 service: name.clone(),
-                source: SourceFile::new(root.join(source.unwrap_or(SourceFile::DEFAULT))),
+                source: SourceFile::new(load::normal(&root.join(source.unwrap_or(SourceFile::DEFAULT)))),
                 comfy_dir: section.comfy_dir.as_ref().map(|folder| load::normal(&root.join(folder))),
             }
         };
@@ -56,32 +55,19 @@ impl Settings {
         self.neighbours.iter().filter(|other| other.source.path() == self.source.value.path())
     }
 
-    /// The places of services with another source of truth. A source that can't be read names none: its own service's checks
-    /// report it.
+    /// The places that services with another source of truth have by custom; [`Settings::claimed`] has those that their sources name.
     pub fn foreign_places(&self) -> Vec<ForeignPlace> {
         let mut places = Vec::new();
         for other in self.neighbours.iter().filter(|other| other.source.path() != self.source.value.path()) {
             let mut say = |path, key| places.push(ForeignPlace { path, key, service: other.service.clone() });
             say(other.source.path().to_owned(), None);
-            say(self.place(&Neighbour::custom_env(&other.service)), Some(Self::TOKEN_KEY.to_owned()));
+            say(self.place(Neighbour::custom_env(&other.service)), Some(Self::TOKEN_KEY.to_owned()));
             if let Some(folder) = &other.comfy_dir {
                 say(folder.join("login").join("PASSWORD"), None);
-            }
-            let source = other.source.load().ok().flatten();
-            for entry in source.iter().flat_map(auth_core::SourceOfTruth::targets) {
-                say(self.place(&entry.path), key(entry));
             }
         }
         places
     }
-}
-
-/// The key of a target, where its file has several.
-fn key(entry: &TargetEntry) -> Option<String> {
-    let is_bare = |name: &String| Dialect::from_name(name).is_ok_and(|dialect| !dialect.has_keys());
-    let is_password = Path::new(&entry.path).file_name().is_some_and(|name| name == "PASSWORD");
-    let has_key = !entry.dialect.as_ref().map_or(is_password, is_bare);
-    entry.key.clone().or_else(|| has_key.then(|| Settings::TOKEN_KEY.to_owned()))
 }
 
 #[cfg(test)]
@@ -96,11 +82,6 @@ mod tests {
         write(
             "genai.toml",
             "[service.a]\n[service.b]\ncomfy_dir = \"B\"\n[service.c]\nsource = \"c.conf\"\ncomfy_dir = \"x/../C\"\n",
-        );
-        write(
-            "c.conf",
-            r#"{"version": "2", "bcrypt_hash": "t", "targets": [{"path": "c.env", "dialect": "compose-v2-dotenv"},
-                {"path": "c.token", "dialect": "token-file"}]}"#,
         );
         let of = |service: &str, world: &World| {
             let flags = Flags { service: Some(service.into()), ..Flags::default() };
@@ -119,8 +100,6 @@ mod tests {
         c.conf - c
         docker-configurations/services/c/.env COMFYUI_API_TOKEN c
         C/login/PASSWORD - c
-        c.env COMFYUI_API_TOKEN c
-        c.token - c
         ");
         assert_eq!(of("c", &world).0, Vec::<String>::new());
         let (sharers, places) = of("a", &world.with_env("GENAI_SOURCE", "one.conf"));

@@ -1,11 +1,11 @@
 //! The places that must hold the token, from the source of truth or by the project's custom.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use auth_core::{SourceOfTruth, TargetEntry};
 use token_sync::{Dialect, Target};
 
-use crate::{Error, ErrorKind, Neighbour, Settings};
+use crate::{Error, ErrorKind, Neighbour, Settings, permits::Permits};
 
 impl Settings {
     /// The places that a new project writes the token to: its `.env` (unless this service has a source of truth of its own, whose
@@ -25,17 +25,35 @@ impl Settings {
     /// any other is read as Docker Compose reads `.env`.
     ///
     /// # Errors
-    /// An entry with a dialect or key that can't be used, by its path.
+    /// The first that can't be used, as [`Settings::each_target`] says.
     pub fn targets(&self, source: &SourceOfTruth) -> Result<Vec<Target>, Error> {
-        source.targets().iter().map(|entry| self.target(entry)).collect()
+        self.each_target(source).into_iter().map(|(_, target)| target).collect()
+    }
+
+    /// The same, each with its path as the source of truth names it, and what forbids to use it: a dialect or key that can't be; a
+    /// symbolic link, or a place outside of the project, that `genai.toml` does not allow by name; another source of truth that
+    /// names the same target.
+    pub fn each_target(&self, source: &SourceOfTruth) -> Vec<(String, Result<Target, Error>)> {
+        let permits = Permits::new(self);
+        source
+            .targets()
+            .iter()
+            .map(|entry| (entry.path.clone(), self.target(entry).and_then(|target| permits.check(target))))
+            .collect()
     }
 
     /// Where a target of the source of truth lies: one spelling for one file.
-    pub fn place(&self, path: &str) -> std::path::PathBuf {
+    pub fn place(&self, path: impl AsRef<Path>) -> PathBuf {
         crate::load::normal(&self.project.value.join(path))
     }
 
-    fn target(&self, entry: &TargetEntry) -> Result<Target, Error> {
+    /// The file at `path`; where `path` is a link that `genai.toml` allows, the file at its end.
+    pub fn file_at(&self, path: PathBuf) -> PathBuf {
+        let end = self.rules.links.value.contains(&path).then(|| path.canonicalize().ok()).flatten();
+        end.unwrap_or(path)
+    }
+
+    pub(crate) fn target(&self, entry: &TargetEntry) -> Result<Target, Error> {
         let refused = |error: token_sync::Error| {
             Error::new(ErrorKind::Target, format!("target `{}`: {error}", entry.path)).hints_of(error.hints())
         };

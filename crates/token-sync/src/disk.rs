@@ -161,9 +161,9 @@ impl<'io> Folder<'io> {
         if self.path.file_name().is_none_or(|name| name != ".secrets") {
             return Err(Error::new(
                 ErrorKind::Exposed,
-                format!("others may enter `{}`, the folder of the source of truth", self.path.display()),
+                format!("others may enter `{}`, a folder for secrets", self.path.display()),
             )
-            .hint("keep the source of truth in a folder of its own, such as `.secrets`")
+            .hint("keep secrets in a folder of their own, such as `.secrets`")
             .hint(format!("or close this one with `chmod 700 '{}'`", self.path.display())));
         }
         self.io.set_mode(self.fd.as_fd(), 0o700).map_err(self.at("make private the folder", None))

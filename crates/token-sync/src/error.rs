@@ -62,6 +62,11 @@ impl Error {
         self
     }
 
+    /// The same error, naming the field it is about.
+    pub(crate) fn of_field(self, field: &str) -> Self {
+        Self { message: format!("`{field}`: {}", self.message), ..self }
+    }
+
     /// The same error, naming the file it is about.
     pub(crate) fn at(self, path: &Path) -> Self {
         Self { message: format!("`{}`: {}", path.display(), self.message), ..self }

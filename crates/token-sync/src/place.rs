@@ -1,5 +1,5 @@
 //! The one file that a path names, found once: links in the folders above it are followed, the file itself must be no link
-//! unless it is allowed by name.
+//! unless the caller allows it.
 
 use std::{
     ffi::{OsStr, OsString},
@@ -18,13 +18,17 @@ pub(crate) struct Place {
 }
 
 impl Place {
-    /// What `path` names; if `path` is one of `links`, the file at the link's end.
-    pub(crate) fn of(io: &dyn Io, path: &Path, links: &[PathBuf]) -> Result<Self, Error> {
-        let path = if links.iter().any(|link| link == path) { &end_of_link(io, path)? } else { path };
+    /// What `path` names.
+    pub(crate) fn of(io: &dyn Io, path: &Path) -> Result<Self, Error> {
         let nameless = || Error::new(ErrorKind::Target, format!("`{}` names no file", path.display()));
         let name = path.file_name().ok_or_else(nameless)?;
         let parent = path.parent().unwrap_or(Path::new(""));
         Ok(Self { folder: real_folder(io, parent)?, name: name.to_owned() })
+    }
+
+    /// What `path` names; if it is a link, the file at its end.
+    pub(crate) fn at_end_of(io: &dyn Io, path: &Path) -> Result<Self, Error> {
+        Self::of(io, &end_of_link(io, path)?)
     }
 
     pub(crate) fn new(folder: PathBuf, name: OsString) -> Self {
@@ -81,7 +85,7 @@ mod tests {
         let root = folder.path().canonicalize().unwrap();
         std::fs::create_dir(root.join("a")).unwrap();
         symlink("a", root.join("b")).unwrap();
-        let of = |path: &str| Place::of(&System, &root.join(path), &[]);
+        let of = |path: &str| Place::of(&System, &root.join(path));
         let place = of("a/x").unwrap();
         assert_eq!((place.path(), place.name()), (root.join("a/x"), OsStr::new("x")));
         for same in ["b/x", "a/../a/x", "./b/./x"] {
@@ -93,17 +97,17 @@ mod tests {
     }
 
     #[test]
-    fn a_link_is_followed_only_by_name() {
+    fn a_link_is_followed_only_where_that_is_asked() {
         let folder = tempfile::tempdir().unwrap();
         let root = folder.path().canonicalize().unwrap();
         std::fs::write(root.join("file"), "").unwrap();
         symlink("file", root.join("link")).unwrap();
         symlink("nothing", root.join("dangling")).unwrap();
-        let links = [root.join("link"), root.join("dangling"), root.join("absent")];
-        let of = |name: &str, links: &[PathBuf]| Place::of(&System, &root.join(name), links);
-        assert_eq!(of("link", &[]).unwrap().path(), root.join("link"));
-        assert_eq!(of("link", &links).unwrap().path(), root.join("file"));
-        assert_eq!(of("absent", &links).unwrap().path(), root.join("absent"));
-        assert_eq!(of("dangling", &links).unwrap_err().kind(), ErrorKind::NotAFile);
+        let end = |name: &str| Place::at_end_of(&System, &root.join(name));
+        assert_eq!(Place::of(&System, &root.join("link")).unwrap().path(), root.join("link"));
+        assert_eq!(end("link").unwrap().path(), root.join("file"));
+        assert_eq!(end("file").unwrap().path(), root.join("file"));
+        assert_eq!(end("absent").unwrap().path(), root.join("absent"));
+        assert_eq!(end("dangling").unwrap_err().kind(), ErrorKind::NotAFile);
     }
 }

@@ -5,6 +5,7 @@ mod step;
 use std::path::{Path, PathBuf};
 
 use auth_core::{LoginToken, SourceOfTruth};
+use jiff::Timestamp;
 use zeroize::Zeroizing;
 
 pub use step::{ChangeKind, Step};
@@ -62,21 +63,12 @@ impl Plan {
     /// be keys of one file: it is one step.
     ///
     /// # Errors
-    /// A target that can't be read, that is a symbolic link, that its own reader refuses, or for which no spelling comes out
+    /// A target that can't be read, that is a symbolic link ([`Target::through_link`] allows it), that its own reader refuses, or for which no spelling comes out
     /// unchanged.
     pub fn make(token: &LoginToken, user: &str, targets: &[Target]) -> Result<Self, Error> {
-        Self::make_through(token, user, targets, &[])
-    }
-
-    /// The same; a target whose path is one of `links` may be a symbolic link, and the file at its end, found now and once, is
-    /// what is replaced.
-    ///
-    /// # Errors
-    /// Those of [`Plan::make`]; a link to nothing.
-    pub fn make_through(token: &LoginToken, user: &str, targets: &[Target], links: &[PathBuf]) -> Result<Self, Error> {
         let mut steps: Vec<Step> = Vec::new();
         for target in targets {
-            let place = Place::of(&System, target.path(), links)?;
+            let place = target.place()?;
             let at = match steps.iter().position(|step| *step.place() == place) {
                 Some(at) => at,
                 None => {
@@ -95,7 +87,7 @@ impl Plan {
     /// # Errors
     /// What is in the source's place can't be read; a target is that very file.
     pub fn with_source(mut self, file: &SourceFile, source: &SourceOfTruth) -> Result<Self, Error> {
-        let place = Place::of(&System, file.path(), &[])?;
+        let place = Place::of(&System, file.path())?;
         if let Some(step) = self.steps.iter().find(|step| *step.place() == place) {
             return Err(Error::new(
                 ErrorKind::Target,
@@ -110,18 +102,18 @@ impl Plan {
     }
 
     /// The same plan with a copy of every file that it replaces, written in the same all-or-nothing way, and with the removal
-    /// of copies that are too many or too old. Call it last. `git` is asked where the copies would lie.
+    /// of copies that are too many or too old at `now`. Call it last. `git` is asked where the copies would lie.
     ///
     /// # Errors
     /// [`ErrorKind::Exposed`] if git could pick them up, or can't say.
-    pub fn with_backups<G>(mut self, backups: &Backups, git: G) -> Result<Self, Error>
+    pub fn with_backups<G>(mut self, backups: &Backups, now: Timestamp, git: G) -> Result<Self, Error>
     where
         G: FnOnce(&Path) -> Result<GitView, BoxError>,
     {
         let replaced: Vec<(&Path, &[u8])> = self.steps.iter().filter_map(Step::replaced).collect();
-        let (copies, expired) = backups.plan(&replaced, git)?;
+        let (copies, expired) = backups.plan(&replaced, now, git)?;
         for (path, bytes) in copies {
-            let place = Place::of(&System, &path, &[])?;
+            let place = Place::of(&System, &path)?;
             self.steps.push(Step::private(&path, place, None, bytes, true));
         }
         self.expired = expired;

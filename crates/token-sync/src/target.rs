@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use auth_core::LoginToken;
 
-use crate::{Dialect, Error, ErrorKind, ReadFault, Surroundings, dialect, disk, document, env_edit};
+use crate::{Dialect, Error, ErrorKind, ReadFault, Surroundings, dialect, disk, document, env_edit, io::System, place::Place};
 
 /// A place, the dialects of all who read it, and the key that holds the token.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -12,6 +12,7 @@ pub struct Target {
     path: PathBuf,
     readers: Vec<Dialect>,
     key: Option<String>,
+    through_link: bool,
 }
 
 /// What a reader of a target sees.
@@ -73,12 +74,31 @@ impl Target {
             }
         }
         let key = key.filter(|_| first.has_keys()).map(str::to_owned);
-        Ok(Self { path, readers: distinct, key })
+        Ok(Self { path, readers: distinct, key, through_link: false })
+    }
+
+    /// The same target; its path may be a symbolic link, and the file at its end is what is read and replaced. The link stays.
+    #[must_use]
+    pub fn through_link(self) -> Self {
+        Self { through_link: true, ..self }
     }
 
     /// Where it is.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// The file that is read and replaced, without any link: those in the folders above are followed, and the path itself where
+    /// that is allowed.
+    ///
+    /// # Errors
+    /// A link to nothing, a folder that can't be found.
+    pub fn file(&self) -> Result<PathBuf, Error> {
+        self.place().map(|place| place.path())
+    }
+
+    pub(crate) fn place(&self) -> Result<Place, Error> {
+        if self.through_link { Place::at_end_of(&System, &self.path) } else { Place::of(&System, &self.path) }
     }
 
     /// Its reader's dialect; of several the first.
@@ -108,7 +128,8 @@ impl Target {
     }
 
     fn read_with(&self, read: impl Fn(&[u8]) -> Reading) -> Reading {
-        match disk::read(&self.path) {
+        let path = if self.through_link { self.file() } else { Ok(self.path.clone()) };
+        match path.and_then(|path| disk::read(&path)) {
             Ok(None) => Reading::Absent,
             Ok(Some((bytes, _))) => read(&zeroize::Zeroizing::new(bytes)),
             Err(error) => Reading::Unreadable(error),

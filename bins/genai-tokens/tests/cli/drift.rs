@@ -6,7 +6,7 @@ pub(crate) struct Place(tempfile::TempDir);
 
 impl Place {
     /// A project with a source of truth (its token is made up and no bcrypt hash) and one target that is right.
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let place = Self(tempfile::tempdir().unwrap());
         let source = r#"{"version": "2", "bcrypt_hash": "a-made-up-token", "targets": [
             {"path": ".env", "dialect": "compose-v2-dotenv", "key": "COMFYUI_API_TOKEN"}]}"#;

@@ -2,10 +2,12 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod bad_input;
 mod drift;
 mod old_world;
 mod places;
 mod rotation;
+mod rules;
 mod services;
 mod silence;
 

@@ -19,7 +19,7 @@ fn run(subject: &Subject<'_>) -> Finding {
     };
     let path = folder.value.join("login").join("PASSWORD");
     let shown = subject.settings.shown(&path);
-    let file = match token_sync::read_password_file(&path) {
+    let file = match token_sync::read_password_file(&subject.settings.file_at(path.clone())) {
         Ok(Some((_, facts))) => facts,
         Ok(None) => return skipped(id, "nothing to look at", format!("there is no `{shown}` yet")),
         Err(error) => return unknown(id, "can't tell", answers::chain(&error)),

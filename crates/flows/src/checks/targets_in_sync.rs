@@ -15,13 +15,18 @@ fn run(subject: &Subject<'_>) -> Finding {
     let Some(source) = subject.known() else {
         return skipped(id, "nothing to compare", "there is no source of truth that can be read");
     };
-    let targets = match subject.targets() {
-        Ok(targets) => targets,
-        Err(error) => return error.hints().iter().fold(fail(id, error.to_string()), Finding::hint),
-    };
+    let targets = subject.settings.each_target(source);
     let mut seen = Vec::new();
     let mut drifted = Vec::new();
-    for target in &targets {
+    let mut refused = Vec::new();
+    for (_, target) in &targets {
+        let target = match target {
+            Ok(target) => target,
+            Err(error) => {
+                refused.push(error);
+                continue;
+            }
+        };
         let name = subject.settings.shown(target.path());
         let (in_sync, words) = judge(source, target, &target.read());
         if !in_sync {
@@ -31,6 +36,9 @@ fn run(subject: &Subject<'_>) -> Finding {
     }
     let mut finding = if targets.is_empty() {
         skipped(id, "nothing to compare", "the source of truth names no targets")
+    } else if let Some(first) = refused.first() {
+        let words = refused.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
+        first.hints().iter().fold(fail(id, words), Finding::hint)
     } else if drifted.is_empty() {
         pass(id, format!("{} of {} read back byte-equal", targets.len(), targets.len()))
     } else {
@@ -78,7 +86,8 @@ fn judge(source: &SourceOfTruth, target: &Target, reading: &Reading) -> (bool, S
 fn password_faults(target: &Target) -> Vec<PasswordFileFault> {
     match target.dialect() {
         Dialect::LoginPassword => {
-            read_password_file(target.path()).ok().flatten().map_or_else(Vec::new, |(file, _)| file.faults().to_vec())
+            let file = target.file().and_then(|file| read_password_file(&file));
+            file.ok().flatten().map_or_else(Vec::new, |(file, _)| file.faults().to_vec())
         }
         _ => Vec::new(),
     }

@@ -42,6 +42,11 @@ pub(crate) fn judge(settings: &Settings, spot: &Spot, group: Option<&str>, wante
     finding.at(settings.shown(&spot.path))
 }
 
+/// The finding for a target that is not looked at.
+pub(crate) fn refused(path: &str, error: &settings::Error) -> Finding {
+    error.hints().iter().fold(fail(ID, error.to_string()), Finding::hint).at(path)
+}
+
 /// What is odd about a token's shape, and whether it is a damaged one.
 fn shape(token: &LoginToken) -> (String, bool) {
     match token.shape() {

@@ -11,7 +11,7 @@ use crate::{
     answers, checks,
     journey::Journey,
     subject::Subject,
-    tokens::places::{self, Role, Spot},
+    tokens::places::{self, Places, Role, Spot},
     validate,
 };
 
@@ -25,14 +25,17 @@ pub async fn run(services: &[Settings], world: &World, sink: &Sink) -> Report {
 async fn steps(journey: &mut Journey, settings: &Settings, world: &World) -> Result<(), Failure> {
     let subject = journey.subject(settings, world)?;
     journey.section("Project");
-    journey.checks(&checks::QUICK[..3], &subject).await;
-    let spots = places::find(&subject, &[])?;
+    journey.checks(&checks::QUICK[..4], &subject).await;
+    let Places { spots, refused } = places::find(&subject, &[]);
     let groups = Groups::of(settings, &spots);
     let wanted = subject.known().map(SourceOfTruth::token);
     journey.section("Places");
     for spot in &spots {
         let group = spot.token().and_then(|token| groups.name(token));
         journey.found(ready(checks::place(settings, spot, group, wanted))).await;
+    }
+    for (path, error) in &refused {
+        journey.found(ready(checks::refused_place(path, error))).await;
     }
     let listed: Vec<_> = groups.0.iter().map(|group| (group.name.clone(), group.places.clone())).collect();
     journey.found(ready(checks::one_token(&listed, subject.known().is_some()))).await;

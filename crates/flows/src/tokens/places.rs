@@ -1,9 +1,11 @@
 //! Where a token lies or may lie: the places that the source of truth names, and those that people use.
 
-use std::path::{Path, PathBuf};
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+};
 
 use auth_core::{HashFault, LoginToken, Mangling, Shape, SourceOfTruth};
-use report::Failure;
 use settings::Settings;
 use token_sync::{Dialect, Reading, Surroundings, Target, read_file};
 
@@ -66,39 +68,64 @@ impl Spot {
     }
 }
 
-/// Every place of the service, the source of truth first, then its targets, then what was found, each once. What holds the token of
-/// a service with another source of truth is left out. `named` are places that the user claims for this service.
-pub(crate) fn find(subject: &Subject<'_>, named: &[&str]) -> Result<Vec<Spot>, Failure> {
+/// Every place of a service.
+#[derive(Default)]
+pub(crate) struct Places {
+    /// The source of truth first, then its targets, then what was found, each once.
+    pub(crate) spots: Vec<Spot>,
+    /// Targets that are not looked at: their paths, and why.
+    pub(crate) refused: Vec<(String, settings::Error)>,
+}
+
+/// Looks for every place of the service. What holds the token of a service with another source of truth is left out, and so are
+/// copies of what was replaced. `claimed` are places that the user claims for this service.
+pub(crate) fn find(subject: &Subject<'_>, claimed: &[&str]) -> Places {
     let settings = subject.settings;
-    let mut spots = Vec::new();
+    let Places { mut spots, mut refused } = Places::default();
     if let Some(source) = subject.known() {
         spots.push(of_source(settings, source));
+        for (path, target) in settings.each_target(source) {
+            match target {
+                Ok(target) => {
+                    let (path, reading) = (target.path().to_owned(), target.read());
+                    spots.push(Spot { path, role: Role::Target, reading, target: Some(target) });
+                }
+                Err(error) => refused.push((path, error)),
+            }
+        }
     }
-    for target in subject.targets()? {
-        spots.push(Spot { path: target.path().to_owned(), role: Role::Target, reading: target.read(), target: Some(target) });
-    }
+    let mut known: BTreeSet<_> = spots.iter().filter_map(|spot| spot.target.as_ref()).map(named).collect();
+    known.extend(settings.claimed().iter().map(|(target, _)| named(target)));
+    let backups = settings.rules.backups.value.as_ref();
     let foreign = settings.foreign_places();
     let is_foreign = |target: &Target| {
         foreign.iter().any(|place| place.path == target.path() && (place.key.is_none() || place.key.as_deref() == target.key()))
     };
-    let is_known = |spots: &[Spot], target: &Target| {
-        spots.iter().any(|spot| spot.path == target.path() && spot.target.as_ref().and_then(Target::key) == target.key())
-    };
     let claim = Claim::of(settings);
-    for path in files(settings).iter().filter(|path| path.as_path() != settings.source.value.path()) {
+    let is_left_out = |path: &PathBuf| {
+        path.as_path() == settings.source.value.path()
+            || backups.is_some_and(|backups| backups.is_copy(path))
+            || refused.iter().any(|(target, _)| settings.place(target) == *path)
+    };
+    for path in files(settings).iter().filter(|path| !is_left_out(path)) {
         for (target, role) in claim.guess(path) {
-            if is_known(&spots, &target) || is_foreign(&target) {
+            if is_foreign(&target) || !known.insert(named(&target)) {
                 continue;
             }
             let mut spot = Spot { path: path.clone(), role, reading: target.read(), target: Some(target) };
-            if named.iter().any(|name| spot.is_called(name, settings, subject.current_dir())) {
+            if claimed.iter().any(|name| spot.is_called(name, settings, subject.current_dir())) {
                 spot.role = Role::Found;
             }
             spots.push(spot);
         }
     }
     claim_what_holds_ours(&mut spots);
-    Ok(spots)
+    Places { spots, refused }
+}
+
+/// What tells two targets apart: the file, however it is named, and the key in it.
+fn named(target: &Target) -> (PathBuf, Option<String>) {
+    (target.file().unwrap_or_else(|_| target.path().to_owned()), target.key().map(str::to_owned))
 }
 
 /// A place that holds what one of ours holds, whole or damaged, is ours too. What is left over without a bcrypt line is nothing.
@@ -208,8 +235,10 @@ impl<'a> Claim<'a> {
         let Some(dialect) = kind_of(path) else { return Vec::new() };
         let mine = if self.is_mine(path) { Role::Found } else { Role::Unclaimed };
         let key = dialect.has_keys().then_some(Settings::TOKEN_KEY);
-        let whole = || Target::new(path, dialect, key).ok();
-        let bytes = match read_file(path) {
+        let is_followed = self.settings.rules.links.value.iter().any(|link| link == path);
+        let followed = |target: Target| if is_followed { target.through_link() } else { target };
+        let whole = || Target::new(path, dialect, key).ok().map(followed);
+        let bytes = match read_file(&self.settings.file_at(path.to_owned())) {
             Ok(Some(bytes)) => bytes,
             Ok(None) => return Vec::new(),
             // A link, a pipe, another user's file: listed, since nobody can say that it holds nothing.
@@ -244,7 +273,9 @@ impl<'a> Claim<'a> {
             .collect();
         keys.sort_by(|one, other| one.0.cmp(&other.0));
         keys.dedup_by(|one, other| one.0 == other.0);
-        keys.into_iter().filter_map(|(key, role)| Some((Target::new(path, dialect, Some(&key)).ok()?, role))).collect()
+        keys.into_iter()
+            .filter_map(|(key, role)| Some((Target::new(path, dialect, Some(&key)).ok().map(followed)?, role)))
+            .collect()
     }
 }
 

@@ -158,7 +158,7 @@ async fn commit(
     journey.started("hashing a password with bcrypt, cost 12");
     let (password, token) = match (renew, source.password().cloned()) {
         (Renew::SaltOnly, Some(password)) => {
-            let token = credential::token_of(&password, &world.entropy).await?;
+            let token = credential::token_of(&password, settings, world).await?;
             (password, token)
         }
         (Renew::SaltOnly, None) => {
@@ -168,7 +168,7 @@ async fn commit(
             )
             .hint("leave `--salt-only` away for a new password"));
         }
-        (Renew::Password, _) => credential::fresh(&world.entropy).await?,
+        (Renew::Password, _) => credential::fresh(settings, world).await?,
     };
     let mut workspace = journey.workspace(settings, world)?;
     // Under the lock: whoever changed the source meanwhile was first.
@@ -177,7 +177,7 @@ async fn commit(
             .hint("run the same command again to rotate once more"));
     }
     let source = source.rotated(Some(password), token, &world.clock.stamp()).pending(old.clone());
-    writing::apply(journey, settings, &mut workspace, writing::all(settings, &source)?)?;
+    writing::apply(journey, settings, &mut workspace, writing::all(settings, world, &source)?)?;
     Ok(old)
 }
 
@@ -300,6 +300,7 @@ mod tests {
     async fn services_that_share_a_source_are_renewed_once_and_proven_each() {
         let mut project = Project::new();
         project.save("pw");
+        project.write_source(&project.source().replace("2026-01-02", "2025-12-30")); // before the clock of the tests
         project.sync();
         let a = project.serve().await;
         std::fs::create_dir_all(project.at("B/login")).unwrap();

@@ -10,8 +10,8 @@ use std::{
 use report::{Event, Failure, FailureKind, Report, Sink};
 use settings::{Settings, World};
 use token_sync::{
-    Reading,
-    scan::{Control, Git, Place, Progress, Scan, Scanner, Secret, Tree},
+    Backups, Reading,
+    scan::{Allowlist, Control, Day, Git, Place, Progress, Scan, Scanner, Secret, Tree},
 };
 
 use crate::{
@@ -55,17 +55,50 @@ async fn steps(journey: &mut Journey, services: &[Settings], world: &World, opti
     let git = Git::new("git", &project);
     journey.found(std::future::ready(checks::secrets_in_git(&git, &project, &places))).await;
 
-    let own: BTreeSet<PathBuf> = places.iter().map(|(path, _)| path.clone()).collect();
+    let today = Day::parse(&world.clock.stamp()).map_err(|error| disk_failure(&error))?;
+    let allowlist = Allowlist::new(&project, first.rules.allowed.value.clone());
+    let is_whole = options.paths.is_empty() && options.stream.is_none();
+    let backups = services.iter().filter_map(|settings| settings.rules.backups.value.clone()).collect();
+    let own = OnPurpose::new(places.iter().map(|(path, _)| path.clone()), backups);
+    let options = Options { paths: options.paths.iter().map(|path| first.place(path)).collect(), ..options };
     let (base, sink) = (project.clone(), journey.sink().clone());
     let scan = tokio::task::spawn_blocking(move || look(&scanner, &git, &base, options, &own, &sink)).await;
     let scan = scan.map_err(|error| Failure::new(FailureKind::Unexpected, format!("the search was cut short: {error}")))?;
     if !broken.is_empty() {
         journey.found(std::future::ready(checks::leaks_unknown(&broken))).await;
     }
-    for finding in checks::leaks(&scan.map_err(|error| disk_failure(&error))?, &project) {
+    let mut scan = scan.map_err(|error| disk_failure(&error))?;
+    let judged = allowlist.judge(std::mem::take(&mut scan.matches), today);
+    for finding in checks::leaks(&scan, &judged, &allowlist, &project) {
         journey.found(std::future::ready(finding)).await;
     }
+    // Of a part of the project an entry may well say nothing.
+    for entry in judged.unused.iter().filter(|_| is_whole).filter_map(|number| allowlist.entry(*number)) {
+        let what = entry.path().or(entry.fingerprint()).unwrap_or_default();
+        journey.note(format!("the entry `{what}` of `scan.allow` fits nothing that was found: it can be removed"));
+    }
     Ok(())
+}
+
+/// Files that hold a token on purpose: `secrets-kept-out-of-git` and `backups-kept-out-of-git` judge them.
+struct OnPurpose {
+    own: BTreeSet<PathBuf>,
+    backups: Vec<Backups>,
+}
+
+impl OnPurpose {
+    fn new(own: impl Iterator<Item = PathBuf>, backups: Vec<Backups>) -> Self {
+        Self { own: own.map(|path| real(&path)).collect(), backups }
+    }
+
+    /// However it is spelled.
+    fn has(&self, path: &Path) -> bool {
+        self.own.contains(&real(path)) || self.backups.iter().any(|backups| backups.is_copy(path))
+    }
+}
+
+fn real(path: &Path) -> PathBuf {
+    std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned())
 }
 
 /// What to look for, and the files that hold it on purpose.
@@ -100,6 +133,8 @@ async fn known(journey: &mut Journey, services: &[Settings], world: &World) -> R
             if let Reading::Token(token, _) = target.read() {
                 known.secrets.push(Secret::token(&shown, &token));
             }
+            let end = target.file().ok().filter(|end| end != target.path());
+            known.places.extend(end.map(|end| (end, shown.clone())));
             known.places.push((target.path().to_owned(), shown));
         }
     }
@@ -111,7 +146,7 @@ fn look(
     git: &Git,
     project: &Path,
     options: Options,
-    own: &BTreeSet<PathBuf>,
+    own: &OnPurpose,
     sink: &Sink,
 ) -> Result<Scan, token_sync::Error> {
     let sink = sink.clone();
@@ -140,10 +175,7 @@ fn look(
     if options.history {
         scan = scan.and(scanner.git_history(git, &control)?);
     }
-    // The files that hold the token on purpose are judged by `secrets-kept-out-of-git`, not as leaks, however they are spelled.
-    let real = |path: &Path| std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-    let own: BTreeSet<PathBuf> = own.iter().map(|path| real(path)).collect();
-    scan.matches.retain(|found| !matches!(&found.place, Place::File { path } if own.contains(&real(path))));
+    scan.matches.retain(|found| !matches!(&found.place, Place::File { path } if own.has(path)));
     Ok(scan)
 }
 

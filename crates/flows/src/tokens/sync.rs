@@ -25,7 +25,7 @@ async fn steps(journey: &mut Journey, settings: &Settings, world: &World, option
     writing::source(settings)?;
     if options.dry_run {
         let source = writing::source(settings)?;
-        writing::announce(journey, settings, &writing::targets(settings, &source)?);
+        writing::announce(journey, settings, &writing::targets(settings, world, &source)?);
         for target in settings.targets(&source)?.iter().filter(|target| !target.read().holds(source.token())) {
             journey.note(format!("{} ({})", settings.shown(target.path()), target.dialect()));
             journey.note(format!("  - {} = {}", name(target), seen(settings, &target.read())));
@@ -33,7 +33,7 @@ async fn steps(journey: &mut Journey, settings: &Settings, world: &World, option
         }
     } else {
         let mut workspace = journey.workspace(settings, world)?;
-        let plan = writing::targets(settings, &writing::source(settings)?)?;
+        let plan = writing::targets(settings, world, &writing::source(settings)?)?;
         writing::apply(journey, settings, &mut workspace, plan)?;
     }
     let subject = journey.subject(settings, world)?;

@@ -57,7 +57,7 @@ async fn steps(journey: &mut Journey, settings: &Settings, world: &World, option
     let subject = journey.subject(settings, world)?;
     writing::refuse_broken(&subject)?;
     let named: Vec<&str> = options.from.iter().chain(&options.also).map(String::as_str).collect();
-    let spots = places::find(&subject, &named)?;
+    let spots = places::find(&subject, &named).spots;
     for name in &options.also {
         if !spots.iter().any(|spot| spot.is_called(name, settings, subject.current_dir())) {
             return Err(no_such_place(settings, &spots, name));
@@ -65,7 +65,7 @@ async fn steps(journey: &mut Journey, settings: &Settings, world: &World, option
     }
     let (password, token) = choose(&subject, &spots, world, options).await?;
     let source = source(&subject, &spots, world, password, token);
-    let plan = writing::all(settings, &source)?;
+    let plan = writing::all(settings, world, &source)?;
     if options.dry_run {
         writing::announce(journey, settings, &plan);
         journey.checks(checks::QUICK, &subject).await;
@@ -80,11 +80,11 @@ async fn steps(journey: &mut Journey, settings: &Settings, world: &World, option
     let mut workspace = journey.workspace(settings, world)?;
     let now = Subject::new(settings, world)?;
     let is_same = now.known().map(SourceOfTruth::token) == subject.known().map(SourceOfTruth::token);
-    if !is_same || at_stake(settings, &places::find(&now, &named)?, source.token()) != lost {
+    if !is_same || at_stake(settings, &places::find(&now, &named).spots, source.token()) != lost {
         return Err(Failure::new(FailureKind::Refused, "nothing was written: the places were changed meanwhile")
             .hint("run the same command again"));
     }
-    writing::apply(journey, settings, &mut workspace, writing::all(settings, &source)?)?;
+    writing::apply(journey, settings, &mut workspace, writing::all(settings, world, &source)?)?;
     drop(workspace);
     let subject = journey.subject(settings, world)?;
     journey.checks(checks::QUICK, &subject).await;
@@ -141,8 +141,8 @@ async fn choose(
         return Ok((kept, token));
     }
     match &options.password {
-        Some(password) => Ok((Some(password.clone()), credential::token_of(password, &world.entropy).await?)),
-        None => credential::fresh(&world.entropy).await.map(|(password, token)| (Some(password), token)),
+        Some(password) => Ok((Some(password.clone()), credential::token_of(password, settings, world).await?)),
+        None => credential::fresh(settings, world).await.map(|(password, token)| (Some(password), token)),
     }
 }
 

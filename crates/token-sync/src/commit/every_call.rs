@@ -88,8 +88,8 @@ impl Project {
         if self.kind != Kind::Whole {
             return plan;
         }
-        let backups = Backups::new(self.root().join(".secrets/backups"), "2026-01-02T03:04:05Z".parse().unwrap());
-        plan.with_backups(&backups, |_| Ok(GitView::Outside)).unwrap()
+        let backups = Backups::new(self.root().join(".secrets/backups"));
+        plan.with_backups(&backups, "2026-01-02T03:04:05Z".parse().unwrap(), |_| Ok(GitView::Outside)).unwrap()
     }
 
     /// A sync of all targets; the plan is made before, so that every call counted is one of the commit.

@@ -196,7 +196,10 @@ fn a_link_is_refused_unless_it_is_allowed_and_then_its_end_is_replaced() {
     assert_eq!(error.kind(), ErrorKind::NotAFile);
     assert!(error.to_string().contains("symbolic link"), "{error}");
 
-    let plan = || Plan::make_through(&token("new"), "ann", &targets, &[project.at(".env")]).unwrap();
+    assert!(matches!(targets[0].read(), crate::Reading::Unreadable(_)));
+    let targets = targets.map(Target::through_link);
+    assert!(targets[0].read().holds(&token("old")), "what is read is what is replaced");
+    let plan = || Plan::make(&token("new"), "ann", &targets).unwrap();
     assert_eq!(project.apply(plan()).unwrap(), [ChangeKind::Updated]);
     assert_eq!(project.content("real/env"), "A=1\nTOKEN='new'\n");
     assert!(std::fs::symlink_metadata(project.at(".env")).unwrap().is_symlink(), "the link stays");

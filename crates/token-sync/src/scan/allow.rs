@@ -80,27 +80,27 @@ impl Allow {
     pub fn new(path: Option<&str>, fingerprint: Option<&str>, reason: &str, until: &str) -> Result<Self, Error> {
         let refused = |message: String, hint: &str| Err(Error::new(ErrorKind::Syntax, message).hint(hint));
         if path.is_none() && fingerprint.is_none() {
-            return refused("an allowance names neither a path nor a fingerprint".into(), "name what it allows");
+            return refused("neither `path` nor `fingerprint` is given".into(), "name what it allows");
         }
         if let Some(path) = path.filter(|path| pattern(Path::new(""), path).is_none()) {
             return refused(
-                format!("`{}` is not a path pattern", path.escape_debug()),
+                format!("`path` is no pattern: `{}`", path.escape_debug()),
                 "write it as in a `.gitignore`, without `!`, such as `tests/data/*.json`",
             );
         }
         let is_fingerprint = |text: &&str| text.len() == 8 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
         if fingerprint.is_some_and(|text| !is_fingerprint(&text)) {
             // It may be a token that was pasted by mistake, so it is not shown.
-            return refused("an allowance's fingerprint is not 8 hexadecimal signs".into(), "copy it from a scan's report");
+            return refused("`fingerprint` is not 8 hexadecimal signs".into(), "copy it from a scan's report");
         }
         if reason.trim().is_empty() {
-            return refused("an allowance has no reason".into(), "say why the secret may stay there");
+            return refused("`reason` is blank".into(), "say why the secret may stay there");
         }
         Ok(Self {
             path: path.map(str::to_owned),
             fingerprint: fingerprint.map(str::to_ascii_lowercase),
             reason: reason.trim().to_owned(),
-            until: Day::parse(until)?,
+            until: Day::parse(until).map_err(|error| error.of_field("until"))?,
         })
     }
 
@@ -132,17 +132,16 @@ pub struct Allowlist {
     entries: Vec<(Allow, Option<Gitignore>)>,
 }
 
-/// Matches, judged by an allowlist.
+/// Matches, judged by an allowlist: each is in exactly one of the lists, in its old order.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Judged {
-    /// What no entry allows, in its old order.
+    /// What no entry speaks of.
     pub matches: Vec<Match>,
     /// What an entry allows, each with the number of its entry.
     pub allowed: Vec<(Match, usize)>,
-    /// The numbers of the entries past their end date, which allow nothing any more: findings of
-    /// [`crate::scan::Rule::AllowanceExpired`].
-    pub expired: Vec<usize>,
-    /// The numbers of the entries that still count and allowed nothing.
+    /// What only an entry past its end date would allow, each with the number of its entry.
+    pub expired: Vec<(Match, usize)>,
+    /// The numbers of the entries that fit nothing that was found.
     pub unused: Vec<usize>,
 }
 
@@ -167,24 +166,20 @@ impl Allowlist {
         let mut judged = Judged::default();
         let mut used = vec![false; self.entries.len()];
         for found in matches {
-            let counts = |(entry, pattern): &(Allow, Option<Gitignore>)| {
-                today <= entry.until && self.allows(entry, pattern.as_ref(), &found)
-            };
-            match self.entries.iter().position(counts) {
-                Some(number) => {
+            let mut fitting = Vec::new();
+            for (number, (entry, pattern)) in self.entries.iter().enumerate() {
+                if self.allows(entry, pattern.as_ref(), &found) {
                     used[number] = true;
-                    judged.allowed.push((found, number));
+                    fitting.push((number, today <= entry.until));
                 }
+            }
+            match fitting.iter().find(|(_, counts)| *counts).or(fitting.first()) {
+                Some((number, true)) => judged.allowed.push((found, *number)),
+                Some((number, false)) => judged.expired.push((found, *number)),
                 None => judged.matches.push(found),
             }
         }
-        for (number, (entry, _)) in self.entries.iter().enumerate() {
-            if entry.until < today {
-                judged.expired.push(number);
-            } else if !used[number] {
-                judged.unused.push(number);
-            }
-        }
+        judged.unused = (0..self.entries.len()).filter(|number| !used[*number]).collect();
         judged
     }
 
@@ -276,13 +271,20 @@ mod tests {
             let list = Allowlist::new("proj", vec![Allow::new(path, fingerprint, "why", until).unwrap()]);
             let judged = list.judge(vec![one.clone(), two.clone()], today);
             assert_eq!(judged.allowed.len(), allowed, "{path:?} {fingerprint:?} {until}");
-            assert_eq!(judged.matches.len(), 2 - allowed);
-            let expired = until == "2026-06-14";
-            assert_eq!(
-                (judged.expired.len(), judged.unused.len()),
-                (usize::from(expired), usize::from(!expired && allowed == 0))
-            );
+            let expired = usize::from(until == "2026-06-14") * 2;
+            assert_eq!((judged.matches.len(), judged.expired.len()), (2 - allowed - expired, expired));
+            assert_eq!(judged.unused.len(), usize::from(allowed + expired == 0));
         }
+    }
+
+    #[test]
+    fn an_entry_that_counts_beats_one_that_expired() {
+        let of = |until| Allow::new(Some("a"), None, "why", until).unwrap();
+        let judge = |entries| Allowlist::new("", entries).judge(vec![found("a", "one")], Day::parse("2026-06-15").unwrap());
+        let both = judge(vec![of("2026-06-14"), of("2026-06-15")]);
+        assert_eq!((both.allowed.len(), both.allowed[0].1, both.unused.len()), (1, 1, 0));
+        let expired = judge(vec![of("2026-06-13"), of("2026-06-14")]);
+        assert_eq!((expired.expired.len(), expired.expired[0].1), (1, 0));
     }
 
     #[test]

@@ -88,8 +88,6 @@ pub enum Rule {
     PasswordPlain,
     /// A bcrypt line stands there that nobody named: somebody's token.
     BcryptUnknown,
-    /// An entry of the allowlist is past its end date.
-    AllowanceExpired,
 }
 
 impl Rule {
@@ -102,7 +100,6 @@ impl Rule {
         Self::TokenBase64,
         Self::PasswordPlain,
         Self::BcryptUnknown,
-        Self::AllowanceExpired,
     ];
 
     /// Its id in kebab case, which stays the same from version to version.
@@ -115,7 +112,6 @@ impl Rule {
             Self::TokenBase64 => "token-base64",
             Self::PasswordPlain => "password-plain",
             Self::BcryptUnknown => "bcrypt-unknown",
-            Self::AllowanceExpired => "allowance-expired",
         }
     }
 
@@ -129,7 +125,6 @@ impl Rule {
             Self::TokenBase64 => "a token of this project stands here in base64",
             Self::PasswordPlain => "a password of this project stands here",
             Self::BcryptUnknown => "a bcrypt line stands here; the login plugin takes such a line as its token",
-            Self::AllowanceExpired => "an entry of the allowlist is past its end date",
         }
     }
 
