@@ -4,6 +4,11 @@ mod read;
 mod rotate;
 mod unify;
 
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+
 use console::{ExitCode, Screen};
 use report::{Failure, FailureKind, Report, Sink};
 use settings::{Settings, World};
@@ -57,14 +62,17 @@ async fn scan(cli: &Cli, world: &World, args: &Scan, sink: &Sink) -> Result<Repo
         return Err(Failure::new(FailureKind::Usage, "`-` stands for standard input alone")
             .hint("run the command once for it and once for the paths"));
     }
+    let stop = Arc::new(AtomicBool::new(false));
     let options = flows::tokens::scan::Options {
         paths: args.paths.iter().map(|path| world.current_dir.join(path)).collect(),
         no_ignore: args.no_ignore,
         index: args.index,
         history: args.history,
         stream: wants_input.then(|| Box::new(std::io::stdin()) as _),
+        stop: Arc::clone(&stop),
     };
-    console::interruptible(flows::tokens::scan::run(&services, world, options, sink)).await
+    let scan = flows::tokens::scan::run(&services, world, options, sink);
+    console::stoppable(scan, || stop.store(true, Ordering::Relaxed)).await
 }
 
 fn each(cli: &Cli, world: &World) -> Result<Vec<Settings>, Failure> {

@@ -26,7 +26,7 @@ mod harmless;
 mod logging;
 
 mod run;
-pub use run::{interrupted, interruptible, parse, run};
+pub use run::{interrupted, interruptible, parse, run, stoppable};
 
 mod screen;
 pub use screen::Screen;
