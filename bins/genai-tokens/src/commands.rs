@@ -3,6 +3,7 @@
 mod read;
 mod rotate;
 mod unify;
+mod watch;
 
 use std::sync::{
     Arc,
@@ -24,6 +25,7 @@ pub(crate) async fn run(cli: &Cli, screen: &Screen) -> ExitCode {
     let sink = screen.sink();
     let (name, ended) = match &cli.command {
         Command::Read(args) => return read::run(&world, args, screen),
+        Command::Watch(args) => return watch::run(cli, &world, args, screen).await,
         Command::Rotate(args) => ("rotate", rotate::run(&world, &cli.shared, args, screen).await),
         Command::Audit => ("audit", audit(cli, &world, &sink).await),
         Command::Unify(args) => ("unify", unify::run(&world, &cli.shared, args, screen).await),

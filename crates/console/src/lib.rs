@@ -45,5 +45,7 @@ mod settings_table;
 
 mod style;
 
+mod watch_lines;
+
 mod world;
 pub use world::world;

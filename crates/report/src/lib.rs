@@ -15,6 +15,7 @@
 mod event;
 mod failure;
 mod finding;
+pub mod watch;
 
 pub use event::{Event, Sink};
 pub use failure::{Failure, FailureKind};

@@ -6,7 +6,7 @@ pub(crate) struct Place(tempfile::TempDir);
 
 impl Place {
     /// A project with a source of truth (its token is made up and no bcrypt hash) and one target that is right.
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let place = Self(tempfile::tempdir().unwrap());
         let source = r#"{"version": "2", "bcrypt_hash": "a-made-up-token", "targets": [
             {"path": ".env", "dialect": "compose-v2-dotenv", "key": "COMFYUI_API_TOKEN"}]}"#;
@@ -27,7 +27,7 @@ impl Place {
         std::fs::read_to_string(self.at(name)).unwrap()
     }
 
-    fn at(&self, name: &str) -> PathBuf {
+    pub(crate) fn at(&self, name: &str) -> PathBuf {
         self.0.path().join(name)
     }
 

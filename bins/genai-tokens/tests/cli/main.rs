@@ -4,6 +4,7 @@
 
 mod drift;
 mod old_world;
+mod running;
 
 /// Help pages: what `--help` prints is the reference.
 #[test]

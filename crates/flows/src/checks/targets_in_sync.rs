@@ -5,7 +5,7 @@ use report::{CheckId, Finding};
 use token_sync::{Dialect, Reading, Target, read_password_file};
 
 use super::{Check, fail, pass, skipped};
-use crate::subject::Subject;
+use crate::{setup::DEFAULT_USER, subject::Subject};
 
 pub(super) const CHECK: Check =
     Check { id: CheckId("targets-in-sync"), run: |subject| Box::pin(std::future::ready(run(subject))) };
@@ -53,13 +53,13 @@ fn run(subject: &Subject<'_>) -> Finding {
 }
 
 /// Whether the target's reader sees exactly what the source says, and what it sees.
-fn judge(source: &SourceOfTruth, target: &Target, reading: &Reading) -> (bool, String) {
+pub(crate) fn judge(source: &SourceOfTruth, target: &Target, reading: &Reading) -> (bool, String) {
     let words = match reading {
         Reading::Token(token, user) if token == source.token() => {
             let faults = password_faults(target);
             if let Some(fault) = faults.first() {
                 fault.to_string()
-            } else if user.is_some() && user.as_deref() != source.user() {
+            } else if user.is_some() && user.as_deref() != Some(source.user().unwrap_or(DEFAULT_USER)) {
                 "the token, for another user name".to_owned()
             } else {
                 return (true, "the token".to_owned());
@@ -124,6 +124,10 @@ mod tests {
             assert!(finding.summary.contains(name) && format!("{:?}", finding.evidence).contains(words), "{finding:?}");
             project.sync();
         }
+        // A source of an older shape names no user: what `sync` writes for it is in sync.
+        project.write_source(&project.source().replace("\"user\"", "\"was_user\""));
+        project.write("ComfyUI/login/PASSWORD", &format!("{token}\ncomfy\n"));
+        assert_eq!(outcome("targets-in-sync", &project).await, "pass");
         project.set_env("COMFYUI_API_TOKEN", "stale");
         let exported = finding("targets-in-sync", &project).await;
         assert_eq!(exported.outcome.name(), "fail");

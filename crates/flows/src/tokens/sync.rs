@@ -1,5 +1,6 @@
 //! Makes every target hold what the source of truth says.
 
+use auth_core::SourceOfTruth;
 use report::{Failure, FailureKind, Report, Sink};
 use settings::{Settings, World};
 use token_sync::{ChangeKind, Plan, Reading, Target};
@@ -28,18 +29,9 @@ pub async fn run(services: &[Settings], world: &World, options: Options, sink: &
 async fn steps(journey: &mut Journey, settings: &Settings, world: &World, options: Options) -> Result<(), Failure> {
     let mut workspace = open_workspace(settings, world)?;
     let subject = Subject::new(settings, world)?;
-    let place = settings.shown(settings.source.value.path());
-    let source = match &subject.source {
-        Source::Known(source) => source,
-        Source::Broken(error) => return Err(disk_failure(error)),
-        Source::Absent => {
-            return Err(Failure::new(FailureKind::Settings, format!("there is no source of truth at `{place}`"))
-                .hint("make one with `genai-auth setup --comfy-dir DIR`, or name the project's folder with `--project DIR`"));
-        }
-    };
+    let source = source(&subject)?;
     let targets = settings.targets(source)?;
-    let user = source.user().unwrap_or(DEFAULT_USER);
-    let plan = Plan::make(source.token(), user, &targets).map_err(|error| disk_failure(&error))?;
+    let plan = plan(source, &targets)?;
     if options.dry_run {
         for step in plan.steps().iter().filter(|step| step.kind() != ChangeKind::Unchanged) {
             let what = if step.kind() == ChangeKind::Created { "would create" } else { "would change" };
@@ -62,6 +54,25 @@ async fn steps(journey: &mut Journey, settings: &Settings, world: &World, option
         journey.check(check, &subject).await;
     }
     Ok(())
+}
+
+/// The source of truth that the targets are written from.
+pub(super) fn source<'a>(subject: &'a Subject<'_>) -> Result<&'a SourceOfTruth, Failure> {
+    match &subject.source {
+        Source::Known(source) => Ok(source),
+        Source::Broken(error) => Err(disk_failure(error)),
+        Source::Absent => {
+            let place = subject.settings.shown(subject.settings.source.value.path());
+            Err(Failure::new(FailureKind::Settings, format!("there is no source of truth at `{place}`"))
+                .hint("make one with `genai-auth setup --comfy-dir DIR`, or name the project's folder with `--project DIR`"))
+        }
+    }
+}
+
+/// What to write so that `targets` hold what the source says.
+pub(super) fn plan(source: &SourceOfTruth, targets: &[Target]) -> Result<Plan, Failure> {
+    let user = source.user().unwrap_or(DEFAULT_USER);
+    Plan::make(source.token(), user, targets).map_err(|error| disk_failure(&error))
 }
 
 fn name(target: &Target) -> &str {
