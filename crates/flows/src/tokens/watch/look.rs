@@ -41,8 +41,12 @@ impl Look {
             return Ok(first);
         }
         tokio::time::sleep(QUIET).await;
-        let second = Self::once(settings, world).await?;
-        Ok(Self { recovered: first.recovered.or(second.recovered), ..second })
+        Ok(Self::once(settings, world).await?.after(Some(first)))
+    }
+
+    /// This look in the place of one that nobody was told of: what that one did is not forgotten.
+    pub(super) fn after(self, untold: Option<Self>) -> Self {
+        Self { recovered: untold.and_then(|untold| untold.recovered).or(self.recovered), ..self }
     }
 
     async fn once(settings: &Settings, world: &World) -> Result<Self, Failure> {
@@ -164,4 +168,21 @@ fn places(subject: &Subject<'_>, source: &SourceOfTruth) -> Result<Vec<Place>, F
         places.push(Place { name: name.clone(), target: None, drift: Some(Drift { place: name, seen, fingerprint, expected }) });
     }
     Ok(places)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::checks::test_project::Project;
+
+    #[tokio::test]
+    async fn what_an_untold_look_ended_is_told_by_the_next() {
+        let project = Project::new();
+        let (settings, world) = (project.settings(), project.world());
+        let look = async || Look::at(&settings, &world).await.unwrap();
+        let untold = Look { recovered: Some("ended".to_owned()), ..look().await };
+        let news = look().await.after(Some(untold)).news(None, &settings);
+        assert_eq!(news[0], What::Recovered("ended".to_owned()));
+        assert!(matches!(&news[1..], [What::Source(finding)] if finding.check.0 == "source-present"), "{news:?}");
+    }
 }

@@ -7,7 +7,10 @@ use std::{
 };
 
 use auth_core::{BcryptHash, LoginToken, Password};
-use report::{FailureKind, watch::Noticing};
+use report::{
+    FailureKind,
+    watch::{Noticing, Watched},
+};
 use token_sync::{Caller, Plan, Workspace};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
