@@ -1,6 +1,6 @@
 //! The command line. The doc comments are the help.
 
-use std::{path::PathBuf, str::FromStr};
+use std::{path::PathBuf, str::FromStr, time::Duration};
 
 use clap::{Args, Parser, Subcommand};
 use console::Shared;
@@ -30,6 +30,7 @@ pub(crate) enum Command {
     Sync(Sync),
     Rotate(Rotate),
     Scan(Scan),
+    Watch(Watch),
     Read(Read),
 }
 
@@ -123,6 +124,25 @@ pub(crate) struct Scan {
     /// Look into the whole of git's history too, unreachable objects included
     #[arg(long)]
     pub(crate) history: bool,
+}
+
+/// Say at once when a target differs from the source of truth, or write it again (--repair); ends with Ctrl-C
+///
+/// Watches the folders of the source of truth and of every target, also those that are not there yet. With `--format json` each
+/// happening is one line. The source of truth is never changed; settings are read once, at the start.
+#[derive(Debug, Args)]
+pub(crate) struct Watch {
+    /// Write targets that drift, as `sync` does; one that somebody else fights for ever more rarely
+    #[arg(long)]
+    pub(crate) repair: bool,
+    /// Look this often instead of asking the system for news [default: 2 where the system has none to give]
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    pub(crate) poll: Option<Duration>,
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds = text.parse().ok().filter(|seconds| (0.1..=86_400.0).contains(seconds));
+    seconds.map(Duration::from_secs_f64).ok_or_else(|| "name a number of seconds from 0.1 to 86400".to_owned())
 }
 
 /// Show a file as one reader sees it: each key and its value, or the reader's refusal (exit 3)

@@ -3,6 +3,12 @@
 mod read;
 mod rotate;
 mod unify;
+mod watch;
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
 
 use console::{ExitCode, Screen};
 use report::{Failure, FailureKind, Report, Sink};
@@ -19,6 +25,7 @@ pub(crate) async fn run(cli: &Cli, screen: &Screen) -> ExitCode {
     let sink = screen.sink();
     let (name, ended) = match &cli.command {
         Command::Read(args) => return read::run(&world, args, screen),
+        Command::Watch(args) => return watch::run(cli, &world, args, screen).await,
         Command::Rotate(args) => ("rotate", rotate::run(&world, &cli.shared, args, screen).await),
         Command::Audit => ("audit", audit(cli, &world, &sink).await),
         Command::Unify(args) => ("unify", unify::run(&world, &cli.shared, args, screen).await),
@@ -61,14 +68,17 @@ async fn scan(cli: &Cli, world: &World, args: &Scan, sink: &Sink) -> Result<Repo
         return Err(Failure::new(FailureKind::Usage, "`-` stands for standard input alone, not for git's index or history")
             .hint("run the command once for it, and once with `--index` or `--history`"));
     }
+    let stop = Arc::new(AtomicBool::new(false));
     let options = flows::tokens::scan::Options {
         paths: args.paths.iter().map(|path| world.current_dir.join(path)).collect(),
         no_ignore: args.no_ignore,
         index: args.index,
         history: args.history,
         stream: wants_input.then(|| Box::new(std::io::stdin()) as _),
+        stop: Arc::clone(&stop),
     };
-    console::interruptible(flows::tokens::scan::run(&services, world, options, sink)).await
+    let scan = flows::tokens::scan::run(&services, world, options, sink);
+    console::stoppable(scan, || stop.store(true, Ordering::Relaxed)).await
 }
 
 fn each(cli: &Cli, world: &World) -> Result<Vec<Settings>, Failure> {

@@ -1,4 +1,4 @@
-//! One credential, equal everywhere: audit, unify, check, sync, rotate, scan, read.
+//! One credential, equal everywhere: audit, unify, check, sync, rotate, scan, watch, read.
 
 mod cli;
 mod commands;

@@ -2,6 +2,7 @@
 
 pub mod settings_v1;
 pub mod v1;
+pub mod watch_v1;
 
 use report::Report;
 
@@ -17,16 +18,24 @@ pub(crate) fn pretty(document: &impl serde::Serialize) -> String {
     text
 }
 
+/// An object of ours as one line of JSON, with its end.
+pub(crate) fn line(object: &impl serde::Serialize) -> String {
+    let mut text = serde_json::to_string(object).unwrap_or_else(|_| unreachable!("plain data can be written as JSON"));
+    text.push('\n');
+    text
+}
+
 /// The published schemas: file name in `docs/reference/schemas/`, and text.
-pub fn schemas() -> [(&'static str, String); 2] {
+pub fn schemas() -> [(&'static str, String); 3] {
     [
         ("report-v1.json", pretty(&schemars::schema_for!(v1::Report))),
         ("settings-v1.json", pretty(&schemars::schema_for!(settings_v1::Settings))),
+        ("watch-v1.json", pretty(&schemars::schema_for!(watch_v1::Line))),
     ]
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use std::time::Duration;
 
     use report::{CheckId, Failure, FailureKind, Finding, Outcome, Unit};
@@ -49,6 +58,16 @@ mod tests {
         report.findings[0].took = Some(Duration::from_millis(2));
         report.stopped = Some(Failure::new(FailureKind::Unreachable, "can't reach `x`").hint("start it"));
         report
+    }
+
+    /// Whether `text` is what the schema of that name describes.
+    pub(crate) fn fits(name: &str, text: &str) -> bool {
+        let (_, schema) = schemas().into_iter().find(|(known, _)| *known == name).unwrap();
+        let mut schemas = boon::Schemas::new();
+        let mut compiler = boon::Compiler::new();
+        compiler.add_resource(name, serde_json::from_str(&schema).unwrap()).unwrap();
+        let index = compiler.compile(name, &mut schemas).unwrap();
+        schemas.validate(&serde_json::from_str(text).unwrap(), index).is_ok()
     }
 
     #[test]
@@ -139,15 +158,7 @@ mod tests {
             let published = std::fs::read_to_string(path).unwrap_or_default();
             assert!(published == schema, "docs/reference/schemas/{name} is not what is written: run `cargo xtask schemas`");
         }
-        let [(_, schema), _] = schemas();
-
-        let valid = |text: &str| {
-            let mut schemas = boon::Schemas::new();
-            let mut compiler = boon::Compiler::new();
-            compiler.add_resource("report", serde_json::from_str(&schema).unwrap()).unwrap();
-            let index = compiler.compile("report", &mut schemas).unwrap();
-            schemas.validate(&serde_json::from_str(text).unwrap(), index).is_ok()
-        };
+        let valid = |text: &str| fits("report-v1.json", text);
         let text = render(&sample());
         assert!(valid(&text));
         assert!(!valid(&text.replace("\"pass\"", "\"passed\"")), "a schema that takes anything proves nothing");

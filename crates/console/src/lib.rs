@@ -26,7 +26,7 @@ mod harmless;
 mod logging;
 
 mod run;
-pub use run::{interrupted, interruptible, parse, run};
+pub use run::{interrupted, interruptible, parse, run, stoppable};
 
 mod screen;
 pub use screen::Screen;
@@ -44,6 +44,8 @@ mod summary;
 mod settings_table;
 
 mod style;
+
+mod watch_lines;
 
 mod world;
 pub use world::world;

@@ -1,8 +1,8 @@
 //! Runs a command to its end, or to the user's wish to stop.
 
-use std::{future::Future, process, time::Duration};
+use std::{future::Future, pin::pin, process, time::Duration};
 
-use report::{Failure, FailureKind};
+use report::{Failure, FailureKind, Report};
 
 use crate::{ExitCode, Screen};
 
@@ -40,8 +40,9 @@ pub async fn interruptible<T>(work: impl Future<Output = T>) -> Result<T, Failur
         end_now();
     });
     let ended = tokio::select! {
+        biased; // the wish is heard from before the work begins
+        () = interrupted() => Err(by_the_user()),
         result = work => Ok(result),
-        () = interrupted() => Err(Failure::new(FailureKind::Interrupted, "stopped by the user").hint("nothing is half-written; run the same command again to go on")),
     };
     last_resort.abort();
     ended
@@ -50,6 +51,30 @@ pub async fn interruptible<T>(work: impl Future<Output = T>) -> Result<T, Failur
 #[expect(clippy::exit, reason = "work that doesn't pause can't be dropped")]
 fn end_now() {
     process::exit(i32::from(ExitCode::Interrupted as u8))
+}
+
+/// The report of `work`; when the user stops it first, `stop` tells it to come to its end, and its report says so. Stopped twice, or
+/// deaf to it, `work` is dropped.
+///
+/// # Errors
+/// The interruption of work that did not end by itself.
+pub async fn stoppable(work: impl Future<Output = Report>, stop: impl FnOnce()) -> Result<Report, Failure> {
+    let mut work = pin!(work);
+    tokio::select! {
+        biased;
+        () = interrupted() => stop(),
+        report = &mut work => return Ok(report),
+    }
+    tokio::select! {
+        report = work => Ok(Report { stopped: Some(report.stopped.unwrap_or_else(by_the_user)), ..report }),
+        () = interrupted() => Err(by_the_user()),
+        () = tokio::time::sleep(GRACE) => Err(by_the_user()),
+    }
+}
+
+fn by_the_user() -> Failure {
+    Failure::new(FailureKind::Interrupted, "stopped by the user")
+        .hint("nothing is half-written; run the same command again to go on")
 }
 
 /// Waits for Ctrl-C, or for the system's wish to end the process.

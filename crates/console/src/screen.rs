@@ -2,15 +2,19 @@
 
 use std::{
     io::{self, IsTerminal, Write},
+    ops::ControlFlow,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
 use anstream::AutoStream;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use report::{Event, Failure, FailureKind, Finding, Report, Sink};
+use report::{
+    Event, Failure, FailureKind, Finding, Report, Sink,
+    watch::{Happening, What},
+};
 
-use crate::{ExitCode, Format, Shared, harmless::harmless, json, logging, sarif, style, summary};
+use crate::{ExitCode, Format, Shared, harmless::harmless, json, logging, sarif, style, summary, watch_lines};
 
 /// Standard output and standard error, as the shared flags want them used.
 #[derive(Clone)]
@@ -25,6 +29,7 @@ struct Inner {
     bars: bool,
     found: Vec<Finding>,
     lost: Option<io::Error>,
+    unread: bool,
 }
 
 impl Screen {
@@ -44,6 +49,7 @@ impl Screen {
             bars,
             found: Vec::new(),
             lost: None,
+            unread: false,
         })))
     }
 
@@ -79,6 +85,23 @@ impl Screen {
             }
             inner.code(ExitCode::of(report))
         })
+    }
+
+    /// Shows what happened while files were watched: a line for people or, as JSON, for programs. Breaks when nobody can read on.
+    pub fn tell(&self, happening: &Happening) -> ControlFlow<()> {
+        self.with(|inner| {
+            match (inner.format, &happening.what) {
+                (Format::Text, What::Ended(failure)) => inner.complain(failure),
+                (Format::Text, _) => inner.print(&watch_lines::text(happening)),
+                (Format::Json | Format::Sarif, _) => inner.print(&watch_lines::json(happening)),
+            }
+            if inner.unread || inner.lost.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        })
+    }
+
+    /// The exit code of a watch that went on until nobody could read it: all well, unless its output could not be written.
+    pub fn unread(&self) -> ExitCode {
+        self.with(|inner| inner.code(ExitCode::Well))
     }
 
     /// Shows why nothing could be done. Returns the exit code it stands for.
@@ -143,10 +166,10 @@ impl Inner {
     /// A closed pipe is no error of ours: who stopped reading has seen enough.
     fn print(&mut self, text: &str) {
         let written = self.out.write_all(text.as_bytes()).and_then(|()| self.out.flush());
-        if let Err(error) = written
-            && error.kind() != io::ErrorKind::BrokenPipe
-        {
-            self.lost.get_or_insert(error);
+        match written {
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => self.unread = true,
+            Err(error) => drop(self.lost.get_or_insert(error)),
+            Ok(()) => {}
         }
     }
 

@@ -47,6 +47,7 @@ pub(crate) use old_token_refused::{ID as OLD_TOKEN_REFUSED, run_with as refuse_o
 pub(crate) use one_token::judge as one_token;
 pub(crate) use secrets_kept_out_of_git::look as secrets_in_git;
 pub(crate) use source_well_formed::CHECK as SOURCE_WELL_FORMED;
+pub(crate) use targets_in_sync::judge as judge_target;
 pub(crate) use token_in_force::CHECK as TOKEN_IN_FORCE;
 pub(crate) use token_in_place::{judge as place, refused as refused_place};
 
@@ -84,6 +85,9 @@ pub const QUICK: &[&Check] = &[
     &credential_within_policy::CHECK,
     &targets_in_sync::CHECK,
 ];
+
+/// Of the source of truth alone, as quickly.
+pub(crate) const SOURCE: &[&Check] = &[&source_present::CHECK, &source_private::CHECK, &source_well_formed::CHECK];
 
 /// Of ComfyUI's own folder, before anything is written; the first decides whether the others make sense.
 pub const FOLDER: &[&Check] = &[&comfyui_folder_known::CHECK, &plugin_installed::CHECK, &no_stray_password::CHECK];

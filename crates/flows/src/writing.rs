@@ -3,7 +3,7 @@
 use auth_core::{HashFault, Shape, SourceOfTruth};
 use report::{Change, Failure, FailureKind};
 use settings::{Settings, World};
-use token_sync::{ChangeKind, ErrorKind, GitView, Plan, Workspace};
+use token_sync::{ChangeKind, ErrorKind, GitView, Plan, Target, Workspace};
 
 use crate::{
     credential,
@@ -13,16 +13,21 @@ use crate::{
 
 /// What makes every target of `source` hold its token. A source whose token is visibly damaged is not spread.
 pub(crate) fn targets(settings: &Settings, world: &World, source: &SourceOfTruth) -> Result<Plan, Failure> {
-    with_backups(settings, world, unbacked(settings, source)?)
+    these(settings, world, source, &settings.targets(source)?)
 }
 
-/// The same, and the source itself.
+/// The same for some of them.
+pub(crate) fn these(settings: &Settings, world: &World, source: &SourceOfTruth, targets: &[Target]) -> Result<Plan, Failure> {
+    with_backups(settings, world, unbacked(settings, source, targets)?)
+}
+
+/// The same for all of them, and the source itself.
 pub(crate) fn all(settings: &Settings, world: &World, source: &SourceOfTruth) -> Result<Plan, Failure> {
-    let plan = unbacked(settings, source)?.with_source(&settings.source.value, source).map_err(|error| disk_failure(&error))?;
-    with_backups(settings, world, plan)
+    let plan = unbacked(settings, source, &settings.targets(source)?)?.with_source(&settings.source.value, source);
+    with_backups(settings, world, plan.map_err(|error| disk_failure(&error))?)
 }
 
-fn unbacked(settings: &Settings, source: &SourceOfTruth) -> Result<Plan, Failure> {
+fn unbacked(settings: &Settings, source: &SourceOfTruth, targets: &[Target]) -> Result<Plan, Failure> {
     if let Shape::NotBcrypt(HashFault::Mangled(mangling)) = source.token().shape() {
         let place = settings.shown(settings.source.value.path());
         return Err(Failure::new(FailureKind::Settings, format!("the token in `{place}` is {mangling}"))
@@ -32,8 +37,7 @@ fn unbacked(settings: &Settings, source: &SourceOfTruth) -> Result<Plan, Failure
             )
             .hint("nothing was written"));
     }
-    let targets = settings.targets(source)?;
-    Plan::make(source.token(), &credential::user_of(source, &targets), &targets).map_err(|error| disk_failure(&error))
+    Plan::make(source.token(), &credential::user_of(source, targets), targets).map_err(|error| disk_failure(&error))
 }
 
 /// Copies of what is replaced, if the project wants them.

@@ -16,6 +16,7 @@ mod change;
 mod event;
 mod failure;
 mod finding;
+pub mod watch;
 
 pub use change::{Change, ChangeKind};
 pub use event::{Event, Sink};

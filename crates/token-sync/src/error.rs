@@ -37,6 +37,8 @@ pub enum ErrorKind {
     Changed,
     /// A secret would lie where git can pick it up.
     Exposed,
+    /// The system does not tell what changes there.
+    Unwatchable,
     /// Any other failure of the system.
     Io,
 }

@@ -4,7 +4,7 @@
 //! reader sees with the token and makes the bytes to write, read back by the same dialect; [`Workspace::apply`] writes them all
 //! or none, across a crash at any moment, and says what changed. A target that holds the token already is not touched. The
 //! source of truth, a [`SourceFile`], is a step of the same plan. [`Backups`] keep what was replaced. [`scan`] finds
-//! where the token lies that must not hold it.
+//! where the token lies that must not hold it. A [`Watch`] says when files may have changed.
 //!
 //! A file of lines may have several readers ([`Target::with_readers`]): the token is then written in the one spelling that all
 //! of them read back, or not at all, with the reason. [`Dialect::read`] shows any file as its reader sees it.
@@ -70,6 +70,9 @@ mod password_file;
 pub use password_file::{read_file, read_password_file};
 
 pub mod scan;
+
+mod watch;
+pub use watch::Watch;
 
 #[cfg(test)]
 mod round_trip;

@@ -8,6 +8,7 @@ mod old_world;
 mod places;
 mod rotation;
 mod rules;
+mod running;
 mod services;
 mod silence;
 

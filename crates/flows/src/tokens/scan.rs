@@ -33,6 +33,8 @@ pub struct Options {
     pub history: bool,
     /// A stream to look into, such as standard input, instead of files.
     pub stream: Option<Box<dyn Read + Send>>,
+    /// Set, the search ends soon; what it found by then is reported.
+    pub stop: Arc<AtomicBool>,
 }
 
 /// Looks for every secret of all services at once.
@@ -156,7 +158,7 @@ fn look(
             sink.send(Event::Started(what));
         }
     };
-    let control = Control::new(tell, Arc::new(AtomicBool::new(false)));
+    let control = Control::new(tell, options.stop);
     let mut scan = Scan::default();
     if let Some(mut stream) = options.stream {
         return Ok(scanner.stream("standard input", &mut stream, &control));
@@ -200,5 +202,7 @@ mod tests {
         assert_eq!(outcomes(&project, Options::default()).await[1], ("no-leak", "fail"));
         let stream = Box::new(std::io::Cursor::new(b"log: a long password".to_vec()));
         assert_eq!(outcomes(&project, Options { stream: Some(stream), ..Options::default() }).await[1], ("no-leak", "fail"));
+        let stopped = Options { stop: Arc::new(AtomicBool::new(true)), ..Options::default() };
+        assert_eq!(outcomes(&project, stopped).await[1], ("no-leak", "unknown"));
     }
 }
