@@ -76,6 +76,18 @@ impl Target {
         Ok(Self { path, readers: distinct, key })
     }
 
+    /// The same place and key, read by the readers of `others` too, which are of the same file. Files of different kinds, such as
+    /// PASSWORD and a bare token, have no reader in common.
+    pub(crate) fn read_beside<'a>(&self, others: impl Iterator<Item = &'a Self>) -> Self {
+        let mut shared = self.clone();
+        for reader in others.flat_map(|other| &other.readers) {
+            if reader.shares_files_with(self.dialect()) && !shared.readers.contains(reader) {
+                shared.readers.push(*reader);
+            }
+        }
+        shared
+    }
+
     /// Where it is.
     pub fn path(&self) -> &Path {
         &self.path
