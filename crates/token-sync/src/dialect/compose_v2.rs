@@ -65,7 +65,7 @@ impl Reader<'_> {
     }
 
     fn push(&mut self, key: String, value: Option<String>, span: Range<usize>, spelled: bool) {
-        if key.is_empty() && self.nameless == Nameless::Dropped {
+        if key.is_empty() && (self.nameless == Nameless::Dropped || value.is_none()) {
             return;
         }
         if let Some(value) = &value {
@@ -225,7 +225,7 @@ mod tests {
 
     #[test]
     fn an_env_file_hands_on_what_has_no_name() {
-        let entries = read("X=1\nexport a b ", &Surroundings::new(), Nameless::Kept).unwrap();
+        let entries = read("export \nX=1\nexport a b ", &Surroundings::new(), Nameless::Kept).unwrap();
         assert_eq!((entries[1].key.as_str(), entries[1].value.as_deref()), ("", Some("a b")));
     }
 
