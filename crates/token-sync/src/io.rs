@@ -22,7 +22,7 @@ pub(crate) trait Io: fmt::Debug + Send + Sync {
     fn real_path(&self, path: &Path) -> Result<PathBuf>;
     /// Opens what is there; a path is taken from the process's own folder.
     fn open(&self, path: &Path, flags: OFlags) -> Result<OwnedFd>;
-    /// Opens the folder at an absolute path; a link anywhere on it is refused.
+    /// Opens the folder at an absolute path, name by name; a link anywhere on it is refused.
     fn open_folder(&self, path: &Path) -> Result<OwnedFd>;
     /// Opens what is in `folder`; a link itself is refused.
     fn open_at(&self, folder: BorrowedFd<'_>, name: &OsStr, flags: OFlags) -> Result<OwnedFd>;

@@ -2,7 +2,10 @@
 //! and `$$` is a plain dollar. Compose 2 merges the documents of a file, Compose 1 refuses a second one. Other files (`env_file:`,
 //! `include:`, `extends:`) are not opened; `environment:` beats them.
 
-use std::{collections::HashSet, ops::Range};
+use std::{
+    collections::{HashMap, HashSet},
+    ops::Range,
+};
 
 use super::{
     Format,
@@ -32,7 +35,9 @@ pub(crate) fn read(text: &str, surroundings: &Surroundings, compose: Compose) ->
     let documents = documents(text, compose)?;
     let mut all = Vec::new();
     for service in merged(text, &documents, compose)? {
-        for Setting { key, value, node, document } in service.settings {
+        let mut settings: Vec<_> = service.settings.into_iter().collect();
+        settings.sort_unstable_by_key(|(_, setting)| setting.order);
+        for (key, Setting { value, node, document, .. }) in settings {
             let start = documents[document].place.start;
             let span = start + node.span.start..start + node.span.end;
             let value = match value {
@@ -58,11 +63,14 @@ struct Document {
 /// What a service's variables come to, once all documents are read.
 struct Service<'a> {
     name: &'a str,
-    settings: Vec<Setting<'a>>,
+    /// Its place among the services, by the first document that has it.
+    order: usize,
+    settings: HashMap<String, Setting<'a>>,
 }
 
 struct Setting<'a> {
-    key: String,
+    /// Its place among the variables.
+    order: usize,
     /// What is spelled, `$` and all; `None` for a name alone.
     value: Option<String>,
     /// The value; in a list the whole item.
@@ -78,8 +86,7 @@ fn documents(text: &str, compose: Compose) -> Result<Vec<Document>, ReadFault> {
         return Err(ReadFault::at(text, second.start, what));
     }
     let parse = |place: Range<usize>| {
-        let lines = text[..place.start].matches('\n').count();
-        let fault = |ReadFault { line, what }| ReadFault { line: lines + line, what };
+        let fault = |fault: ReadFault| ReadFault { line: text[..place.start].matches('\n').count() + fault.line, ..fault };
         let root = yaml::parse(&text[place.clone()]).map_err(fault)?;
         if compose == Compose::V2
             && let Some((at, what)) = refused(&root)
@@ -116,7 +123,9 @@ fn refused(node: &Node) -> Option<(usize, &'static str)> {
 /// The services of all documents, as Compose merges them: variable by variable, the last one wins.
 fn merged<'a>(text: &str, documents: &'a [Document], compose: Compose) -> Result<Vec<Service<'a>>, ReadFault> {
     let has = |node: &Node, tag: &str| compose == Compose::V2 && node.has_tag(tag);
-    let mut all: Vec<Service<'a>> = Vec::new();
+    let mut all: HashMap<&str, Service<'a>> = HashMap::new();
+    let mut order = 0..;
+    let mut next = || order.next().unwrap_or_default();
     for (index, Document { place, root }) in documents.iter().enumerate() {
         let Some(services) = root.child("services") else { continue };
         if has(services, OVERRIDE) || has(services, RESET) {
@@ -125,16 +134,13 @@ fn merged<'a>(text: &str, documents: &'a [Document], compose: Compose) -> Result
         let Kind::Map(members) = &services.kind else { continue };
         for Member { key: name, node, .. } in members.iter().filter(|_| !has(services, RESET)) {
             if has(node, OVERRIDE) || has(node, RESET) {
-                all.retain(|service| service.name != name);
+                all.remove(name.as_str());
             }
             if has(node, RESET) {
                 continue;
             }
-            let at = all.iter().position(|service| service.name == name).unwrap_or_else(|| {
-                all.push(Service { name, settings: Vec::new() });
-                all.len() - 1
-            });
-            let settings = &mut all[at].settings;
+            let service = all.entry(name).or_insert_with(|| Service { name, order: next(), settings: HashMap::new() });
+            let settings = &mut service.settings;
             let Some(environment) = node.child("environment") else { continue };
             if has(environment, OVERRIDE) || has(environment, RESET) {
                 settings.clear();
@@ -145,16 +151,18 @@ fn merged<'a>(text: &str, documents: &'a [Document], compose: Compose) -> Result
             for (key, setting) in
                 spelled(environment, compose).map_err(|(at, what)| ReadFault::at(text, place.start + at, what))?
             {
-                let known = settings.iter().position(|known| known.key == key);
-                match (setting, known) {
-                    (Some((value, node)), Some(known)) => settings[known] = Setting { key, value, node, document: index },
-                    (Some((value, node)), None) => settings.push(Setting { key, value, node, document: index }),
-                    (None, Some(known)) => drop(settings.remove(known)),
-                    (None, None) => {}
+                match setting {
+                    Some((value, node)) => {
+                        let order = settings.get(&key).map_or_else(&mut next, |known| known.order);
+                        settings.insert(key, Setting { order, value, node, document: index });
+                    }
+                    None => drop(settings.remove(&key)),
                 }
             }
         }
     }
+    let mut all: Vec<_> = all.into_values().collect();
+    all.sort_unstable_by_key(|service| service.order);
     Ok(all)
 }
 
@@ -209,7 +217,7 @@ pub(crate) fn write(old: &str, key: &str, service: Option<&str>, value: &str, co
     let documents = documents(old, compose).map_err(refused)?;
     let all = merged(old, &documents, compose).map_err(refused)?;
     let names = || all.iter().map(|service| format!("`{}`", service.name)).collect::<Vec<_>>().join(", ");
-    let has_key = |service: &&Service<'_>| service.settings.iter().any(|setting| setting.key == key);
+    let has_key = |service: &&Service<'_>| service.settings.contains_key(key);
     let wanted: Vec<&Service<'_>> = match service {
         Some(name) => all.iter().filter(|service| service.name == name).collect(),
         None if all.len() == 1 => vec![&all[0]],
@@ -235,7 +243,7 @@ pub(crate) fn write(old: &str, key: &str, service: Option<&str>, value: &str, co
 fn document_of(documents: &[Document], service: &Service<'_>, key: &str) -> usize {
     let path = ["services", service.name, "environment"].map(str::to_owned);
     let last = |path: &[String]| documents.iter().rposition(|document| document.root.find(path).is_some());
-    let said = service.settings.iter().find(|setting| setting.key == key).map(|setting| setting.document);
+    let said = service.settings.get(key).map(|setting| setting.document);
     said.or_else(|| last(&path)).or_else(|| last(&path[..2])).unwrap_or_default()
 }
 
