@@ -6,7 +6,7 @@ use auth_core::{LoginToken, SourceOfTruth};
 use comfy_client::{Client, Credential, Secret};
 use report::{Failure, FailureKind};
 use settings::{Origin, Setting, Settings, World};
-use token_sync::{Caller, Dialect, Direction, Recovery, SourceFacts, Target, Workspace};
+use token_sync::{Caller, Dialect, Direction, Recovery, SourceFacts, SourceFile, Target, Workspace};
 
 /// A project and its server, as one validation sees them: the source is read once, so that all checks judge the same one.
 pub(crate) struct Subject<'a> {
@@ -38,7 +38,7 @@ impl<'a> Subject<'a> {
         let config = settings.client(&world.entropy)?;
         let client = Client::new(config).map_err(|error| client_failure(&error))?;
         let file = &settings.source.value;
-        let recovered = Workspace::recover(file.folder(), &caller(world)).map_err(|error| disk_failure(&error))?;
+        let recovered = Workspace::recover(file.folder(), &caller(settings, world)).map_err(|error| disk_failure(&error))?;
         let source = match file.load() {
             Ok(Some(source)) => Source::Known(Box::new(source)),
             Ok(None) => Source::Absent,
@@ -121,11 +121,12 @@ impl<'a> Subject<'a> {
 
 /// Locks the project's secrets for one journey: what is read while it is open is not changed by another.
 pub(crate) fn open_workspace(settings: &Settings, world: &World) -> Result<Workspace, Failure> {
-    Workspace::open(settings.source.value.folder(), &caller(world)).map_err(|error| disk_failure(&error))
+    Workspace::open(settings.source.value.folder(), &caller(settings, world)).map_err(|error| disk_failure(&error))
 }
 
-fn caller(world: &World) -> Caller {
-    Caller::new("genai-auth", world.clock.stamp(), world.entropy.bytes())
+fn caller(settings: &Settings, world: &World) -> Caller {
+    let secrets = SourceFile::new(settings.project.value.join(SourceFile::DEFAULT)).folder().to_owned();
+    Caller::new("genai-auth", world.clock.stamp(), world.entropy.bytes()).project(secrets)
 }
 
 /// What to say of a stopped run that was ended.

@@ -1,5 +1,7 @@
 //! Replaces several files, all of them or none, across a crash at any moment.
 //!
+//! First the folders are opened, without following a link, and held: all that follows happens in these.
+//!
 //! 1. The journal is written: what is to be done (phase `staging`).
 //! 2. What is new, and a copy of what is old, is laid beside each file, private, and safe on the disk.
 //! 3. The journal is renamed (phase `committing`). This is the moment that decides between all old and all new.
@@ -16,8 +18,8 @@ use std::path::{Path, PathBuf};
 
 use crate::{
     Error, ErrorKind, FileFacts,
-    disk::Folder,
-    io::Io,
+    disk::{self, Folder, New, Owner},
+    io::{Identity, Io},
     journal::{Digest, FileRecord, Journal, OldRecord, Phase, Record},
     place::Place,
     workspace::Caller,
@@ -28,6 +30,8 @@ use folders::Folders;
 #[derive(Debug)]
 pub(crate) struct Replacement<'a> {
     pub(crate) place: &'a Place,
+    /// The folder that was there when the plan was made.
+    pub(crate) seen_in: Option<Identity>,
     /// What is there, and is expected to be there still.
     pub(crate) old: Option<(&'a [u8], FileFacts)>,
     pub(crate) new: &'a [u8],
@@ -41,8 +45,9 @@ pub(crate) struct Replacement<'a> {
 /// # Returns
 /// `Some` if all files are new but something could not be cleared away, which the next start does.
 pub(crate) fn commit(io: &dyn Io, secrets: &Folder<'_>, work: &[Replacement<'_>], by: &Caller) -> Result<Option<Error>, Error> {
-    let mut journal = Journal::start(secrets, record(io, work, by)?)?;
     let mut folders = Folders::new(io);
+    open_folders(&mut folders, work)?;
+    let mut journal = Journal::start(secrets, record(io, work, by)?)?;
     let outcome = stage(io, &mut folders, work, &journal.record)
         .and_then(|()| journal.advance(Phase::Committing))
         .and_then(|()| replay::replace(&mut folders, &journal.record).map_err(|stop| stop.error));
@@ -50,6 +55,17 @@ pub(crate) fn commit(io: &dyn Io, secrets: &Folder<'_>, work: &[Replacement<'_>]
         Ok(_) => Ok(replay::clear(journal, &mut folders).err()),
         Err(error) => Err(take_back(journal, &mut folders, error)),
     }
+}
+
+/// Opens the folders that the plan saw, to hold them; one that is another now is refused.
+fn open_folders(folders: &mut Folders<'_>, work: &[Replacement<'_>]) -> Result<(), Error> {
+    for Replacement { place, seen_in, .. } in work {
+        let identity = folders.get(place.folder())?.map(Folder::identity).transpose()?;
+        if seen_in.is_some() && identity != *seen_in {
+            return Err(disk::replaced(place.folder()));
+        }
+    }
+    Ok(())
 }
 
 fn record(io: &dyn Io, work: &[Replacement<'_>], by: &Caller) -> Result<Record, Error> {
@@ -79,7 +95,7 @@ fn missing_folders(io: &dyn Io, path: &Path, made: &mut Vec<PathBuf>) -> Result<
 fn stage(io: &dyn Io, folders: &mut Folders<'_>, work: &[Replacement<'_>], record: &Record) -> Result<(), Error> {
     for path in &record.made {
         let is_private = work.iter().any(|file| file.private_folder && file.place.folder() == path);
-        crate::disk::make_folders(io, path, if is_private { 0o700 } else { 0o755 })?;
+        disk::make_folders(io, path, if is_private { 0o700 } else { 0o755 })?;
     }
     for (Replacement { old, new, mode, private_folder, .. }, file) in work.iter().zip(&record.files) {
         let folder = folders.get(file.place.folder())?.ok_or_else(|| {
@@ -89,12 +105,13 @@ fn stage(io: &dyn Io, folders: &mut Folders<'_>, work: &[Replacement<'_>], recor
             folder.make_private()?;
         }
         let owner = match old {
-            Some((_, facts)) => Some(*facts),
-            None => folder.owner_of_new()?,
+            Some((_, facts)) => Owner::Kept(*facts),
+            None => folder.owner_of_new()?.map_or(Owner::Own, Owner::OfFolder),
         };
-        folder.create(&file.new, new, owner, *mode)?;
-        if let (Some((bytes, facts)), Some(record)) = (old, &file.old) {
-            folder.create(&record.copy, bytes, Some(*facts), 0o600)?;
+        let stands_for = file.place.name();
+        folder.create(&New { name: &file.new, stands_for, owner, mode: *mode }, new)?;
+        if let (Some((bytes, _)), Some(record)) = (old, &file.old) {
+            folder.create(&New { name: &record.copy, stands_for, owner, mode: 0o600 }, bytes)?;
         }
     }
     folders.sync(record)

@@ -23,10 +23,13 @@ pub(crate) use login_password::write as write_login_password;
 pub(crate) use token_file::write as write_token_file;
 
 use crate::growth;
-use std::{collections::BTreeMap, fmt};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
 
 use self::{node_env_file::Release, shell::Shell, text::Text};
-use crate::document::{self, Compose, Format};
+use crate::document::{self, Compose, Format, Variable};
 
 /// The reader that a target is written for. Names are those that `genai.toml` and the source of truth use.
 ///
@@ -285,8 +288,21 @@ impl Dialect {
     }
 }
 
+/// The variables by name; one of which services have different values is `SERVICE.NAME`, as a target can name it.
 fn compose_entries(text: &str, surroundings: &Surroundings, compose: Compose) -> Result<Vec<Entry>, ReadFault> {
-    Ok(document::read_compose(text, surroundings, compose)?.into_iter().map(|variable| variable.entry).collect())
+    let all = document::read_compose(text, surroundings, compose)?;
+    let mut values = BTreeMap::new();
+    let mut differing = BTreeSet::new();
+    for Variable { entry, .. } in &all {
+        if *values.entry(&entry.key).or_insert(&entry.value) != &entry.value {
+            differing.insert(entry.key.clone());
+        }
+    }
+    let named = |Variable { service, entry }| match differing.contains(&entry.key) {
+        true => Entry { key: format!("{service}.{}", entry.key), ..entry },
+        false => entry,
+    };
+    Ok(all.into_iter().map(named).collect())
 }
 
 /// The service that a key of a compose file names, and the variable.

@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 
 use crate::{
     Error, ErrorKind,
-    io::{Facts, Io, System},
+    io::{Facts, Identity, Io, System},
 };
 
 /// The largest file that is read: secrets and the files that carry them are small.
@@ -36,7 +36,7 @@ impl FileFacts {
 
     /// The mode for what replaces the file: never looser, never open to everybody; a group that could read still can.
     pub(crate) fn tightened(&self) -> u32 {
-        (self.mode & 0o640) | 0o600
+        self.mode & 0o640
     }
 }
 
@@ -52,7 +52,35 @@ pub(crate) fn read(path: &Path) -> Result<Option<(Vec<u8>, FileFacts)>, Error> {
 
 /// The facts of the folder at `path`; `None` if nothing is there.
 pub(crate) fn folder_facts(path: &Path) -> Result<Option<FileFacts>, Error> {
-    Folder::open(&System, path)?.map(|folder| folder.facts()).transpose()
+    Folder::open(&System, &crate::place::real_folder(&System, path)?)?.map(|folder| folder.facts()).transpose()
+}
+
+/// A file to be made.
+#[derive(Debug)]
+pub(crate) struct New<'a> {
+    pub(crate) name: &'a OsStr,
+    /// The name of the file that it is made for, which people know.
+    pub(crate) stands_for: &'a OsStr,
+    pub(crate) owner: Owner,
+    pub(crate) mode: u32,
+}
+
+/// Whose a new file is.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Owner {
+    /// This process's user's.
+    Own,
+    /// That of the file that it replaces.
+    Kept(FileFacts),
+    /// Its folder's owner's.
+    OfFolder(FileFacts),
+}
+
+impl<'a> New<'a> {
+    /// A private file of this process's user.
+    pub(crate) fn private(name: &'a OsStr) -> Self {
+        Self { name, stands_for: name, owner: Owner::Own, mode: 0o600 }
+    }
 }
 
 /// A folder held open: what is done in it is done in this one, whatever takes its name meanwhile.
@@ -64,16 +92,23 @@ pub(crate) struct Folder<'io> {
 }
 
 impl<'io> Folder<'io> {
-    /// The folder at `path`; `None` if nothing is there.
+    /// The folder at `path`, which is absolute and has no link in it; `None` if nothing is there.
     pub(crate) fn open(io: &'io dyn Io, path: &Path) -> Result<Option<Self>, Error> {
-        let path = if path.as_os_str().is_empty() { Path::new(".") } else { path };
-        match io.open(path, OFlags::RDONLY | OFlags::DIRECTORY) {
+        match io.open_folder(path) {
             Ok(fd) => Ok(Some(Self { io, fd, path: path.to_owned() })),
             Err(Errno::NOENT) => Ok(None),
-            Err(Errno::NOTDIR) => Err(Error::new(ErrorKind::NotAFile, format!("`{}` is not a folder", path.display()))
-                .hint("a file is in the folder's place: move it away, or name another path")),
+            Err(Errno::NOTDIR | Errno::LOOP) if io.real_path(path).is_ok_and(|real| real != path) => Err(replaced(path)),
+            Err(Errno::NOTDIR | Errno::LOOP) => {
+                Err(Error::new(ErrorKind::NotAFile, format!("`{}` is not a folder", path.display()))
+                    .hint("a file is in the folder's place: move it away, or name another path"))
+            }
             Err(error) => Err(Error::io("open the folder", path, error)),
         }
+    }
+
+    /// Which folder it is, whatever its path.
+    pub(crate) fn identity(&self) -> Result<Identity, Error> {
+        self.io.stat(self.fd.as_fd()).map(|facts| facts.identity).map_err(self.at("look at", None))
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -109,9 +144,10 @@ impl<'io> Folder<'io> {
     }
 
     /// Writes a new file, private from birth, then of that owner and mode, and safe on the disk when done.
-    pub(crate) fn create(&self, name: &OsStr, bytes: &[u8], owner: Option<FileFacts>, mode: u32) -> Result<(), Error> {
-        let at_it = |what| self.at(what, Some(name));
-        let file = self.create_file(name)?.ok_or_else(|| at_it("create")(Errno::EXIST))?;
+    pub(crate) fn create(&self, new: &New<'_>, bytes: &[u8]) -> Result<(), Error> {
+        let New { name, stands_for, owner, mode } = *new;
+        let at_it = |what| self.at(what, Some(stands_for));
+        let file = self.io.create(self.fd.as_fd(), name).map_err(at_it("write"))?;
         let file = file.as_fd();
         let mut rest = bytes;
         while !rest.is_empty() {
@@ -121,15 +157,14 @@ impl<'io> Folder<'io> {
             }
             rest = &rest[written..];
         }
-        if let Some(owner) = owner {
-            let own = self.io.stat(file).map_err(at_it("look at"))?.file;
-            if (own.uid, own.gid) != (owner.uid, owner.gid) {
-                self.io.set_owner(file, owner.uid, owner.gid).map_err(at_it("give to its folder's owner"))?;
-            }
+        let own = self.io.stat(file).map_err(at_it("look at"))?.file;
+        if let Owner::Kept(facts) | Owner::OfFolder(facts) = owner
+            && (own.uid, own.gid) != (facts.uid, facts.gid)
+        {
+            self.io.set_owner(file, facts.uid, facts.gid).map_err(|error| self.not_given(new, own, facts, error))?;
         }
-        if mode != 0o600 {
-            self.io.set_mode(file, mode).map_err(at_it("set the rights of"))?;
-        }
+        // Whatever mask the process has: the file is born with fewer rights, or none.
+        self.io.set_mode(file, mode).map_err(at_it("set the rights of"))?;
         self.io.sync(file).map_err(at_it("sync"))
     }
 
@@ -212,10 +247,33 @@ impl<'io> Folder<'io> {
         self.io.sync(self.fd.as_fd()).map_err(self.at("sync the folder", None))
     }
 
+    /// Why the file can't have the owner that it must have.
+    fn not_given(&self, new: &New<'_>, own: FileFacts, wanted: FileFacts, error: Errno) -> Error {
+        let path = self.path.join(new.stands_for);
+        if !matches!(error, Errno::PERM | Errno::ACCESS) {
+            return Error::io("set the owner of", &path, error);
+        }
+        let who = if own.uid == wanted.uid { format!("gid {}", wanted.gid) } else { format!("uid {}", wanted.uid) };
+        let what = match new.owner {
+            Owner::OfFolder(_) => format!("can't give `{}` the owner of its folder ({who})", path.display()),
+            _ => format!("can't keep the owner of `{}` ({who})", path.display()),
+        };
+        let as_whom = if own.uid == wanted.uid { "as a member of that group" } else { "as that user" };
+        Error::new(ErrorKind::Permission, what)
+            .because(Box::new(std::io::Error::from(error)))
+            .hint(format!("run the same command {as_whom}, or as root"))
+    }
+
     fn at(&self, what: &'static str, name: Option<&OsStr>) -> impl Fn(Errno) -> Error + use<> {
         let path = name.map_or_else(|| self.path.clone(), |name| self.path.join(name));
         move |error| Error::io(what, &path, error)
     }
+}
+
+/// The error of a folder that is another one than before.
+pub(crate) fn replaced(path: &Path) -> Error {
+    let what = format!("the folder `{}`, or one above it, was replaced by another or by a link meanwhile", path.display());
+    Error::new(ErrorKind::Changed, what).hint("put the folder back, or find out who replaced it, then run the same command again")
 }
 
 /// Makes the folder at `path` and those above it; a new one gets `mode`, one that is there stays as it is.
@@ -244,7 +302,7 @@ fn plain_file(io: &dyn Io, path: &Path, opened: rustix::io::Result<OwnedFd>) -> 
         Err(Errno::NXIO) => return Err(not_a_file(path, "a socket or a device")),
         Err(error) => return Err(at_it(error)),
     };
-    let Facts { kind, file: facts } = io.stat(file.as_fd()).map_err(at_it)?;
+    let Facts { kind, file: facts, .. } = io.stat(file.as_fd()).map_err(at_it)?;
     if !kind.is_file() {
         return Err(not_a_file(path, if kind.is_dir() { "a folder" } else { "a device, socket or FIFO" }));
     }
@@ -281,6 +339,7 @@ mod tests {
     use std::os::unix::{fs::symlink, net::UnixListener};
 
     use super::*;
+    use crate::io::faulty::{Fault, Faulty};
 
     fn place() -> (tempfile::TempDir, PathBuf) {
         let place = tempfile::tempdir().unwrap();
@@ -288,8 +347,9 @@ mod tests {
         (place, path)
     }
 
-    fn write(folder: &Path, name: &str, bytes: &[u8], owner: Option<FileFacts>, mode: u32) -> Result<(), Error> {
-        Folder::open(&System, folder).unwrap().unwrap().create(OsStr::new(name), bytes, owner, mode)
+    fn write(folder: &Path, name: &str, bytes: &[u8], mode: u32) -> Result<(), Error> {
+        let folder = Folder::open(&System, &folder.canonicalize().unwrap()).unwrap().unwrap();
+        folder.create(&New { mode, ..New::private(OsStr::new(name)) }, bytes)
     }
 
     #[test]
@@ -297,21 +357,48 @@ mod tests {
         let (_guard, folder) = place();
         for mode in [0o600, 0o640] {
             let name = format!("{mode:o}");
-            write(&folder, &name, b"one", None, mode).unwrap();
+            write(&folder, &name, b"one", mode).unwrap();
             let (bytes, facts) = read(&folder.join(&name)).unwrap().unwrap();
             assert_eq!((bytes.as_slice(), facts.mode), (b"one".as_slice(), mode));
-            assert_eq!(write(&folder, &name, b"two", None, mode).unwrap_err().kind(), ErrorKind::Io);
+            assert_eq!(write(&folder, &name, b"two", mode).unwrap_err().kind(), ErrorKind::Io);
         }
         symlink(folder.join("absent"), folder.join("link")).unwrap();
-        assert!(write(&folder, "link", b"x", None, 0o600).is_err(), "nothing is written through a link");
+        assert!(write(&folder, "link", b"x", 0o600).is_err(), "nothing is written through a link");
         assert!(!folder.join("absent").exists());
     }
 
     #[test]
     fn modes_are_only_tightened() {
         let of = |mode| FileFacts { mode, uid: 0, gid: 0 }.tightened();
-        let cases = [(0o644, 0o640), (0o666, 0o640), (0o604, 0o600), (0o600, 0o600), (0o400, 0o600), (0o4755, 0o640)];
+        let cases =
+            [(0o644, 0o640), (0o666, 0o640), (0o604, 0o600), (0o600, 0o600), (0o400, 0o400), (0o444, 0o440), (0o4755, 0o640)];
         assert!(cases.iter().all(|(before, after)| of(*before) == *after));
+    }
+
+    #[test]
+    fn an_owner_that_can_t_be_kept_is_named_with_the_file_that_people_know() {
+        let (_guard, path) = place();
+        let path = path.canonicalize().unwrap();
+        let us = rustix::process::geteuid().as_raw();
+        let of = |uid| FileFacts { mode: 0o600, uid, gid: 7777 };
+        for (owner, what, hint) in [
+            (Owner::Kept(of(us + 1)), format!("can't keep the owner of `.env` (uid {})", us + 1), "as that user, or as root"),
+            (
+                Owner::Kept(of(us)),
+                "can't keep the owner of `.env` (gid 7777)".to_owned(),
+                "as a member of that group, or as root",
+            ),
+            (Owner::OfFolder(of(us + 1)), format!("can't give `.env` the owner of its folder (uid {})", us + 1), "as that user"),
+        ] {
+            let io = Faulty::new(&[Fault::Fail(5, Errno::PERM)]); // opened, created, written, looked at; then given away
+            let folder = Folder::open(&*io, &path).unwrap().unwrap();
+            let (name, stands_for) = (OsStr::new(".env.genai-tmp"), OsStr::new(".env"));
+            let error = folder.create(&New { name, stands_for, owner, mode: 0o600 }, b"x").unwrap_err();
+            assert_eq!(io.last(), Some("set_owner"));
+            assert_eq!(error.to_string().replace(&format!("{}/", path.display()), ""), what);
+            assert!(error.kind() == ErrorKind::Permission && error.hints()[0].contains(hint), "{:?}", error.hints());
+            std::fs::remove_file(path.join(name)).unwrap();
+        }
     }
 
     #[test]

@@ -7,11 +7,12 @@
 mod compose;
 mod json;
 mod key_path;
+mod plain;
 mod toml;
 mod tree;
 mod yaml;
 
-pub(crate) use compose::{Compose, read as read_compose, write as write_compose};
+pub(crate) use compose::{Compose, Variable, read as read_compose, write as write_compose};
 pub(crate) use key_path::split as split_key;
 
 use serde_json::Value as Model;

@@ -4,8 +4,8 @@ use std::{
     ffi::OsStr,
     fmt,
     fs::{File, TryLockError},
-    os::fd::{BorrowedFd, OwnedFd},
-    path::{Path, PathBuf},
+    os::fd::{AsFd, BorrowedFd, OwnedFd},
+    path::{Component, Path, PathBuf},
 };
 
 use rustix::{
@@ -15,12 +15,15 @@ use rustix::{
 
 use crate::FileFacts;
 
-/// The system, as a commit sees it. Names are relative to an open folder, so that no link that is swapped in above it counts.
+/// The system, as a commit sees it. Names are relative to an open folder, which was opened without following a link: none that is
+/// swapped in above it counts.
 pub(crate) trait Io: fmt::Debug + Send + Sync {
     /// The path without links, `.` and `..`; everything on it must be there.
     fn real_path(&self, path: &Path) -> Result<PathBuf>;
     /// Opens what is there; a path is taken from the process's own folder.
     fn open(&self, path: &Path, flags: OFlags) -> Result<OwnedFd>;
+    /// Opens the folder at an absolute path, name by name; a link anywhere on it is refused.
+    fn open_folder(&self, path: &Path) -> Result<OwnedFd>;
     /// Opens what is in `folder`; a link itself is refused.
     fn open_at(&self, folder: BorrowedFd<'_>, name: &OsStr, flags: OFlags) -> Result<OwnedFd>;
     /// Makes a new file that only its owner can read; what is there already is an error.
@@ -58,13 +61,28 @@ pub(crate) trait Io: fmt::Debug + Send + Sync {
 pub(crate) struct Facts {
     pub(crate) kind: FileType,
     pub(crate) file: FileFacts,
+    pub(crate) identity: Identity,
 }
+
+/// The one file or folder that it is, whatever its name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Identity {
+    device: u64,
+    number: u64,
+}
+
+/// How a folder is opened that is only passed through: it need not be readable.
+#[cfg(target_os = "linux")]
+const ON_THE_WAY: OFlags = OFlags::PATH;
+#[cfg(not(target_os = "linux"))]
+const ON_THE_WAY: OFlags = OFlags::empty();
 
 impl From<Stat> for Facts {
     fn from(stat: Stat) -> Self {
         Self {
             kind: FileType::from_raw_mode(stat.st_mode),
             file: FileFacts { mode: stat.st_mode & 0o7777, uid: stat.st_uid, gid: stat.st_gid },
+            identity: Identity { device: stat.st_dev, number: stat.st_ino },
         }
     }
 }
@@ -79,6 +97,21 @@ impl Io for System {
     }
     fn open(&self, path: &Path, flags: OFlags) -> Result<OwnedFd> {
         retry_on_intr(|| rustix::fs::open(path, flags | OFlags::CLOEXEC, Mode::empty()))
+    }
+    fn open_folder(&self, path: &Path) -> Result<OwnedFd> {
+        let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW;
+        let mut names = path.components().filter_map(|part| match part {
+            Component::Normal(name) => Some(Ok(name)),
+            Component::ParentDir => Some(Err(Errno::INVAL)),
+            _ => None,
+        });
+        let mut next = names.next().transpose()?;
+        let mut here = self.open(Path::new("/"), if next.is_some() { flags | ON_THE_WAY } else { flags })?;
+        while let Some(name) = next {
+            next = names.next().transpose()?;
+            here = self.open_at(here.as_fd(), name, if next.is_some() { flags | ON_THE_WAY } else { flags })?;
+        }
+        Ok(here)
     }
     fn open_at(&self, folder: BorrowedFd<'_>, name: &OsStr, flags: OFlags) -> Result<OwnedFd> {
         let flags = flags | OFlags::NOFOLLOW | OFlags::CLOEXEC;

@@ -13,7 +13,11 @@ use std::{
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
-use crate::{Error, ErrorKind, FileFacts, disk::Folder, place::Place};
+use crate::{
+    Error, ErrorKind, FileFacts,
+    disk::{Folder, New},
+    place::Place,
+};
 
 /// How far a commit has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -101,7 +105,7 @@ impl<'a> Journal<'a> {
     /// Writes down what is about to be done; it is safe on the disk when this returns.
     pub(crate) fn start(folder: &'a Folder<'a>, record: Record) -> Result<Self, Error> {
         let phase = Phase::Staging;
-        let written = folder.create(phase.file_name(), &record.to_text(), None, 0o600).and_then(|()| folder.sync());
+        let written = folder.create(&New::private(phase.file_name()), &record.to_text()).and_then(|()| folder.sync());
         match written {
             Ok(()) => Ok(Self { folder, phase, record }),
             Err(error) => match folder.remove(phase.file_name()).and_then(|_| folder.sync()) {

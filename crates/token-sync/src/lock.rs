@@ -9,8 +9,8 @@ use std::{
 
 use crate::{Error, ErrorKind, disk::Folder, io::Io, workspace::Caller};
 
-/// The name of the lock's file.
-pub(crate) const NAME: &str = ".lock";
+/// The name of the lock's file, which no other program has for its own: the file is written to.
+pub(crate) const NAME: &str = ".genai.lock";
 /// The longest pause between two tries.
 const LONGEST_PAUSE: Duration = Duration::from_millis(50);
 
@@ -58,6 +58,7 @@ fn open(io: &dyn Io, folder: &Folder<'_>, name: &OsStr) -> Result<OwnedFd, Error
         // Somebody else made it a moment ago.
         return folder.open_file(name)?.ok_or_else(|| Error::new(ErrorKind::Io, "the lock file went away"));
     };
+    io.set_mode(file.as_fd(), 0o600).map_err(|error| Error::io("set the rights of", &folder.path().join(NAME), error))?;
     // Run once as root, the folder's owner must still be able to lock.
     let (own, owner) = (io.stat(file.as_fd()), folder.facts()?);
     if own.is_ok_and(|own| own.file.uid != owner.uid) {

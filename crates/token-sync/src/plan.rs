@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 
 use auth_core::{LoginToken, SourceOfTruth};
 use jiff::Timestamp;
-use zeroize::Zeroizing;
 
 pub use step::{ChangeKind, Step};
 
@@ -14,11 +13,11 @@ use crate::{
     Backups, Error, ErrorKind, GitView, SourceFile, Target,
     backup::BoxError,
     commit,
-    disk::{self, Folder},
+    disk::Folder,
     io::{Io, System},
     journal::Phase,
     lock,
-    place::Place,
+    place::{self, Place},
     workspace::Caller,
 };
 
@@ -60,23 +59,25 @@ impl Change {
 impl Plan {
     /// Compares each target with `token` and makes, in memory, what to write; `user` is the login's name for the PASSWORD
     /// dialect. The bytes are read back by the target's dialect, and every other key must read as before. Several targets may
-    /// be keys of one file: it is one step.
+    /// be keys of one file: it is one step, and each is spelled so that all readers of the file read it.
     ///
     /// # Errors
-    /// A target that can't be read, that is a symbolic link ([`Target::through_link`] allows it), that its own reader refuses, or for which no spelling comes out
-    /// unchanged.
+    /// A target that can't be read, that is a symbolic link ([`Target::through_link`] allows it), that a reader of the file refuses, or
+    /// for which no spelling comes out unchanged.
     pub fn make(token: &LoginToken, user: &str, targets: &[Target]) -> Result<Self, Error> {
+        let places = targets.iter().map(Target::place).collect::<Result<Vec<_>, _>>()?;
         let mut steps: Vec<Step> = Vec::new();
-        for target in targets {
-            let place = target.place()?;
-            let at = match steps.iter().position(|step| *step.place() == place) {
+        for (target, place) in targets.iter().zip(&places) {
+            let at = match steps.iter().position(|step| step.place() == place) {
                 Some(at) => at,
                 None => {
-                    steps.push(Step::of_target(target, place)?);
+                    steps.push(Step::of_target(target, place.clone())?);
                     steps.len() - 1
                 }
             };
-            steps[at].bring(token, user, target)?;
+            // Who reads the file reads all of it: what is written for one must be right for the others.
+            let of_file = targets.iter().zip(&places).filter(|(_, other)| *other == place).map(|(other, _)| other);
+            steps[at].bring(token, user, &target.read_beside(of_file))?;
         }
         Ok(Self { steps, expired: Vec::new() })
     }
@@ -96,8 +97,7 @@ impl Plan {
             .hint("remove it from the targets"));
         }
         let is_private = file.facts()?.is_some_and(|facts| facts.file.is_private() && facts.folder.is_private());
-        let old = disk::read(&place.path())?.map(|(bytes, facts)| (Zeroizing::new(bytes), facts));
-        self.steps.insert(0, Step::private(file.path(), place, old, source.to_bytes(), is_private));
+        self.steps.insert(0, Step::private(file.path(), place, source.to_bytes(), is_private)?);
         Ok(self)
     }
 
@@ -114,7 +114,7 @@ impl Plan {
         let (copies, expired) = backups.plan(&replaced, now, git)?;
         for (path, bytes) in copies {
             let place = Place::of(&System, &path)?;
-            self.steps.push(Step::private(&path, place, None, bytes, true));
+            self.steps.push(Step::private(&path, place, bytes, true)?);
         }
         self.expired = expired;
         Ok(self)
@@ -160,8 +160,8 @@ impl Plan {
 
 /// The lock and the journal are no targets.
 fn refuse_our_own(place: &Place, secrets: &Path) -> Result<(), Error> {
-    let is_ours = place.name() == lock::NAME || Phase::ALL.into_iter().any(|phase| phase.file_name() == place.name());
-    if is_ours && place.folder() == secrets {
+    let is_journal = Phase::ALL.into_iter().any(|phase| phase.file_name() == place.name());
+    if place.name() == lock::NAME || (is_journal && place.folder() == secrets) {
         let path = place.path();
         return Err(Error::new(ErrorKind::Target, format!("`{}` is kept for locking and recovery", path.display()))
             .hint("name another file"));
@@ -171,7 +171,7 @@ fn refuse_our_own(place: &Place, secrets: &Path) -> Result<(), Error> {
 
 fn remove(io: &dyn Io, path: &Path) -> Result<bool, Error> {
     let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else { return Ok(false) };
-    Folder::open(io, parent)?.map_or(Ok(false), |folder| folder.remove(name))
+    Folder::open(io, &place::real_folder(io, parent)?)?.map_or(Ok(false), |folder| folder.remove(name))
 }
 
 #[cfg(test)]

@@ -83,6 +83,18 @@ impl Target {
         Self { through_link: true, ..self }
     }
 
+    /// The same place and key, read by the readers of `others` too, which are of the same file. Files of different kinds, such as
+    /// PASSWORD and a bare token, have no reader in common.
+    pub(crate) fn read_beside<'a>(&self, others: impl Iterator<Item = &'a Self>) -> Self {
+        let mut shared = self.clone();
+        for reader in others.flat_map(|other| &other.readers) {
+            if reader.shares_files_with(self.dialect()) && !shared.readers.contains(reader) {
+                shared.readers.push(*reader);
+            }
+        }
+        shared
+    }
+
     /// Where it is.
     pub fn path(&self) -> &Path {
         &self.path
@@ -182,11 +194,13 @@ impl Target {
             (_, None) => Err(Error::new(ErrorKind::Target, format!("a target of dialect `{dialect}` needs a key"))),
             (_, Some(key)) => match dialect.document() {
                 Some(format) => document::write(text()?, format, key, value).map(String::into_bytes),
-                None if dialect.compose_yaml().is_some() => {
-                    let (service, name) = dialect::of_service(key);
-                    document::write_compose(text()?, name, service, value).map(String::into_bytes)
-                }
-                None => env_edit::write(bytes, key, value, &self.readers),
+                None => match dialect.compose_yaml() {
+                    Some(compose) => {
+                        let (service, name) = dialect::of_service(key);
+                        document::write_compose(text()?, name, service, value, compose).map(String::into_bytes)
+                    }
+                    None => env_edit::write(bytes, key, value, &self.readers),
+                },
             },
         }
     }
@@ -230,6 +244,21 @@ mod tests {
         assert_eq!(Target::with_readers("x", &[], Some("T")).unwrap_err().kind(), ErrorKind::Target);
         let target = Target::with_readers("x", &[Dialect::Bash, Dialect::ComposeV2, Dialect::Bash], Some("T")).unwrap();
         assert_eq!(target.readers(), [Dialect::Bash, Dialect::ComposeV2]);
+    }
+
+    #[test]
+    fn services_that_differ_are_told_apart() {
+        let text = "services:\n  a: {environment: {T: x, U: 0x1F}}\n  b: {environment: [T=y, U=31]}\n  c: {image: x}\n";
+        let entries = Dialect::ComposeYamlV2.read(text.as_bytes(), &Surroundings::new()).unwrap();
+        let seen: Vec<_> = entries.iter().map(|entry| (entry.key.as_str(), entry.value.as_deref().unwrap_or_default())).collect();
+        assert_eq!(seen, [("a.T", "x"), ("U", "31"), ("b.T", "y"), ("U", "31")]);
+        let of = |key| Target::new("compose.yaml", Dialect::ComposeYamlV2, Some(key)).unwrap();
+        let holds = |text: &str, key, value| of(key).read_bytes(text.as_bytes()).holds(&LoginToken::new(value).unwrap());
+        assert!(holds(text, "a.T", "x") && holds(text, "b.T", "y") && !holds(text, "T", "x"));
+        let one = of("b.T").write(Some(text.as_bytes()), "z", "").unwrap();
+        assert_eq!(String::from_utf8(one).unwrap(), text.replace("T=y", "'T=z'"));
+        let both = of("T").write(Some(text.as_bytes()), "z", "").unwrap();
+        assert!(holds(std::str::from_utf8(&both).unwrap(), "T", "z"));
     }
 
     #[test]

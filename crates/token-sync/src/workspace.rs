@@ -23,6 +23,7 @@ pub struct Caller {
     pub(crate) since: String,
     pub(crate) chance: [u8; 16],
     pub(crate) wait: Duration,
+    project: Option<PathBuf>,
 }
 
 impl Caller {
@@ -32,13 +33,20 @@ impl Caller {
     /// The program's name and the time now, for people to read, and 16 random bytes: they make the names of temporary files
     /// unlike any other's and key the journal's digests.
     pub fn new(program: impl Into<String>, since: impl Into<String>, chance: [u8; 16]) -> Self {
-        Self { program: program.into(), since: since.into(), chance, wait: Self::WAIT }
+        Self { program: program.into(), since: since.into(), chance, wait: Self::WAIT, project: None }
     }
 
     /// Waits at least this long, summed over its pauses, for another process to end.
     #[must_use]
     pub fn wait(self, wait: Duration) -> Self {
         Self { wait, ..self }
+    }
+
+    /// Takes the lock of that folder too, wherever the source of truth is: the project's `.secrets`. Services of one project may
+    /// each have a source of truth in a folder of its own, and yet share a target.
+    #[must_use]
+    pub fn project(self, secrets: impl Into<PathBuf>) -> Self {
+        Self { project: Some(secrets.into()), ..self }
     }
 }
 
@@ -72,7 +80,7 @@ pub struct Workspace {
     folder: PathBuf,
     caller: Caller,
     recovered: Option<Recovery>,
-    _lock: Lock,
+    _locks: Vec<Lock>,
 }
 
 impl Workspace {
@@ -88,12 +96,21 @@ impl Workspace {
 
     pub(crate) fn open_in(io: Arc<dyn Io>, folder: &Path, caller: &Caller) -> Result<Self, Error> {
         let path = place::real_folder(&*io, folder)?;
-        disk::make_folders(&*io, &path, 0o700)?;
-        let opened = Folder::open(&*io, &path)?.ok_or_else(|| Error::io("open the folder", &path, rustix::io::Errno::NOENT))?;
-        let lock = Lock::take(&*io, &opened, caller)?;
+        let opened = made(&*io, &path)?;
+        // In the order of their paths, whoever asks: so no two processes wait for each other.
+        let mut paths = vec![path.clone()];
+        if let Some(project) = &caller.project {
+            paths.push(place::real_folder(&*io, project)?);
+        }
+        paths.sort_unstable();
+        paths.dedup();
+        let take = |of: &PathBuf| {
+            if *of == path { Lock::take(&*io, &opened, caller) } else { Lock::take(&*io, &made(&*io, of)?, caller) }
+        };
+        let locks = paths.iter().map(take).collect::<Result<_, _>>()?;
         let recovered = commit::recover(&*io, &opened)?;
         drop(opened);
-        Ok(Self { io, folder: path, caller: caller.clone(), recovered, _lock: lock })
+        Ok(Self { io, folder: path, caller: caller.clone(), recovered, _locks: locks })
     }
 
     /// For a caller that only reads: ends what an earlier run left unfinished, waiting for a commit that is under way.
@@ -122,6 +139,12 @@ impl Workspace {
     pub fn apply(&mut self, plan: Plan) -> Result<Applied, Error> {
         plan.apply(&*self.io, &self.folder, &self.caller)
     }
+}
+
+/// The folder at `path`, made if it is not there.
+fn made<'io>(io: &'io dyn Io, path: &Path) -> Result<Folder<'io>, Error> {
+    disk::make_folders(io, path, 0o700)?;
+    Folder::open(io, path)?.ok_or_else(|| Error::io("open the folder", path, rustix::io::Errno::NOENT))
 }
 
 #[cfg(test)]

@@ -249,6 +249,9 @@ fn bytes_that_are_not_utf_8() {
 fn shells_follow_values_and_refuse_programs() {
     let cases = [
         ("A=~/x:~\nB='~'\n", "A=/h/x:/h|B=~"),
+        ("A='~_x'\nB=a~b\n", "A=~_x|B=a~b"),
+        ("A=~_x\n", "!"), // the home folder of a user of that name, if there is one
+        ("A=/bin:~root/bin\n", "!"),
         ("A=1; B=$A\n", "A=1|B=1"),
         ("A='it'\\''s'\n", "A=it's"),
         ("A=${NO:-'a b'}$OUT\n", "A=a bo"),

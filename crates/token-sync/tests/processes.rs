@@ -119,6 +119,12 @@ fn worker() {
     let (id, project) = (id.parse().unwrap(), Project(project.into()));
     match job {
         "rotate" => rotate_for_ever(&project, id),
+        "share" => share(&project, id),
+        "mask" => {
+            rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o777));
+            let mut workspace = Workspace::open(&project.secrets(), &caller("mask", 1)).unwrap();
+            project.write(&mut workspace, 1, &[project.env(".env", "TOKEN")]);
+        }
         _ => update(&project, id),
     }
 }
@@ -143,6 +149,16 @@ fn update(project: &Project, id: usize) {
         let targets = [project.env(".env", &format!("KEY_{id}_{round}")), project.password()];
         let next = project.number() + 1;
         project.write(&mut workspace, next, &targets);
+    }
+}
+
+/// The same for a service whose source of truth is in a folder of its own.
+fn share(project: &Project, id: usize) {
+    for round in 0..UPDATES {
+        let caller = caller("share", (id * 1_000 + round) as u64).project(project.secrets());
+        let mut workspace = Workspace::open(&project.0.join(format!("service-{id}")), &caller).unwrap();
+        let plan = Plan::make(&token(round), "ann", &[project.env(".env", &format!("KEY_{id}_{round}"))]).unwrap();
+        let _ = workspace.apply(plan).unwrap();
     }
 }
 
@@ -209,4 +225,31 @@ fn eight_processes_lose_no_update() {
     assert_eq!((kept.len(), tokens.len(), project.number()), (WORKERS * UPDATES, WORKERS * UPDATES, WORKERS * UPDATES));
     assert!(project.password().read().holds(&token(WORKERS * UPDATES)));
     assert_eq!(project.files().len(), 4, "{:?}", project.files());
+}
+
+#[test]
+fn services_with_sources_of_their_own_lose_no_update_of_a_file_that_they_share() {
+    let folder = scratch();
+    let project = Project(folder.path().to_owned());
+    let workers: Vec<_> = (0..4).map(|id| start("share", &project.0, id)).collect();
+    for worker in workers {
+        let ended = worker.wait_with_output().unwrap();
+        assert!(ended.status.success(), "{}", String::from_utf8_lossy(&ended.stdout));
+    }
+    let bytes = std::fs::read(project.0.join(".env")).unwrap();
+    let entries = Dialect::ComposeV2.read(&bytes, &Surroundings::new()).unwrap();
+    let kept: BTreeMap<_, _> = entries.into_iter().map(|entry| (entry.key, entry.value)).collect();
+    assert_eq!(kept.len(), 4 * UPDATES);
+}
+
+#[test]
+fn the_mask_of_the_process_takes_no_right_from_the_owner() {
+    let folder = scratch();
+    let project = Project(folder.path().to_owned());
+    std::fs::create_dir(project.secrets()).unwrap();
+    std::fs::set_permissions(project.secrets(), std::fs::Permissions::from_mode(0o700)).unwrap();
+    let ended = start("mask", &project.0, 0).wait_with_output().unwrap();
+    assert!(ended.status.success(), "{}", String::from_utf8_lossy(&ended.stdout));
+    let files = project.files();
+    assert!(files.len() == 3 && files.values().all(|mode| *mode == 0o600), "{files:?}");
 }

@@ -117,7 +117,7 @@ fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
         let (path, kind) = (entry.path(), entry.file_type().unwrap());
         if kind.is_dir() {
             files.extend(self::files(&path));
-        } else if entry.file_name() != ".lock" {
+        } else if entry.file_name() != ".genai.lock" {
             let content = match kind.is_symlink() {
                 true => std::fs::read_link(&path).unwrap().into_os_string().into_encoded_bytes(),
                 false => std::fs::read(&path).unwrap(),

@@ -114,7 +114,7 @@ impl Project {
                 if path.is_dir() {
                     todo.push(path);
                     tree.insert(name, (None, mode));
-                } else if name != Path::new(".secrets/.lock") {
+                } else if name != Path::new(".secrets/.genai.lock") {
                     let content = std::fs::read_to_string(path).unwrap();
                     tree.insert(name, (Some(content.replace(&*self.root().to_string_lossy(), "ROOT")), mode));
                 }

@@ -65,7 +65,7 @@ impl Reader<'_> {
     }
 
     fn push(&mut self, key: String, value: Option<String>, span: Range<usize>, spelled: bool) {
-        if key.is_empty() && self.nameless == Nameless::Dropped {
+        if key.is_empty() && (self.nameless == Nameless::Dropped || value.is_none()) {
             return;
         }
         if let Some(value) = &value {
@@ -74,20 +74,24 @@ impl Reader<'_> {
         self.entries.push(Entry { key, value, span, spelled });
     }
 
-    /// The key, and whether a value follows (after `=` or `:`) rather than the line's end.
+    /// The key, and whether a value follows (after `=` or `:`) rather than the line's end. What ends with the file instead is
+    /// a value without a name.
     fn key(&mut self) -> Result<(String, bool), ReadFault> {
         let rest = &self.text[self.at..];
-        let mut end = rest.len();
-        let mut has_value = false;
+        let mut found = None;
         for (at, sign) in rest.char_indices() {
             if matches!(sign, '=' | ':' | '\n') {
-                (end, has_value) = (at, sign != '\n');
+                found = Some((at, sign != '\n'));
                 break;
             }
             if !(is_blank(sign) || sign.is_alphanumeric() || matches!(sign, '_' | '.' | '-' | '[' | ']')) {
                 return Err(self.fault(format!("unexpected character {sign:?} in a variable name")));
             }
         }
+        let Some((end, has_value)) = found else {
+            let is_bare_export = rest.is_empty();
+            return if is_bare_export { Err(self.fault("an `export` of nothing".to_owned())) } else { Ok((String::new(), true)) };
+        };
         let key = rest[..end].trim_end();
         if key.contains(' ') {
             return Err(self.fault("a variable name with a blank in it".to_owned()));
@@ -195,7 +199,7 @@ mod tests {
     #[test]
     fn reads_as_compose_does() {
         let pairs = |list: &[(&str, &str)]| Ok(list.iter().map(|(k, v)| ((*k).to_owned(), Some((*v).to_owned()))).collect());
-        let cases: [(&str, Result<Vec<_>, usize>); 12] = [
+        let cases: [(&str, Result<Vec<_>, usize>); 16] = [
             ("X=1\n# c\n\nY='a b' # c\n", pairs(&[("X", "1"), ("Y", "a b")])),
             ("export X=1\r\nY: 2\r\n", pairs(&[("X", "1"), ("Y", "2")])),
             ("X=v#c # cut\n", pairs(&[("X", "v#c")])),
@@ -207,11 +211,22 @@ mod tests {
             ("T='$2b$12$cE4F9.SXf'\n", pairs(&[("T", "$2b$12$cE4F9.SXf")])),
             ("X\n", Ok(vec![("X".to_owned(), None)])),
             ("a b\n", Err(1)),
+            // What ends with the file instead of `=` or a line end is a value without a name.
+            ("X=1\nY", pairs(&[("X", "1")])),
+            ("X=1\nexport Y", pairs(&[("X", "1")])),
+            ("X=1\nexport ", Err(2)),
+            ("export \nX=$$1\n", pairs(&[("X", "$1")])),
             ("X=1\nY='open\n", Err(2)),
         ];
         for (text, expected) in cases {
             assert_eq!(seen(text), expected, "{text:?}");
         }
+    }
+
+    #[test]
+    fn an_env_file_hands_on_what_has_no_name() {
+        let entries = read("export \nX=1\nexport a b ", &Surroundings::new(), Nameless::Kept).unwrap();
+        assert_eq!((entries[1].key.as_str(), entries[1].value.as_deref()), ("", Some("a b")));
     }
 
     proptest! {

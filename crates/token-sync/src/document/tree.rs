@@ -13,7 +13,16 @@ pub(super) struct Node {
     pub(super) span: Range<usize>,
     /// It stands elsewhere, and is only referred to here.
     pub(super) is_shared: bool,
+    /// In YAML its tag, the implied one of a scalar in quotes too; `None` if the text alone says what it is.
+    pub(super) tag: Option<String>,
 }
+
+/// YAML's tag of a text.
+pub(super) const TEXT: &str = "tag:yaml.org,2002:str";
+/// Compose's tag of what is to be taken away.
+pub(super) const RESET: &str = "!reset";
+/// Compose's tag of what takes the whole place of what earlier documents say.
+pub(super) const OVERRIDE: &str = "!override";
 
 #[derive(Clone)]
 pub(super) enum Kind {
@@ -33,7 +42,11 @@ pub(super) struct Member {
 
 impl Node {
     pub(super) fn new(kind: Kind, span: Range<usize>) -> Self {
-        Self { kind, span, is_shared: false }
+        Self { kind, span, is_shared: false, tag: None }
+    }
+
+    pub(super) fn has_tag(&self, tag: &str) -> bool {
+        self.tag.as_deref() == Some(tag)
     }
 
     pub(super) fn text(&self) -> Option<&str> {

@@ -1,13 +1,13 @@
 //! YAML: `saphyr-parser` says where each value starts, `serde_norway` (libyaml's rules, as Compose's own readers have them)
 //! reads the result once more.
 
-use std::{collections::HashMap, ops::Range};
+use std::{borrow::Cow, collections::HashMap, ops::Range};
 
-use saphyr_parser::{Event, Parser, ScalarStyle};
+use saphyr_parser::{Event, Parser, ScalarStyle, Tag};
 use serde::Deserialize;
 use serde_json::Value as Model;
 
-use super::tree::{Kind, Member, Node};
+use super::tree::{Kind, Member, Node, RESET, TEXT};
 use crate::ReadFault;
 
 /// More is no settings file.
@@ -44,14 +44,33 @@ fn to_model(value: &serde_norway::Value) -> Model {
     }
 }
 
+/// The bytes of each document, the marker before it with it.
+pub(super) fn documents(text: &str) -> Result<Vec<Range<usize>>, ReadFault> {
+    let mut starts = Vec::new();
+    for event in events(text) {
+        if let (Event::DocumentStart(_), span) = event? {
+            starts.push(if starts.is_empty() { 0 } else { span.start });
+        }
+    }
+    let ends = starts.iter().skip(1).copied().chain([text.len()]);
+    Ok(starts.iter().copied().zip(ends).map(|(start, end)| start..end).collect())
+}
+
+/// What the parser sees, each with the bytes where it stands.
+fn events(text: &str) -> impl Iterator<Item = Result<(Event<'_>, Range<usize>), ReadFault>> {
+    let bytes_at: Vec<usize> = text.char_indices().map(|(at, _)| at).chain([text.len()]).collect();
+    let at = move |sign: usize| bytes_at.get(sign).copied().unwrap_or(text.len());
+    Parser::new_from_str(text).map(move |event| match event {
+        Ok((event, span)) => Ok((event, at(span.start.index())..at(span.end.index()))),
+        Err(error) => Err(ReadFault { line: error.marker().line().max(1), what: "what is no YAML".to_owned() }),
+    })
+}
+
 /// The first document; an empty text counts as null.
 pub(super) fn parse(text: &str) -> Result<Node, ReadFault> {
-    let mut builder = Builder { text, bytes_at: Vec::new(), open: Vec::new(), anchors: HashMap::new(), nodes: 0, root: None };
-    builder.bytes_at = text.char_indices().map(|(at, _)| at).chain([text.len()]).collect();
-    for event in Parser::new_from_str(text) {
-        let (event, span) =
-            event.map_err(|error| ReadFault { line: error.marker().line().max(1), what: "what is no YAML".to_owned() })?;
-        let span = builder.at(span.start.index())..builder.at(span.end.index());
+    let mut builder = Builder { text, open: Vec::new(), anchors: HashMap::new(), nodes: 0, root: None };
+    for event in events(text) {
+        let (event, span) = event?;
         if builder.root.is_none() {
             builder.take(event, span)?;
         }
@@ -69,7 +88,6 @@ struct Open {
 
 struct Builder<'a> {
     text: &'a str,
-    bytes_at: Vec<usize>,
     open: Vec<Open>,
     anchors: HashMap<usize, Node>,
     nodes: usize,
@@ -77,10 +95,6 @@ struct Builder<'a> {
 }
 
 impl Builder<'_> {
-    fn at(&self, sign: usize) -> usize {
-        self.bytes_at.get(sign).copied().unwrap_or(self.text.len())
-    }
-
     fn take(&mut self, event: Event<'_>, span: Range<usize>) -> Result<(), ReadFault> {
         match event {
             Event::Alias(anchor) => {
@@ -101,11 +115,12 @@ impl Builder<'_> {
                 };
                 let is_null =
                     style == ScalarStyle::Plain && tag.is_none() && matches!(&*text, "" | "~" | "null" | "Null" | "NULL");
-                let node = Node::new(Kind::Scalar(Some(text.into_owned()).filter(|_| !is_null)), span.clone());
+                let mut node = Node::new(Kind::Scalar(Some(text.into_owned()).filter(|_| !is_null)), span.clone());
+                node.tag = name(tag).or_else(|| (style != ScalarStyle::Plain).then(|| TEXT.to_owned()));
                 self.put(node, anchor, span)
             }
-            Event::MappingStart(anchor, _) => self.start(Kind::Map(Vec::new()), anchor, span),
-            Event::SequenceStart(anchor, _) => self.start(Kind::List(Vec::new()), anchor, span),
+            Event::MappingStart(anchor, tag) => self.start(Kind::Map(Vec::new()), anchor, name(tag), span),
+            Event::SequenceStart(anchor, tag) => self.start(Kind::List(Vec::new()), anchor, name(tag), span),
             Event::MappingEnd | Event::SequenceEnd => {
                 let Some(Open { mut node, anchor, .. }) = self.open.pop() else { return Ok(()) };
                 node.span.end = span.end;
@@ -116,11 +131,11 @@ impl Builder<'_> {
         }
     }
 
-    fn start(&mut self, kind: Kind, anchor: usize, span: Range<usize>) -> Result<(), ReadFault> {
+    fn start(&mut self, kind: Kind, anchor: usize, tag: Option<String>, span: Range<usize>) -> Result<(), ReadFault> {
         if self.open.len() >= DEEPEST {
             return Err(ReadFault::at(self.text, span.start, "YAML that is nested too deep"));
         }
-        self.open.push(Open { node: Node::new(kind, span), anchor, key: None });
+        self.open.push(Open { node: Node { tag, ..Node::new(kind, span) }, anchor, key: None });
         Ok(())
     }
 
@@ -157,6 +172,10 @@ impl Builder<'_> {
     }
 }
 
+fn name(tag: Option<Cow<'_, Tag>>) -> Option<String> {
+    tag.map(|tag| format!("{}{}", tag.handle, tag.suffix))
+}
+
 fn count(node: &Node) -> usize {
     match &node.kind {
         Kind::Scalar(_) => 1,
@@ -174,7 +193,7 @@ fn share(node: &mut Node) {
     }
 }
 
-/// `<<: *anchor`: its keys count where the map has none of that name.
+/// `<<: *anchor`: its keys count where the map has none of that name, or one that Compose takes away.
 fn merge(node: &mut Node) {
     let Kind::Map(members) = &mut node.kind else { return };
     let (merged, mut own): (Vec<_>, Vec<_>) = std::mem::take(members).into_iter().partition(|member| member.key == "<<");
@@ -186,7 +205,7 @@ fn merge(node: &mut Node) {
         for map in maps {
             if let Kind::Map(others) = map.kind {
                 for mut member in others {
-                    if !own.iter().any(|known| known.key == member.key) {
+                    if !own.iter().any(|known| known.key == member.key && !known.node.has_tag(RESET)) {
                         share(&mut member.node);
                         own.push(member);
                     }

@@ -92,6 +92,10 @@ impl Io for Faulty {
         self.gate("open", false)?;
         System.open(path, flags)
     }
+    fn open_folder(&self, path: &Path) -> Result<OwnedFd> {
+        self.gate("open_folder", false)?;
+        System.open_folder(path)
+    }
     fn open_at(&self, folder: BorrowedFd<'_>, name: &OsStr, flags: OFlags) -> Result<OwnedFd> {
         self.gate("open_at", false)?;
         System.open_at(folder, name, flags)

@@ -8,7 +8,8 @@ use zeroize::Zeroizing;
 use crate::{
     Error, ErrorKind, Reading, Target,
     commit::Replacement,
-    disk::{self, Content},
+    disk::{Content, Folder},
+    io::{Identity, System},
     place::Place,
 };
 
@@ -29,6 +30,8 @@ pub struct Step {
     place: Place,
     mode: u32,
     private_folder: bool,
+    /// The folder, if it was there when the plan was made.
+    seen_in: Option<Identity>,
     old: Option<Content>,
     /// `None` if what is there is right.
     new: Option<Zeroizing<Vec<u8>>>,
@@ -39,17 +42,20 @@ pub struct Step {
 impl Step {
     /// The file of a target, as it is.
     pub(super) fn of_target(target: &Target, place: Place) -> Result<Self, Error> {
-        let old = disk::read(&place.path())?.map(|(bytes, facts)| (Zeroizing::new(bytes), facts));
+        let (seen_in, old) = look(&place)?;
         let mode = old.as_ref().map_or(0o600, |(_, facts)| facts.tightened());
         let path = target.path().to_owned();
-        Ok(Self { path, place, mode, private_folder: false, old, new: None, readers: Vec::new() })
+        Ok(Self { path, place, mode, private_folder: false, seen_in, old, new: None, readers: Vec::new() })
     }
 
     /// A file for its owner alone, in a folder for its owner alone, that is to hold `new`; `is_private` says that it is so.
-    pub(super) fn private(path: &Path, place: Place, old: Option<Content>, new: Zeroizing<Vec<u8>>, is_private: bool) -> Self {
+    pub(super) fn private(path: &Path, place: Place, new: Zeroizing<Vec<u8>>, is_private: bool) -> Result<Self, Error> {
+        let (seen_in, old) = look(&place)?;
         let is_right = is_private && old.as_ref().is_some_and(|(bytes, _)| *bytes == new);
         let new = (!is_right).then_some(new);
-        Self { path: path.to_owned(), place, mode: 0o600, private_folder: true, old, new, readers: Vec::new() }
+        let path = path.to_owned();
+        let mode = old.as_ref().map_or(0o600, |(_, facts)| facts.tightened() & 0o600);
+        Ok(Self { path, place, mode, private_folder: true, seen_in, old, new, readers: Vec::new() })
     }
 
     /// Changes what the file is to hold so that `target`'s reader, too, sees the token.
@@ -117,6 +123,7 @@ impl Step {
     pub(super) fn replacement(&self) -> Option<Replacement<'_>> {
         Some(Replacement {
             place: &self.place,
+            seen_in: self.seen_in,
             old: self.old.as_ref().map(|(bytes, facts)| (bytes.as_slice(), *facts)),
             new: self.new.as_ref()?,
             mode: self.mode,
@@ -127,6 +134,12 @@ impl Step {
     fn current(&self) -> Option<&[u8]> {
         self.new.as_ref().or(self.old.as_ref().map(|(bytes, _)| bytes)).map(|bytes| bytes.as_slice())
     }
+}
+
+/// The folder of a place, and what is in the place.
+fn look(place: &Place) -> Result<(Option<Identity>, Option<Content>), Error> {
+    let Some(folder) = Folder::open(&System, place.folder())? else { return Ok((None, None)) };
+    Ok((Some(folder.identity()?), folder.read(place.name())?))
 }
 
 impl std::fmt::Debug for Step {

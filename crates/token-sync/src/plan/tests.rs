@@ -65,7 +65,7 @@ impl Project {
             if metadata.is_dir() {
                 todo.extend(std::fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().path()));
             }
-            if !path.ends_with(".lock") {
+            if !path.ends_with(".genai.lock") {
                 stamps.push((path, metadata.ino(), metadata.mtime(), metadata.mtime_nsec()));
             }
         }
@@ -124,7 +124,7 @@ fn a_plan_alone_changes_nothing() {
 #[test]
 fn modes_are_tightened_and_new_files_are_private() {
     let project = Project::new();
-    for (before, after) in [(0o644, 0o640), (0o666, 0o640), (0o604, 0o600), (0o600, 0o600), (0o400, 0o600)] {
+    for (before, after) in [(0o644, 0o640), (0o666, 0o640), (0o604, 0o600), (0o600, 0o600), (0o400, 0o400)] {
         project.write(".env", "TOKEN='old'\n", before);
         project.apply(project.plan(&format!("{before:o}"))).unwrap();
         assert_eq!(project.mode(".env"), after, "from {before:o}");
@@ -300,4 +300,68 @@ fn debug_shows_no_secret() {
     project.write(".env", "TOKEN='secret-old'\n", 0o600);
     let shown = format!("{:?}", project.plan("secret-new"));
     assert!(!shown.contains("secret-"), "{shown}");
+}
+
+#[test]
+fn readers_of_one_file_must_all_read_what_is_written_for_one_of_them() {
+    let project = Project::new();
+    project.write(".env", "A='$2b$12$x'\nB=$2b$12$x\n", 0o600);
+    let quoted = project.env(".env", "A");
+    let bare = |path: &str| Target::new(project.at(path), Dialect::DockerEnvFile, Some("B")).unwrap();
+    let all = [quoted.clone(), bare("./.env")];
+    assert!(all.iter().all(|target| target.read().holds(&token("$2b$12$x"))), "each alone is right");
+    let error = Plan::make(&token("$2b$12$x"), "ann", &all).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unwritable);
+    let text = error.to_string();
+    assert!(text.contains("`docker-run-env-file` take it bare only, `compose-v2-dotenv` need it quoted"), "{text}");
+    assert!(Plan::make(&token("$2b$12$x"), "ann", &[quoted.clone(), bare("b.env")]).is_ok());
+
+    // Where a spelling for both exists, both keys have it.
+    let systemd = Target::new(project.at(".env"), Dialect::SystemdEnvironmentFile, Some("B")).unwrap();
+    project.apply(Plan::make(&token("$2b$12$y"), "ann", &[quoted, systemd]).unwrap()).unwrap();
+    assert_eq!(project.content(".env"), "A='$2b$12$y'\nB='$2b$12$y'\n");
+}
+
+#[test]
+fn a_folder_that_is_swapped_after_the_plan_gets_nothing() {
+    let swaps: [fn(&Project); 3] = [
+        |project| symlink(project.at("elsewhere"), project.at("a")).unwrap(),
+        |project| std::fs::rename(project.at("elsewhere"), project.at("a")).unwrap(),
+        |project| {
+            std::fs::create_dir(project.at("a")).unwrap();
+            std::fs::rename(project.at("moved/b"), project.at("moved/c")).unwrap();
+            symlink(project.at("elsewhere"), project.at("a/b")).unwrap();
+        },
+    ];
+    for swap in swaps {
+        let project = Project::new();
+        project.write("a/b/.env", "TOKEN='old'\n", 0o600);
+        project.write("elsewhere/b/.env", "TOKEN='old'\n", 0o600);
+        project.write("elsewhere/.env", "TOKEN='old'\n", 0o600);
+        let plan =
+            Plan::make(&token("new"), "ann", &[project.env("a/b/.env", "TOKEN"), project.env("a/b/new", "TOKEN")]).unwrap();
+        std::fs::rename(project.at("a"), project.at("moved")).unwrap();
+        swap(&project);
+        let error = project.apply(plan).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Changed, "{error}");
+        assert!(error.to_string().contains("a/b`, or one above it, was replaced"), "{error}");
+        assert!(!project.at(".secrets/staging.journal").exists(), "nothing was begun");
+        let files = project.stamps().into_iter().map(|(path, ..)| path).filter(|path| path.is_file());
+        let files: Vec<_> = files.filter(|path| !path.ends_with(".genai.lock")).collect();
+        assert_eq!(files.len(), 3, "{files:?}");
+        assert!(files.iter().all(|path| std::fs::read_to_string(path).unwrap() == "TOKEN='old'\n"));
+    }
+}
+
+#[test]
+fn rights_that_the_owner_has_not_are_not_given() {
+    let project = Project::new();
+    for (name, mode) in [("a", 0o400), ("b", 0o440), ("c", 0o644)] {
+        project.write(name, "TOKEN='old'\n", mode);
+    }
+    let file = SourceFile::new(project.at(SourceFile::DEFAULT));
+    project.write(SourceFile::DEFAULT, "{}", 0o400);
+    let plan = Plan::make(&token("new"), "ann", &["a", "b", "c"].map(|name| project.env(name, "TOKEN"))).unwrap();
+    project.apply(plan.with_source(&file, &source("new")).unwrap()).unwrap();
+    assert_eq!(["a", "b", "c", SourceFile::DEFAULT].map(|name| project.mode(name)), [0o400, 0o440, 0o640, 0o400]);
 }

@@ -75,7 +75,7 @@ fn contents(a: &str, b: &str) -> [String; 2] {
     [a, b].map(|value| format!("TOKEN='{value}'\n"))
 }
 
-const CLEAN: [&str; 4] = [".lock", ".secrets", "a", "b"];
+const CLEAN: [&str; 4] = [".genai.lock", ".secrets", "a", "b"];
 
 #[test]
 fn a_second_caller_is_told_who_holds_the_lock() {
@@ -89,7 +89,30 @@ fn a_second_caller_is_told_who_holds_the_lock() {
     drop(first);
     Workspace::open(&project.secrets(), &caller("second")).unwrap();
     let mode = |path: PathBuf| std::fs::metadata(path).unwrap().permissions().mode() & 0o7777;
-    assert_eq!((mode(project.secrets()), mode(project.secrets().join(".lock"))), (0o700, 0o600));
+    assert_eq!((mode(project.secrets()), mode(project.secrets().join(".genai.lock"))), (0o700, 0o600));
+}
+
+#[test]
+fn services_with_sources_of_their_own_share_the_project_s_lock() {
+    let project = Project::new();
+    let open = |source: &str, program: &str| Workspace::open(&project.at(source), &caller(program).project(project.secrets()));
+    let first = open("one", "first").unwrap();
+    let error = open("two", "second").unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Busy);
+    assert!(error.to_string().contains(".secrets` is in use by") && error.to_string().contains("`first`"), "{error}");
+    assert_eq!(open(".secrets", "third").unwrap_err().kind(), ErrorKind::Busy);
+    drop(first);
+    drop(open("two", "second").unwrap());
+    open(".secrets", "the project's own source takes one lock").unwrap();
+}
+
+#[test]
+fn another_program_s_lock_file_is_left_alone() {
+    let project = Project::new();
+    std::fs::create_dir(project.secrets()).unwrap();
+    std::fs::write(project.secrets().join(".lock"), "not ours").unwrap();
+    let _ = project.sync(Faulty::new(&[])).unwrap();
+    assert_eq!(std::fs::read_to_string(project.secrets().join(".lock")).unwrap(), "not ours");
 }
 
 #[test]
@@ -114,9 +137,9 @@ fn a_lock_that_is_no_plain_file_is_refused() {
     ] {
         let project = Project::new();
         std::fs::create_dir(project.secrets()).unwrap();
-        make(project.secrets().join(".lock"));
+        make(project.secrets().join(".genai.lock"));
         let error = Workspace::open(&project.secrets(), &caller("x")).unwrap_err();
-        assert!(error.to_string().contains(".lock`"), "{error}");
+        assert!(error.to_string().contains(".genai.lock`"), "{error}");
     }
     let project = Project::new();
     std::fs::write(project.secrets(), "").unwrap();
@@ -203,7 +226,7 @@ fn a_lost_folder_does_not_keep_the_next_start_from_work() {
     }
     let recovery = Workspace::open(&project.secrets(), &caller("next")).unwrap().recovered().cloned().unwrap();
     assert_eq!(recovery.left.len(), 2, "both are neither old nor new: they are gone");
-    assert_eq!(project.names(), [".lock", ".secrets"]);
+    assert_eq!(project.names(), [".genai.lock", ".secrets"]);
 }
 
 #[test]

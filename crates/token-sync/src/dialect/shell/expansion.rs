@@ -31,7 +31,7 @@ impl Scope<'_> {
                 Part::Literal(text) => {
                     let is_first = !parts[..at].iter().any(|part| !matches!(part, Part::Start(_)));
                     let is_last = !parts[at + 1..].iter().any(|part| !matches!(part, Part::End(_)));
-                    out.push_str(&self.with_home(text, is_first, is_last));
+                    out.push_str(&self.with_home(text, is_first, is_last)?);
                 }
                 Part::Quoted(text) => out.push_str(text),
                 Part::Expansion { kind, quoted } => {
@@ -43,19 +43,26 @@ impl Scope<'_> {
         Ok(out)
     }
 
-    /// `~` at the start or behind `:`, alone or before `/`, is the home folder.
-    fn with_home(&self, text: &str, is_first: bool, is_last: bool) -> String {
-        let Some(home) = self.lookup("HOME").filter(|_| text.contains('~')) else { return text.to_owned() };
+    /// `~` at the start or behind `:`, alone or before `/`, is the home folder. `~NAME` is that of another user, if there is one.
+    fn with_home(&self, text: &str, is_first: bool, is_last: bool) -> Result<String, String> {
+        if !text.contains('~') {
+            return Ok(text.to_owned());
+        }
         let pieces: Vec<_> = text.split(':').collect();
         let replaced = pieces.iter().enumerate().map(|(at, piece)| {
             let may_start = at > 0 || is_first;
             let may_end = at + 1 < pieces.len() || is_last;
             match piece.strip_prefix('~') {
-                Some(rest) if may_start && (rest.starts_with('/') || (rest.is_empty() && may_end)) => format!("{home}{rest}"),
-                _ => (*piece).to_owned(),
+                Some(rest) if may_start && (rest.starts_with('/') || (rest.is_empty() && may_end)) => {
+                    Ok(self.lookup("HOME").map_or_else(|| (*piece).to_owned(), |home| format!("{home}{rest}")))
+                }
+                Some(rest) if may_start && is_user(rest) => {
+                    Err("`~` before a name, another user's home folder: put it in quotes if it is none".to_owned())
+                }
+                _ => Ok((*piece).to_owned()),
             }
         });
-        replaced.collect::<Vec<_>>().join(":")
+        replaced.collect::<Result<Vec<_>, _>>().map(|pieces| pieces.join(":"))
     }
 
     fn expand(&self, kind: &Kind, quoted: bool) -> Result<String, String> {
@@ -132,4 +139,10 @@ fn is_left_of_a_hash(command: &str) -> bool {
         && parts.next().is_some_and(|cost| cost.len() == 2 && cost.bytes().all(|byte| byte.is_ascii_digit()))
         && parts.next().is_some_and(|rest| rest.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'/')))
         && parts.next().is_none()
+}
+
+/// Whether what is behind a `~` can be a user's name, or one of bash's own folders, before `/` or the end.
+fn is_user(rest: &str) -> bool {
+    let name = rest.split('/').next().unwrap_or_default();
+    !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.' | b'+'))
 }
