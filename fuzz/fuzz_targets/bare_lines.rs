@@ -3,4 +3,7 @@
 
 use token_sync::Dialect;
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| genai_fuzz::read_all(bytes, &[Dialect::DockerEnvFile, Dialect::ComposeV2EnvFileRaw, Dialect::PodmanEnvFile]));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| genai_fuzz::read_all(
+    bytes,
+    &[Dialect::DockerEnvFile, Dialect::ComposeV2EnvFileRaw, Dialect::PodmanEnvFile]
+));

@@ -3,4 +3,7 @@
 
 use token_sync::Dialect;
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| genai_fuzz::read_all(bytes, &[Dialect::NodeDotenv, Dialect::NodeDotenvExpand, Dialect::Dotenvx, Dialect::NodeEnvFile20, Dialect::NodeEnvFile24]));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| genai_fuzz::read_all(
+    bytes,
+    &[Dialect::NodeDotenv, Dialect::NodeDotenvExpand, Dialect::Dotenvx, Dialect::NodeEnvFile20, Dialect::NodeEnvFile24]
+));

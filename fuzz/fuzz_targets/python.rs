@@ -3,4 +3,7 @@
 
 use token_sync::Dialect;
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| genai_fuzz::read_all(bytes, &[Dialect::PythonDotenv, Dialect::PythonDotenvPlain, Dialect::ComposeV1]));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| genai_fuzz::read_all(
+    bytes,
+    &[Dialect::PythonDotenv, Dialect::PythonDotenvPlain, Dialect::ComposeV1]
+));

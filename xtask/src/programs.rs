@@ -59,10 +59,14 @@ fn built(program: &str, profile: &[&str], folder: &str) -> Result<String, Failur
     if !show("cargo", &[&["build", "--quiet", "--package", program], profile].concat(), &[])? {
         return Err(Failure::new(FailureKind::Unexpected, format!("`{program}` doesn't build")));
     }
+    Ok(Path::new(&target()?).join(folder).join(program).display().to_string())
+}
+
+/// The folder that cargo builds the workspace in.
+pub(crate) fn target() -> Result<String, Failure> {
     let (metadata, _) = capture("cargo", &["metadata", "--format-version", "1", "--no-deps"], &root())?;
     let metadata: serde_json::Value = serde_json::from_str(&metadata).unwrap_or_default();
-    let target = metadata["target_directory"].as_str().unwrap_or("target");
-    Ok(Path::new(target).join(folder).join(program).display().to_string())
+    Ok(metadata["target_directory"].as_str().unwrap_or("target").to_owned())
 }
 
 fn not_started(program: &str, error: &io::Error) -> Failure {

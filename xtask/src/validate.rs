@@ -8,7 +8,7 @@ use settings::{Flags, Settings};
 
 use crate::{
     cli::Validate,
-    programs::{capture, genai_auth, has_cargo, show},
+    programs::{capture, genai_auth, has_cargo, root, show, target},
     tidy,
 };
 
@@ -21,7 +21,9 @@ const STEPS: &[Step] = &[
     ("lints-clean", "cargo clippy", || {
         cargo("lints-clean", &["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"], &[])
     }),
+    ("fuzz-targets-compile", "the fuzz targets", fuzz),
     ("tests-pass", "the tests", tests),
+    ("docker-agrees", "the real Docker and Compose", docker),
     ("doc-tests-pass", "the examples in the documentation", || cargo("doc-tests-pass", &["test", "--workspace", "--doc"], &[])),
     ("documentation-clean", "cargo doc", || {
         cargo("documentation-clean", &["doc", "--workspace", "--no-deps"], &[("RUSTDOCFLAGS", "-D warnings")])
@@ -72,11 +74,33 @@ fn cargo(id: &'static str, args: &[&str], env: &[(&str, &str)]) -> Result<Findin
     })
 }
 
+/// They are a workspace of their own, and take the versions of ours.
+fn fuzz() -> Result<Finding, Failure> {
+    std::fs::copy(root().join("Cargo.lock"), root().join("fuzz/Cargo.lock"))
+        .map_err(|error| Failure::new(FailureKind::Unexpected, format!("can't copy `Cargo.lock` to `fuzz/`: {error}")))?;
+    let manifest = ["check", "--manifest-path", "fuzz/Cargo.toml", "--no-default-features"];
+    cargo("fuzz-targets-compile", &manifest, &[("CARGO_TARGET_DIR", &target()?)])
+}
+
 fn tests() -> Result<Finding, Failure> {
+    let alone = [(LIVE, "")]; // they have a step of their own
     if has_cargo("nextest") {
-        return cargo("tests-pass", &["nextest", "run", "--workspace", "--no-fail-fast"], &[]);
+        return cargo("tests-pass", &["nextest", "run", "--workspace", "--no-fail-fast"], &alone);
     }
-    cargo("tests-pass", &["test", "--workspace", "--lib", "--bins", "--tests", "--no-fail-fast"], &[])
+    cargo("tests-pass", &["test", "--workspace", "--lib", "--bins", "--tests", "--no-fail-fast"], &alone)
+}
+
+/// Set to `1` it says that Docker Engine and Compose are there: then what needs them must pass.
+const LIVE: &str = "GENAI_LIVE_COMPOSE";
+
+fn docker() -> Result<Finding, Failure> {
+    let id = "docker-agrees";
+    if console::world()?.var(LIVE) == Some("1") {
+        return cargo(id, &["test", "--package", "token-sync", "--test", "live_compose"], &[]);
+    }
+    let reason = "it needs Docker Engine and Compose 2".to_owned();
+    Ok(Finding::new(CheckId(id), Outcome::Skipped(reason), "what is written was not shown to the real Docker")
+        .hint(format!("set `{LIVE}=1` where they are installed")))
 }
 
 fn deny() -> Result<Finding, Failure> {

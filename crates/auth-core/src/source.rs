@@ -110,12 +110,13 @@ impl SourceOfTruth {
             }
             None => None,
         };
-        let list = match (fields.remove("targets"), fields.remove("locations")) {
+        let list = match (fields.shift_remove("targets"), fields.shift_remove("locations")) {
             (Some(_), Some(_)) => {
                 return Err(source_error("two lists of targets: `targets` and `locations`").hint("keep the right one of the two"));
             }
             (targets, locations) => targets.or(locations),
         };
+        let targets = list.map_or_else(|| Ok(Vec::new()), read_targets)?;
         Ok(Self {
             shape,
             created_at: take_text(&mut fields, "created_at")?,
@@ -123,7 +124,7 @@ impl SourceOfTruth {
             password,
             token,
             user: take_text(&mut fields, "user")?,
-            targets: list.map_or_else(|| Ok(Vec::new()), read_targets)?,
+            targets,
             previous,
             unknown: fields,
         })
@@ -245,7 +246,7 @@ fn source_error(message: impl Into<String>) -> Error {
 
 /// Takes a text field out of `fields`; absent and `null` are both `None`. Taken out, so that no copy of a secret stays.
 fn take_text(fields: &mut Map<String, Value>, name: &str) -> Result<Option<String>, Error> {
-    match fields.remove(name) {
+    match fields.shift_remove(name) {
         None | Some(Value::Null) => Ok(None),
         Some(Value::String(text)) => Ok(Some(text)),
         Some(_) => Err(source_error(format!("the field `{name}` is not a text"))),
@@ -269,7 +270,7 @@ fn read_target(at: usize, entry: Value) -> Result<TargetEntry, Error> {
     };
     let path = take_text(&mut fields, "path")?.ok_or_else(|| source_error(format!("target {at} has no `path`")))?;
     let mut key = take_text(&mut fields, "key")?;
-    let readers = match fields.remove("readers") {
+    let readers = match fields.shift_remove("readers") {
         None | Some(Value::Null) => Vec::new(),
         Some(list) => serde_json::from_value(list)
             .map_err(|_| source_error(format!("the `readers` of target {at} are not a list of names")))?,
@@ -396,6 +397,17 @@ mod tests {
         let written = String::from_utf8(read.to_bytes().to_vec()).unwrap();
         assert!(written.contains(r#""description": "kept""#) && written.contains(r#""name": "qwen""#), "unknown fields are kept");
         assert!(!written.contains("stale-secret"), "a stale copy of the token is not carried on");
+    }
+
+    /// Found by fuzzing: each reading changed their order, so that a file with nothing to change was written again.
+    #[test]
+    fn unknown_fields_keep_their_order() {
+        let read = br#"{"version": "2", "b": 1, "a": 2, "bcrypt_hash": "t", "c": 3, "user": "u", "targets": [{"z": 1, "path": ".env", "y": 2, "x": 3}]}"#;
+        let once = SourceOfTruth::parse(read).unwrap().to_bytes();
+        let text = String::from_utf8(once.to_vec()).unwrap();
+        let at = |name: &str| text.find(&format!("\"{name}\":")).unwrap();
+        assert!(at("b") < at("a") && at("a") < at("c") && at("z") < at("y") && at("y") < at("x"), "{text}");
+        assert_eq!(SourceOfTruth::parse(&once).unwrap().to_bytes(), once);
     }
 
     #[test]

@@ -17,7 +17,8 @@ pub fn render(report: &Report) -> String {
             "tool": { "driver": {
                 "name": "genai-auth",
                 "version": env!("CARGO_PKG_VERSION"),
-                "rules": rules.iter().map(|id| json!({ "id": id, "shortDescription": { "text": id.replace('-', " ") } })).collect::<Vec<_>>(),
+                "informationUri": env!("CARGO_PKG_REPOSITORY"),
+                "rules": rules.iter().map(|id| rule(id)).collect::<Vec<_>>(),
             } },
             "invocations": [invocation(report)],
             "results": results.iter().map(|finding| result(finding, &rules)).collect::<Vec<_>>(),
@@ -42,6 +43,17 @@ fn invocation(report: &Report) -> Value {
         "executionSuccessful": report.stopped.is_none(),
         "exitCode": crate::ExitCode::of(report) as u8,
         "toolExecutionNotifications": notifications,
+    })
+}
+
+/// What code scanning services ask of a rule, GitHub's among them.
+fn rule(id: &str) -> Value {
+    let words = id.replace('-', " ");
+    json!({
+        "id": id,
+        "shortDescription": { "text": words },
+        "fullDescription": { "text": format!("The condition `{words}` does not hold.") },
+        "help": { "text": format!("See `{id}` in docs/reference/checks.md: what is checked, and what to do.") },
     })
 }
 
@@ -116,11 +128,18 @@ mod tests {
                 "driver": {
                   "name": "genai-auth",
                   "version": "VERSION",
+                  "informationUri": "https://github.com/genai-auth/genai-auth",
                   "rules": [
                     {
                       "id": "no-leak",
                       "shortDescription": {
                         "text": "no leak"
+                      },
+                      "fullDescription": {
+                        "text": "The condition `no leak` does not hold."
+                      },
+                      "help": {
+                        "text": "See `no-leak` in docs/reference/checks.md: what is checked, and what to do."
                       }
                     }
                   ]

@@ -14,7 +14,7 @@ use crate::{
     io::{Facts, Identity, Io, System},
 };
 
-/// The largest file that is read: secrets and the files that carry them are small.
+/// The largest file that is read and written: secrets and the files that carry them are small.
 const LIMIT: usize = 4 * 1024 * 1024;
 
 /// Who owns a file and who may touch it.
@@ -314,12 +314,7 @@ fn plain_file(io: &dyn Io, path: &Path, opened: rustix::io::Result<OwnedFd>) -> 
         if count == 0 {
             return Ok(Some((bytes, facts)));
         }
-        if bytes.len() + count > LIMIT {
-            let too_large = format!("`{}` is larger than {} MiB", path.display(), LIMIT >> 20);
-            return Err(
-                Error::new(ErrorKind::TooLarge, too_large).hint("a file that carries a token is small: is it the right one?")
-            );
-        }
+        bearable(path, bytes.len() + count)?;
         if bytes.len() + count > bytes.capacity() {
             let mut longer = Zeroizing::new(Vec::with_capacity(2 * (bytes.len() + count)));
             longer.extend_from_slice(&bytes);
@@ -327,6 +322,15 @@ fn plain_file(io: &dyn Io, path: &Path, opened: rustix::io::Result<OwnedFd>) -> 
         }
         bytes.extend_from_slice(&piece[..count]);
     }
+}
+
+/// Refuses what is larger than is read: what is written must be readable again, by the next start after a crash too.
+pub(crate) fn bearable(path: &Path, length: usize) -> Result<(), Error> {
+    if length <= LIMIT {
+        return Ok(());
+    }
+    Err(Error::new(ErrorKind::TooLarge, format!("`{}` is larger than {} MiB", path.display(), LIMIT >> 20))
+        .hint("a file that carries a token is small: is it the right one?"))
 }
 
 fn not_a_file(path: &Path, what: &str) -> Error {

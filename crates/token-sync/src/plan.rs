@@ -12,7 +12,7 @@ pub use step::{ChangeKind, Step};
 use crate::{
     Backups, Error, ErrorKind, GitView, SourceFile, Target,
     backup::BoxError,
-    commit,
+    commit, disk,
     disk::Folder,
     io::{Io, System},
     journal::Phase,
@@ -97,7 +97,9 @@ impl Plan {
             .hint("remove it from the targets"));
         }
         let is_private = file.facts()?.is_some_and(|facts| facts.file.is_private() && facts.folder.is_private());
-        self.steps.insert(0, Step::private(file.path(), place, source.to_bytes(), is_private)?);
+        let new = source.to_bytes();
+        disk::bearable(file.path(), new.len())?;
+        self.steps.insert(0, Step::private(file.path(), place, new, is_private)?);
         Ok(self)
     }
 

@@ -106,7 +106,7 @@ pub struct Place {
     pub path: String,
     /// The line, from 1.
     pub line: Option<u64>,
-    /// The column, from 1.
+    /// The column, from 1, in UTF-16 code units as editors count them.
     pub column: Option<u64>,
 }
 

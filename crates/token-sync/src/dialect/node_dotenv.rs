@@ -42,12 +42,13 @@ pub(super) fn statements(text: &str) -> Vec<Spelled> {
     let mut found = Vec::new();
     let mut at = 0;
     while at < text.len() {
-        let resume = match statement(text, at) {
+        let start = skip_space(text, at);
+        let resume = match statement(text, start) {
             Some((spelled, end)) => {
                 found.push(spelled);
                 end
             }
-            None => at,
+            None => start, // the blank lines before it would lead here again
         };
         at = resume
             + text[resume..]
@@ -57,9 +58,8 @@ pub(super) fn statements(text: &str) -> Vec<Spelled> {
     found
 }
 
-/// The statement that starts in the line at `at` or behind blank lines, and where its value ends.
-fn statement(text: &str, at: usize) -> Option<(Spelled, usize)> {
-    let start = skip_space(text, at);
+/// The statement that starts at `start`, and where its value ends.
+fn statement(text: &str, start: usize) -> Option<(Spelled, usize)> {
     let exported = text[start..].strip_prefix("export").filter(|rest| rest.starts_with(is_space));
     let behind_export = exported.map(|rest| skip_space(text, text.len() - rest.len()));
     let (key, value_at) = behind_export.into_iter().chain([start]).find_map(|at| key(text, at))?;

@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 use crate::{
     Error, ErrorKind, Reading, Target,
     commit::Replacement,
-    disk::{Content, Folder},
+    disk::{self, Content, Folder},
     io::{Identity, System},
     place::Place,
 };
@@ -73,6 +73,7 @@ impl Step {
         }
         let at_it = |error: Error| error.at(target.path());
         let new = target.write(current, token.expose(), user).map(Zeroizing::new).map_err(at_it)?;
+        disk::bearable(target.path(), new.len())?;
         if !target.read_bytes(&new).holds(token) || !target.same_neighbours(current.unwrap_or_default(), &new) {
             return Err(Error::new(
                 ErrorKind::Unwritable,

@@ -43,8 +43,8 @@ impl Match {
     }
 }
 
-/// Where a match stands in its file. Lines and columns count from 1, columns in bytes; the end column is that of the first
-/// byte after the match.
+/// Where a match stands in its file. Lines and columns count from 1, columns in UTF-16 code units as editors and SARIF count
+/// them; the end column is that of the first sign after the match.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Region {
     /// Bytes before the match.

@@ -13,6 +13,8 @@ use super::{
 const CHUNK: usize = 256 << 10;
 /// So many matches are listed of one file; the rest are counted.
 pub(super) const MOST_MATCHES: u32 = 1_000;
+/// At a file's start it is no part of the text: editors don't count it.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// A buffer that is used again for source after source, and wiped at its end.
 pub(super) struct Stream {
@@ -33,14 +35,14 @@ pub(super) struct End {
 }
 
 /// Where the buffer stands in its source.
-#[derive(Default)]
+#[derive(Default, Clone, Copy)]
 struct Place {
     /// Offset of the buffer's first byte.
     base: u64,
     /// Line ends before the buffer.
     lines: u64,
-    /// Offset of the start of the line in which the buffer starts.
-    line_start: u64,
+    /// UTF-16 code units between the start of the line and the buffer.
+    column: u64,
 }
 
 impl Stream {
@@ -76,7 +78,7 @@ impl Stream {
             // What starts in the last window may go on beyond the buffer.
             let sure = if at_end { filled } else { filled - self.window };
             engine.search(hay, &mut self.hits);
-            let mut lines = Place { ..place };
+            let mut lines = place;
             for hit in &self.hits {
                 let start = place.base + hit.range.start as u64;
                 if start < done || hit.range.start >= sure && !at_end {
@@ -101,7 +103,7 @@ impl Stream {
             }
             done = place.base + sure as u64;
             let gone = sure - self.window;
-            place.pass(&hay[..gone], gone);
+            place.pass(&hay[..gone]);
             self.buffer.copy_within(gone..filled, 0);
             filled -= gone;
         }
@@ -110,30 +112,41 @@ impl Stream {
 
 impl Place {
     /// Moves on over `bytes`, which stand at this place.
-    fn pass(&mut self, bytes: &[u8], count: usize) {
-        self.lines += memchr::memchr_iter(b'\n', bytes).count() as u64;
-        if let Some(at) = memchr::memrchr(b'\n', bytes) {
-            self.line_start = self.base + at as u64 + 1;
-        }
-        self.base += count as u64;
+    fn pass(&mut self, bytes: &[u8]) {
+        let shown = if self.base == 0 { bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes) } else { bytes };
+        let line = match memchr::memrchr(b'\n', shown) {
+            Some(end) => {
+                self.lines += memchr::memchr_iter(b'\n', shown).count() as u64;
+                self.column = 0;
+                &shown[end + 1..]
+            }
+            None => shown,
+        };
+        self.column += utf16_units(line);
+        self.base += bytes.len() as u64;
     }
 
     /// Where `hit` stands. Hits come first to last, so that each line end is counted once.
     fn region(&mut self, hay: &[u8], hay_base: u64, hit: &Hit) -> Region {
         let at = (self.base - hay_base) as usize;
-        let before = &hay[at..hit.range.start];
-        self.pass(before, before.len());
-        let mut end = Self { ..*self };
-        end.pass(&hay[hit.range.clone()], hit.range.len());
+        self.pass(&hay[at..hit.range.start]);
+        let mut end = *self;
+        end.pass(&hay[hit.range.clone()]);
         Region {
             line: self.lines + 1,
-            column: self.base - self.line_start + 1,
+            column: self.column + 1,
             end_line: end.lines + 1,
-            end_column: end.base - end.line_start + 1,
+            end_column: end.column + 1,
             offset: self.base,
             length: hit.range.len() as u64,
         }
     }
+}
+
+/// How long UTF-8 text is in UTF-16. A sign counts at its first byte, so that text may be cut anywhere; bytes that are no text
+/// count in some way that ends.
+fn utf16_units(text: &[u8]) -> u64 {
+    text.iter().map(|byte| u64::from(byte & 0xc0 != 0x80) + u64::from(*byte >= 0xf0)).sum()
 }
 
 /// Reads until `buffer` is full or the source ends, by its end or by an error: the bytes read, and how it ended.
@@ -196,6 +209,20 @@ mod tests {
     }
 
     #[test]
+    fn columns_count_as_editors_do() {
+        let engine = engine();
+        let token = token(1).expose().to_owned();
+        for (before, column) in [("", 1), ("é ", 3), ("日本: ", 5), ("🔑=", 4), ("\u{feff}K=", 3), ("🔑\n\u{feff}K=", 4)] {
+            let (all, _) = regions(&engine, 0, &mut format!("{before}{token} 🔑\n").as_bytes());
+            assert_eq!(
+                (all[0].column, all[0].end_column, all[0].offset),
+                (column, column + 60, before.len() as u64),
+                "{before:?}"
+            );
+        }
+    }
+
+    #[test]
     fn a_flood_of_matches_is_counted_and_not_listed() {
         let text = format!("{}\n", token(1).expose()).repeat(1_500);
         let (all, end) = regions(&engine(), 0, &mut text.as_bytes());
@@ -245,8 +272,8 @@ mod tests {
             let mut text = String::new();
             let mut starts = Vec::new();
             for gap in &gaps {
-                let filler = "some $text, 4 of it;\n".repeat(gap / 21 + 1);
-                text.push_str(&filler[..*gap]);
+                let filler = "sömé $text, 🔑 of it;\n".repeat(gap / 26 + 1);
+                text.extend(filler.chars().take(*gap));
                 text.push(' ');
                 starts.push(text.len() as u64);
                 text.push_str(&spelled);
@@ -258,8 +285,8 @@ mod tests {
             for region in all {
                 let before = &text[..region.offset as usize];
                 prop_assert_eq!(region.line, before.matches('\n').count() as u64 + 1);
-                let column = before.len() - before.rfind('\n').map_or(0, |at| at + 1) + 1;
-                prop_assert_eq!(region.column, column as u64);
+                let line = before.rsplit('\n').next().unwrap_or_default();
+                prop_assert_eq!(region.column, line.encode_utf16().count() as u64 + 1);
             }
         }
     }
