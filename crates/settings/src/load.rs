@@ -265,7 +265,7 @@ fn choose_service(flags: &Flags, world: &World, file: &file::File, toml: &Path) 
             Ok(Setting { origin: Origin::File(toml.to_owned(), format!("service.{name}")), value: name })
         }
         (None, _) => Err(Error::new(ErrorKind::Service, format!("`{}` has several services", toml.display()))
-            .hint(format!("say which with `--service`: {}", names()))),
+            .hint(format!("say which with `--service`: {}, or `{ALL_SERVICES}`", names()))),
     }
 }
 
@@ -459,7 +459,7 @@ mod tests {
         insta::assert_snapshot!(seen.join("\n"), @"
         line 1 of `PROJECT/genai.toml`: invalid type: integer `5`, expected a string | 
         line 2 of `PROJECT/genai.toml`: unknown field `urk`, expected one of `url`, `user`, `comfy_dir`, `source`, `allow_plain_http`, `targets`, `backups`, `policy`, `scan`, `service` | 
-        `PROJECT/genai.toml` has several services | say which with `--service`: `a`, `b`
+        `PROJECT/genai.toml` has several services | say which with `--service`: `a`, `b`, or `all`
         there is no service `c` in `PROJECT/genai.toml` (from flag `--service`) | choose one of `a`, `b`
         can't read the token file `PROJECT/absent` (from flag `--token-file`): No such file or directory (os error 2) | name a file whose first line is the token
         the token from environment variable `COMFYUI_API_TOKEN` can't be used: byte 3 of the token can't stand in an HTTP header | a token is one line of visible ASCII without blanks

@@ -2,9 +2,9 @@
 
 use auth_core::{HashFault, LoginToken, PasswordFileFault, Shape, SourceOfTruth};
 use report::{CheckId, Finding};
-use token_sync::{Dialect, Reading, Target, read_password_file};
+use token_sync::{Dialect, Plan, Reading, Target, read_password_file};
 
-use super::{Check, fail, pass, skipped};
+use super::{Check, fail, pass, skipped, unknown};
 use crate::{credential, subject::Subject};
 
 pub(super) const CHECK: Check =
@@ -19,6 +19,7 @@ fn run(subject: &Subject<'_>) -> Finding {
     let mut seen = Vec::new();
     let mut drifted = Vec::new();
     let mut refused = Vec::new();
+    let mut unread = Vec::new();
     for (_, target) in &targets {
         let target = match target {
             Ok(target) => target,
@@ -28,8 +29,11 @@ fn run(subject: &Subject<'_>) -> Finding {
             }
         };
         let name = subject.settings.shown(target.path());
-        let (in_sync, words) = judge(source, target, &target.read());
-        if !in_sync {
+        let reading = target.read();
+        let (in_sync, words) = judge(source, target, &reading);
+        if matches!(reading, Reading::Unreadable(_)) {
+            unread.push(words.clone());
+        } else if !in_sync {
             drifted.push(name.clone());
         }
         seen.push((format!("{name} ({})", target.dialect()), words));
@@ -39,6 +43,10 @@ fn run(subject: &Subject<'_>) -> Finding {
     } else if let Some(first) = refused.first() {
         let words = refused.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
         first.hints().iter().fold(fail(id, words), Finding::hint)
+    } else if drifted.is_empty() && !unread.is_empty() {
+        unknown(id, "not every target can be read", unread.join("; "))
+    } else if let Some(error) = unwritable(source, &targets).filter(|_| drifted.is_empty()) {
+        error.hints().iter().fold(fail(id, error.to_string()), Finding::hint)
     } else if drifted.is_empty() {
         pass(id, format!("{} of {} read back byte-equal", targets.len(), targets.len()))
     } else {
@@ -58,6 +66,13 @@ fn run(subject: &Subject<'_>) -> Finding {
             .hint(format!("`unset {variable}`, and remove it from what exports it"));
     }
     seen.into_iter().fold(finding, |finding, (name, words)| finding.seen(name, words))
+}
+
+/// Why the next change of the token could not be written, although each reader sees the right one now: readers of one file that
+/// don't agree, say.
+fn unwritable(source: &SourceOfTruth, targets: &[(String, Result<Target, settings::Error>)]) -> Option<token_sync::Error> {
+    let targets: Vec<Target> = targets.iter().filter_map(|(_, target)| target.as_ref().ok()).cloned().collect();
+    Plan::make(source.token(), &credential::user_of(source, &targets), &targets).err()
 }
 
 /// Whether the target's reader sees exactly what the source says, and what it sees.
@@ -143,5 +158,25 @@ mod tests {
             exported.summary.contains("`COMFYUI_API_TOKEN`") && exported.hints.iter().any(|hint| hint.contains("unset")),
             "{exported:?}"
         );
+    }
+
+    #[tokio::test]
+    async fn a_target_that_can_not_be_read_is_unknown_and_one_that_can_not_be_written_again_fails() {
+        let project = Project::new();
+        project.save("pw");
+        project.sync();
+        std::fs::remove_file(project.at(".env")).unwrap();
+        std::fs::create_dir(project.at(".env")).unwrap();
+        assert_eq!(outcome("targets-in-sync", &project).await, "unknown");
+        std::fs::remove_dir(project.at(".env")).unwrap();
+        // Compose wants quotes around the dollars, docker's own reader would keep them.
+        project.write(".env", &format!("A='{0}'\nB={0}\n", project.token()));
+        let entry = |dialect: &str, key: &str| format!(r#"{{"path": ".env", "dialect": "{dialect}", "key": "{key}"}}"#);
+        let two = format!("[{}, {}]", entry("compose-v2-dotenv", "A"), entry("docker-run-env-file", "B"));
+        let source = format!(r#"{{"version": "2", "bcrypt_hash": "{}", "targets": {two}}}"#, project.token());
+        project.write_source(&source);
+        let finding = finding("targets-in-sync", &project).await;
+        assert_eq!(finding.outcome.name(), "fail", "{finding:?}");
+        assert!(finding.summary.contains("docker-run-env-file"), "{finding:?}");
     }
 }

@@ -54,6 +54,9 @@ async fn steps(journey: &mut Journey, services: &[Settings], world: &World, opti
     for label in scanner.unsearched() {
         journey.note(format!("too short to look for: {label}"));
     }
+    for path in &options.paths {
+        can_be_searched(path, first)?;
+    }
     let git = Git::new("git", &project);
     journey.found(std::future::ready(checks::secrets_in_git(&git, &project, &places))).await;
 
@@ -80,6 +83,17 @@ async fn steps(journey: &mut Journey, services: &[Settings], world: &World, opti
         journey.note(format!("the entry `{what}` of `scan.allow` fits nothing that was found: it can be removed"));
     }
     Ok(())
+}
+
+/// Refuses what is neither file nor folder: a device has no end.
+fn can_be_searched(path: &Path, settings: &Settings) -> Result<(), Failure> {
+    let shown = settings.shown(path);
+    let wrong = |what: String| Failure::new(FailureKind::Usage, what).hint("name files and folders, or `-` for standard input");
+    match std::fs::metadata(path) {
+        Ok(found) if found.is_file() || found.is_dir() => Ok(()),
+        Ok(_) => Err(wrong(format!("`{shown}` is neither a file nor a folder"))),
+        Err(error) => Err(wrong(format!("can't look into `{shown}`: {error}"))),
+    }
 }
 
 /// Files that hold a token on purpose: `secrets-kept-out-of-git` and `backups-kept-out-of-git` judge them.
