@@ -54,7 +54,7 @@ async fn steps(journey: &mut Journey, services: &[Settings], world: &World, opti
     for label in scanner.unsearched() {
         journey.note(format!("too short to look for: {label}"));
     }
-    for path in &options.paths {
+    for path in options.paths.iter().filter(|_| options.stream.is_none()) {
         can_be_searched(path, first)?;
     }
     let git = Git::new("git", &project);
