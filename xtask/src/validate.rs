@@ -96,7 +96,7 @@ const LIVE: &str = "GENAI_LIVE_COMPOSE";
 fn docker() -> Result<Finding, Failure> {
     let id = "docker-agrees";
     if console::world()?.var(LIVE) == Some("1") {
-        return cargo(id, &["test", "--package", "token-sync", "--test", "live_compose"], &[]);
+        return cargo(id, &["test", "--workspace", "--test", "live_compose"], &[]);
     }
     let reason = "it needs Docker Engine and Compose 2".to_owned();
     Ok(Finding::new(CheckId(id), Outcome::Skipped(reason), "what is written was not shown to the real Docker")
