@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::chance::Chance;
 use crate::clock::Clock;
+use crate::config::Sampling;
 use crate::events::{Audience, Event, Owner};
 use crate::folders::Folders;
 use crate::hub::Hub;
@@ -28,6 +29,7 @@ pub(crate) struct App {
     running: Mutex<Running>,
     /// `--enable-cors-header`.
     pub(crate) cors: Option<String>,
+    pub(crate) sampling: Sampling,
     /// The login, if the plugin is there.
     pub(crate) guard: Option<Guard>,
     /// Takes tasks that outlive their request: the sockets.
@@ -49,6 +51,7 @@ impl App {
         chance: Chance,
         guard: Option<Guard>,
         cors: Option<String>,
+        sampling: Sampling,
         tasks: UnboundedSender<BoxFuture<'static, ()>>,
     ) -> Self {
         let hub = Arc::new(Hub::default());
@@ -63,6 +66,7 @@ impl App {
             running: Mutex::new(Running { owner: Owner::Nobody, node: None }),
             guard,
             cors,
+            sampling,
             tasks,
             closing: CancellationToken::new(),
         }

@@ -2,7 +2,7 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use crate::chance::Chance;
 use crate::clock::Clock;
@@ -31,6 +31,15 @@ pub struct Builder {
     pub(crate) clock: Option<Clock>,
     pub(crate) chance: Option<Chance>,
     pub(crate) cors: Option<String>,
+    pub(crate) models: Vec<(String, String)>,
+    pub(crate) sampling: Sampling,
+}
+
+/// How samplers run.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Sampling {
+    pub(crate) step_time: Duration,
+    pub(crate) previews: bool,
 }
 
 impl Builder {
@@ -42,6 +51,8 @@ impl Builder {
             clock: None,
             chance: None,
             cors: None,
+            models: Vec::new(),
+            sampling: Sampling::default(),
         }
     }
 
@@ -85,12 +96,36 @@ impl Builder {
         self
     }
 
+    /// A checkpoint that the server lists and loads though there is no such file; further ones by further calls.
+    pub fn checkpoint(self, name: impl Into<String>) -> Self {
+        self.model("checkpoints", name)
+    }
+
+    /// A model file that the server lists though it is not there, in a folder as `GET /models` names it: `loras`,
+    /// `vae`, `text_encoders`, `diffusion_models`.
+    pub fn model(mut self, folder: impl Into<String>, name: impl Into<String>) -> Self {
+        self.models.push((folder.into(), name.into()));
+        self
+    }
+
+    /// How long one step of a sampler takes, in tokio's time; by default nothing. An interruption comes between steps.
+    pub fn step_time(mut self, time: Duration) -> Self {
+        self.sampling.step_time = time;
+        self
+    }
+
+    /// ComfyUI's `--preview-method`: whether samplers show a picture at every step; by default they do not.
+    pub fn previews(mut self, on: bool) -> Self {
+        self.sampling.previews = on;
+        self
+    }
+
     /// Starts the server on the tokio runtime of the caller.
     ///
     /// # Errors
     ///
-    /// If the folder is missing or cannot be made, if the address cannot be listened on, or if a login that others can
-    /// reach would have a key that they can guess.
+    /// If the folder is missing or cannot be made, if the address cannot be listened on, if a model was named in a folder
+    /// that is none, or if a login that others can reach would have a key that they can guess.
     pub async fn spawn(self) -> Result<Server, Error> {
         Server::spawn(self).await
     }

@@ -25,6 +25,8 @@ pub enum ErrorKind {
     SessionKey,
     /// The login would have a key that anybody can guess, where others can reach it.
     NoEntropy,
+    /// A model was named in a folder that is no model folder.
+    NoModelFolder,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -39,6 +41,8 @@ pub(crate) enum Cause {
     NoFolder,
     #[error("no `entropy` was given for a login that others can reach at `{0}`")]
     NoEntropy(SocketAddr),
+    #[error("`{0}` is no model folder")]
+    NoModelFolder(String),
     #[error("no session key in `{path}`", path = .0.display())]
     SessionKey(PathBuf),
 }
@@ -54,6 +58,7 @@ impl Error {
             Cause::NoFolder => ErrorKind::NoFolder,
             Cause::SessionKey(_) => ErrorKind::SessionKey,
             Cause::NoEntropy(_) => ErrorKind::NoEntropy,
+            Cause::NoModelFolder(_) => ErrorKind::NoModelFolder,
         }
     }
 

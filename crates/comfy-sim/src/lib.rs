@@ -34,6 +34,7 @@ mod graph;
 mod heap;
 mod history;
 mod hub;
+mod latent;
 mod login;
 mod mime;
 mod models;

@@ -1,10 +1,13 @@
 //! The node classes: what each says of itself, and what it does. A new class is one file here and one line in [`ALL`].
 
 mod empty_image;
+mod get_image_size;
 mod image_invert;
 mod load_image;
 mod preview_image;
 mod save_image;
+mod save_image_websocket;
+mod simulated;
 
 use std::sync::{Arc, LazyLock};
 
@@ -13,16 +16,32 @@ use serde_json::{Map, Value};
 use crate::chance::Chance;
 use crate::clock::Clock;
 use crate::folders::Folders;
+use crate::latent::{Latent, Mark};
 use crate::py::Raised;
 use crate::tensor::{Images, Mask};
 
 /// Every class, in the order of `/object_info`.
 static ALL: &[&dyn Node] = &[
+    &simulated::KSampler,
+    &simulated::CheckpointLoaderSimple,
+    &simulated::ClipTextEncode,
+    &simulated::VaeDecode,
+    &simulated::VaeEncode,
+    &simulated::VaeLoader,
+    &simulated::EmptyLatentImage,
     &save_image::SaveImage,
     &preview_image::PreviewImage,
     &load_image::LoadImage,
     &image_invert::ImageInvert,
     &empty_image::EmptyImage,
+    &simulated::KSamplerAdvanced,
+    &simulated::LoraLoader,
+    &simulated::ClipLoader,
+    &simulated::UnetLoader,
+    &simulated::DualClipLoader,
+    &get_image_size::GetImageSize,
+    &simulated::EmptySd3LatentImage,
+    &save_image_websocket::SaveImageWebsocket,
 ];
 
 /// What the classes say of themselves: facts of ComfyUI 0.3.64's `/object_info`, without what depends on its files.
@@ -58,6 +77,16 @@ pub(crate) enum Slot {
     Literal(Value),
     Images(Arc<Images>),
     Mask(Arc<Mask>),
+    /// What stands for a model, a text encoder, a VAE or a conditioning: its type, and a digest of all that made it.
+    StandIn(&'static str, Mark),
+    Latent(Arc<Latent>),
+    /// Several values at once, for an output that its class declares as a list, or an input of a class that takes
+    /// lists.
+    List(Vec<Slot>),
+    /// ComfyUI's `ExecutionBlocker`: whoever gets it does not run and passes it on. The first to get one with a text
+    /// says so with an `execution_error` that ends nothing.
+    #[cfg_attr(not(test), expect(dead_code, reason = "no class of this server gives one of its own accord"))]
+    Blocked(Option<String>),
 }
 
 impl Slot {
@@ -68,6 +97,10 @@ impl Slot {
             Self::Literal(value) => value.clone(),
             Self::Images(images) => Value::from(format!("tensor(shape={:?})", images.shape())),
             Self::Mask(mask) => Value::from(format!("tensor(shape={:?})", mask.shape())),
+            Self::StandIn(kind, _) => Value::from(format!("<comfy-sim {kind}>")),
+            Self::Latent(latent) => Value::from(format!("{{'samples': tensor(shape={:?})}}", latent.shape())),
+            Self::List(slots) => Value::from(format!("[{} values]", slots.len())),
+            Self::Blocked(_) => Value::from("<comfy-sim ExecutionBlocker>"),
         }
     }
 }
@@ -77,6 +110,8 @@ impl Slot {
 pub(crate) struct Call<'c> {
     pub(crate) folders: &'c Folders,
     pub(crate) clock: &'c Clock,
+    /// Whether samplers show a picture at every step.
+    pub(crate) previews: bool,
     /// What the node's object got when it was made.
     pub(crate) instance: &'c str,
     /// The inputs by name, those that were not given left out.
@@ -129,6 +164,36 @@ pub(crate) struct Yield {
     pub(crate) slots: Vec<Slot>,
     /// What `executed` and the history show, for nodes that show something.
     pub(crate) ui: Option<Value>,
+    /// A text for the node's face in the front end, which goes to every socket.
+    pub(crate) text: Option<String>,
+}
+
+/// The steps in which a node tells how far it is, before [`Node::execute`] gives its result. The worker counts them,
+/// waits, sends and looks for interruptions in between; the node only makes pictures.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Steps {
+    /// The value of the first step: samplers count from 1, `SaveImageWebsocket` from 0.
+    pub(crate) first: u64,
+    pub(crate) count: u64,
+    pub(crate) max: u64,
+    /// Whether a step takes the time that the server was set to.
+    pub(crate) timed: bool,
+}
+
+/// A picture that goes out with a step.
+#[derive(Debug)]
+pub(crate) struct Preview {
+    pub(crate) format: Format,
+    pub(crate) image: image::RgbImage,
+}
+
+/// How a preview is encoded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Format {
+    /// Scaled to the size of a preview.
+    Jpeg,
+    /// As it is.
+    Png,
 }
 
 /// A node class.
@@ -173,6 +238,29 @@ pub(crate) trait Node: Send + Sync {
     /// Whether the class saves or shows something.
     fn is_output(&self) -> bool {
         INFO.get(self.class()).is_some_and(|info| info["output_node"] == Value::Bool(true))
+    }
+
+    /// Whether an input comes as the whole list of its values, in one call, instead of a call for each.
+    fn takes_lists(&self) -> bool {
+        false
+    }
+
+    /// The inputs that the class needs before it can run, of those that it declares lazy.
+    fn needs(&self, call: &Call<'_>) -> Vec<String> {
+        let _ = call;
+        Vec::new()
+    }
+
+    /// The steps of this call.
+    fn steps(&self, call: &Call<'_>) -> Option<Steps> {
+        let _ = call;
+        None
+    }
+
+    /// The picture of the step with this value. It may block.
+    fn preview(&self, call: &Call<'_>, value: u64) -> Option<Preview> {
+        let _ = (call, value);
+        None
     }
 
     /// The work. It may block; it is called off the event loop.

@@ -24,6 +24,7 @@ use crate::error::{Cause, Error};
 use crate::folders::Folders;
 use crate::front;
 use crate::login::Guard;
+use crate::models;
 use crate::router::Router;
 use crate::worker;
 
@@ -49,8 +50,11 @@ impl Server {
         if builder.login == Login::Plugin && builder.chance.is_none() && !builder.listen.ip().is_loopback() {
             return Err(Cause::NoEntropy(builder.listen).into());
         }
+        if let Some((folder, _)) = builder.models.iter().find(|(folder, _)| !models::names().contains(&folder.as_str())) {
+            return Err(Cause::NoModelFolder(folder.clone()).into());
+        }
         let chance = builder.chance.unwrap_or_else(Chance::sequence);
-        let folders = Folders::make(&folder)?;
+        let folders = Folders::make(&folder)?.listing(builder.models);
         let clock = builder.clock.unwrap_or_else(Clock::since_start);
         let guard = match builder.login {
             Login::Off => None,
@@ -59,7 +63,7 @@ impl Server {
         let listener = TcpListener::bind(builder.listen).await.map_err(|e| Error::listen(builder.listen, e))?;
         let addr = listener.local_addr().map_err(|e| Error::listen(builder.listen, e))?;
         let (tasks, incoming) = unbounded_channel();
-        let app = Arc::new(App::new(folders, clock, chance, guard, builder.cors, tasks));
+        let app = Arc::new(App::new(folders, clock, chance, guard, builder.cors, builder.sampling, tasks));
         let closing = app.closing.clone();
         tracing::debug!(%addr, "comfy-sim listens");
         Ok(Self { addr, closing, task: Some(tokio::spawn(run(app, listener, incoming))) })

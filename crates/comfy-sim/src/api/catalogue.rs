@@ -55,14 +55,14 @@ async fn folders(_: Arc<App>, _: Request) -> Answer {
 }
 
 async fn folder(app: Arc<App>, request: Request) -> Answer {
-    match models::files(app.folders.base(), request.segment(0)) {
+    match app.folders.models(request.segment(0)) {
         None => Ok(empty(StatusCode::NOT_FOUND)),
         Some(files) => ok(&json!(files)),
     }
 }
 
 async fn embeddings(app: Arc<App>, _: Request) -> Answer {
-    let files = models::files(app.folders.base(), "embeddings").unwrap_or_default();
+    let files = app.folders.models("embeddings").unwrap_or_default();
     let names: Vec<_> = files.iter().map(|file| splitext(file).0).collect();
     ok(&json!(names))
 }

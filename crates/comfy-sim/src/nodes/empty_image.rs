@@ -23,6 +23,6 @@ impl Node for EmptyImage {
             call.int("width", 512)?,
             [part(16), part(8), part(0)],
         )?;
-        Ok(Yield { slots: vec![Slot::Images(Arc::new(images))], ui: None })
+        Ok(Yield { slots: vec![Slot::Images(Arc::new(images))], ..Yield::default() })
     }
 }

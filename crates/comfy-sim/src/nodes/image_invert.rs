@@ -17,6 +17,6 @@ impl Node for ImageInvert {
         let images = call.images("image")?;
         let values = images.values.iter().map(|value| 1.0 - value).collect();
         let inverted = Images { values, ..*images.as_ref() };
-        Ok(Yield { slots: vec![Slot::Images(Arc::new(inverted))], ui: None })
+        Ok(Yield { slots: vec![Slot::Images(Arc::new(inverted))], ..Yield::default() })
     }
 }

@@ -63,7 +63,7 @@ impl Node for LoadImage {
         let bytes = read(call.folders, &name)?;
         let path = call.folders.named_input(&name).unwrap_or_default();
         let (images, mask) = decode(&bytes, &path)?;
-        Ok(Yield { slots: vec![Slot::Images(Arc::new(images)), Slot::Mask(Arc::new(mask))], ui: None })
+        Ok(Yield { slots: vec![Slot::Images(Arc::new(images)), Slot::Mask(Arc::new(mask))], ..Yield::default() })
     }
 }
 

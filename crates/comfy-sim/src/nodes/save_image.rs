@@ -44,7 +44,7 @@ pub(super) fn save(call: &Call<'_>, folder: &Path, kind: &str, prefix: &str) -> 
         fs::write(&path, bytes).map_err(|e| os_error(&e, &path))?;
         shown.push(json!({"filename": file, "subfolder": place.subfolder, "type": kind}));
     }
-    Ok(Yield { slots: vec![], ui: Some(json!({"images": shown})) })
+    Ok(Yield { ui: Some(json!({"images": shown})), ..Yield::default() })
 }
 
 /// Fills in `%width%`, `%year%` and their like. The calendar is UTC; ComfyUI takes its own time zone.

@@ -194,12 +194,13 @@ impl Run<'_> {
         prompt: &Arc<Map<String, Value>>,
         extra_data: &Arc<Map<String, Value>>,
     ) -> Result<Yield, Raised> {
-        let (folders, clock) = (self.app.folders.clone(), self.app.clock.clone());
+        let (folders, clock, previews) = (self.app.folders.clone(), self.app.clock.clone(), self.app.sampling.previews);
         let (prompt, extra_data) = (prompt.clone(), extra_data.clone());
         let work = tokio::task::spawn_blocking(move || {
             node.execute(&Call {
                 folders: &folders,
                 clock: &clock,
+                previews,
                 instance: &instance,
                 inputs,
                 prompt: &prompt,
