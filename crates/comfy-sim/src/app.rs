@@ -73,9 +73,9 @@ impl App {
     }
 
     /// Sends, where there is anybody to send to.
-    pub(crate) fn send(&self, to: Option<&Audience>, event: &Event) {
+    pub(crate) fn send(&self, to: Option<Audience>, event: impl FnOnce() -> Event) {
         if let Some(to) = to {
-            self.hub.send(to, event);
+            self.hub.send(&to, event);
         }
     }
 

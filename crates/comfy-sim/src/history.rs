@@ -1,5 +1,7 @@
 //! What became of the prompts that ran.
 
+use std::collections::{BTreeMap, HashMap};
+
 use serde_json::{Map, Value, json};
 
 use crate::queue::Item;
@@ -41,29 +43,38 @@ impl Record {
 /// The entries in the order in which their ids first came.
 #[derive(Debug, Default)]
 pub(crate) struct History {
-    entries: Map<String, Value>,
+    entries: BTreeMap<u64, (String, Value)>,
+    places: HashMap<String, u64>,
+    next: u64,
 }
 
 impl History {
     pub(crate) fn add(&mut self, record: Record) {
-        if self.entries.len() > MAX {
-            let oldest = self.entries.keys().next().cloned();
-            oldest.map(|id| self.entries.shift_remove(&id));
+        if self.entries.len() > MAX
+            && let Some((_, (id, _))) = self.entries.pop_first()
+        {
+            self.places.remove(&id);
         }
-        self.entries.insert(record.id, record.entry);
+        let place = *self.places.entry(record.id.clone()).or_insert(self.next);
+        self.next += 1;
+        self.entries.insert(place, (record.id, record.entry));
     }
 
     pub(crate) fn clear(&mut self) {
         self.entries.clear();
+        self.places.clear();
     }
 
     pub(crate) fn delete(&mut self, id: &str) {
-        self.entries.shift_remove(id);
+        if let Some(place) = self.places.remove(id) {
+            self.entries.remove(&place);
+        }
     }
 
     /// `{id: entry}`, or `{}`.
     pub(crate) fn one(&self, id: &str) -> Value {
-        self.entries.get(id).map_or_else(|| json!({}), |entry| json!({ id: entry }))
+        let entry = self.places.get(id).and_then(|place| self.entries.get(place));
+        entry.map_or_else(|| json!({}), |(_, entry)| json!({ id: entry }))
     }
 
     /// A page: without offset the newest `max`. Zero and negative figures count as in the real server, which puts an
@@ -75,7 +86,7 @@ impl History {
             from = size(self.entries.len()).saturating_sub(max);
         }
         let mut out = Map::new();
-        for (index, (id, entry)) in self.entries.iter().enumerate() {
+        for (index, (id, entry)) in self.entries.values().enumerate() {
             if size(index) < from {
                 continue;
             }

@@ -147,7 +147,7 @@ fn wave(at: f32) -> f32 {
 }
 
 fn mix(from: [f32; 3], to: [f32; 3], share: f32) -> [f32; 3] {
-    std::array::from_fn(|at| (from[at] + (to[at] - from[at]) * share).clamp(0.0, 1.0))
+    std::array::from_fn(|at| (from[at] * (1.0 - share) + to[at] * share).clamp(0.0, 1.0))
 }
 
 /// Grains that depend on the place alone.
@@ -174,12 +174,11 @@ mod tests {
     fn a_mark_is_one_picture_and_another_mark_another() {
         let decoded = |word| sampled(word, Paint::Empty, 1.0).decode().expect("fits");
         assert_eq!(decoded("a lake").shape(), [2, 16, 24, 3]);
-        assert_eq!(decoded("a lake"), decoded("a lake"));
-        assert_ne!(decoded("a lake"), decoded("a hill"));
+        assert!(decoded("a lake") == decoded("a lake") && decoded("a lake") != decoded("a hill"));
         let both: Vec<_> = decoded("a lake").rgb8().collect();
-        assert_ne!(both[0], both[1]);
+        assert!(both[0] != both[1]);
         // The same on every machine.
-        assert_eq!(both[0][..6], [0; 6]);
+        assert_eq!(both[0][..6], [82, 127, 195, 93, 163, 196]);
         assert_ne!(Mark::of(["a", "bc"]), Mark::of(["ab", "c"]));
     }
 
@@ -187,10 +186,10 @@ mod tests {
     fn strength_leads_from_what_was_there_to_the_pattern() {
         let before = Arc::new(Images::filled(2, 16, 24, [1.0, 0.0, 0.25]).expect("fits"));
         let under = || Paint::Picture(before.clone());
-        assert_eq!(&sampled("x", under(), 0.0).decode().expect("fits"), before.as_ref());
+        assert!(&sampled("x", under(), 0.0).decode().expect("fits") == before.as_ref());
         let [half, whole] = [0.5, 1.0].map(|strength| sampled("x", under(), strength).decode().expect("fits"));
-        assert_eq!(whole, sampled("x", Paint::Empty, 1.0).decode().expect("fits"));
-        assert_eq!(half.values[0], f32::midpoint(whole.values[0], 1.0));
+        assert!(whole == sampled("x", Paint::Empty, 1.0).decode().expect("fits"));
+        assert_eq!(half.values[0], 0.5 * whole.values[0] + 0.5);
     }
 
     #[test]
@@ -198,7 +197,7 @@ mod tests {
         let latent = sampled("x", Paint::Empty, 1.0);
         let [first, last] = [0.0, 1.0].map(|clear| latent.preview(clear));
         assert_eq!(first.dimensions(), (3, 2));
-        assert_ne!(first, last);
+        assert!(first != last);
         assert_eq!(
             last.get_pixel(0, 0).0,
             latent.colour(0, Place { x: 0, y: 0, width: 3, height: 2 }).map(|part| (255.0 * part) as u8)

@@ -29,6 +29,7 @@ mod error;
 mod events;
 mod folders;
 mod form;
+mod frames;
 mod front;
 mod graph;
 mod heap;

@@ -85,7 +85,6 @@ pub(crate) enum Slot {
     List(Vec<Slot>),
     /// ComfyUI's `ExecutionBlocker`: whoever gets it does not run and passes it on. The first to get one with a text
     /// says so with an `execution_error` that ends nothing.
-    #[cfg_attr(not(test), expect(dead_code, reason = "no class of this server gives one of its own accord"))]
     Blocked(Option<String>),
 }
 
@@ -110,8 +109,6 @@ impl Slot {
 pub(crate) struct Call<'c> {
     pub(crate) folders: &'c Folders,
     pub(crate) clock: &'c Clock,
-    /// Whether samplers show a picture at every step.
-    pub(crate) previews: bool,
     /// What the node's object got when it was made.
     pub(crate) instance: &'c str,
     /// The inputs by name, those that were not given left out.
@@ -176,8 +173,8 @@ pub(crate) struct Steps {
     pub(crate) first: u64,
     pub(crate) count: u64,
     pub(crate) max: u64,
-    /// Whether a step takes the time that the server was set to.
-    pub(crate) timed: bool,
+    /// Whether they are a sampler's, which take the time that the server was set to, and whose pictures are previews.
+    pub(crate) sampling: bool,
 }
 
 /// A picture that goes out with a step.
@@ -235,6 +232,12 @@ pub(crate) trait Node: Send + Sync {
         Ok(Value::Bool(false))
     }
 
+    /// Whether the class is told its node's id, so that the same node under another id is another one.
+    fn knows_its_id(&self) -> bool {
+        let hidden = INFO.get(self.class()).and_then(|info| info["input"]["hidden"].as_object());
+        hidden.is_some_and(|hidden| hidden.values().any(|kind| kind == "UNIQUE_ID"))
+    }
+
     /// Whether the class saves or shows something.
     fn is_output(&self) -> bool {
         INFO.get(self.class()).is_some_and(|info| info["output_node"] == Value::Bool(true))
@@ -245,7 +248,14 @@ pub(crate) trait Node: Send + Sync {
         false
     }
 
-    /// The inputs that the class needs before it can run, of those that it declares lazy.
+    /// Whether the class declares this input lazy: what is linked to it runs only if [`Node::needs`] names it.
+    fn is_lazy(&self, input: &str) -> bool {
+        let sections = INFO.get(self.class()).map(|info| &info["input"]);
+        let sections = sections.into_iter().flat_map(|all| [&all["required"], &all["optional"]]);
+        sections.into_iter().any(|section| section[input][1]["lazy"] == Value::Bool(true))
+    }
+
+    /// The lazy inputs that the class needs before it can run.
     fn needs(&self, call: &Call<'_>) -> Vec<String> {
         let _ = call;
         Vec::new()

@@ -8,7 +8,6 @@ use http::header::{CONNECTION, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBS
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
-use tokio::sync::mpsc::Receiver;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
@@ -16,8 +15,8 @@ use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig
 use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes};
 
 use crate::app::App;
-use crate::events::Event;
-use crate::hub::Mailbox;
+use crate::events::{Audience, Event};
+use crate::hub::{Letters, Mailbox};
 use crate::py;
 use crate::reply::{Answer, Response, empty, set, text};
 use crate::request::Request;
@@ -97,7 +96,7 @@ struct Socket {
 }
 
 impl Socket {
-    async fn run(self, upgrade: OnUpgrade, messages: Receiver<Utf8Bytes>) {
+    async fn run(self, upgrade: OnUpgrade, messages: Letters) {
         if let Ok(upgraded) = upgrade.await {
             let config = WebSocketConfig::default().max_message_size(Some(MAX_MESSAGE)).max_frame_size(Some(MAX_MESSAGE));
             let stream = WebSocketStream::from_raw_socket(TokioIo::new(upgraded), Role::Server, Some(config)).await;
@@ -107,7 +106,7 @@ impl Socket {
     }
 
     /// Until the client goes, reads too slowly, or the server closes.
-    async fn talk(&self, mut stream: WebSocketStream<TokioIo<Upgraded>>, mut messages: Receiver<Utf8Bytes>) {
+    async fn talk(&self, mut stream: WebSocketStream<TokioIo<Upgraded>>, mut messages: Letters) {
         let mut greeted = false;
         loop {
             tokio::select! {
@@ -117,8 +116,8 @@ impl Socket {
                     let _ = stream.close(Some(frame)).await;
                     return;
                 }
-                Some(message) = messages.recv() => tokio::select! {
-                    sent = stream.send(Message::Text(message)) => if sent.is_err() { return },
+                Some(message) = messages.next() => tokio::select! {
+                    sent = send(&mut stream, message, &mut messages) => if sent.is_err() { return },
                     () = self.mailbox.full() => return,
                     () = self.app.closing.cancelled() => return,
                 },
@@ -143,8 +142,19 @@ impl Socket {
             return false;
         };
         if message.get("type").and_then(Value::as_str) == Some("feature_flags") {
-            self.mailbox.put(&Event::FeatureFlags);
+            let metadata = message.get("data").and_then(|flags| flags.get("supports_preview_metadata"));
+            self.app.hub.agree(&self.sid, metadata == Some(&Value::Bool(true)));
+            self.app.hub.send(&Audience::Client(self.sid.clone()), || Event::FeatureFlags);
         }
         true
     }
+}
+
+/// Sends a message and all that wait behind it in one go.
+async fn send(stream: &mut WebSocketStream<TokioIo<Upgraded>>, first: Message, waiting: &mut Letters) -> Result<(), Error> {
+    stream.feed(first).await?;
+    while let Some(message) = waiting.now() {
+        stream.feed(message).await?;
+    }
+    stream.flush().await
 }

@@ -1,7 +1,10 @@
 //! The one worker: takes prompts off the queue, runs them, and puts them into the history.
 
 mod cache;
+mod lists;
+mod node;
 mod order;
+mod progress;
 mod run;
 
 use std::sync::Arc;
@@ -21,7 +24,7 @@ pub(crate) async fn work(app: Arc<App>) {
             let id = item.id.clone();
             let done = run::run(&app, &mut cache, *item).await;
             app.queue.done(task, |item| Record::new(item, done.status, &done.messages, &done.outputs, &done.meta));
-            app.send(owner.or_nobody().as_ref(), &Event::Idle { prompt_id: id });
+            app.send(owner.or_nobody(), || Event::Idle { prompt_id: id });
         }
         // There are no models to unload; the flag is taken all the same.
         if app.queue.take_flags().free_memory {
@@ -29,3 +32,6 @@ pub(crate) async fn work(app: Arc<App>) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -30,8 +30,17 @@ impl Socket {
     /// The next text message; `None` once the socket is closed, or after ten seconds of silence.
     pub(crate) async fn next(&mut self) -> Option<Value> {
         loop {
-            match tokio::time::timeout(Duration::from_secs(10), self.0.next()).await {
-                Ok(Some(Ok(Message::Text(text)))) => return serde_json::from_str(&text).ok(),
+            if let Message::Text(text) = self.frame(Duration::from_secs(10)).await? {
+                return serde_json::from_str(&text).ok();
+            }
+        }
+    }
+
+    /// The next message of either kind; `None` once the socket is closed, or after that long a silence.
+    pub(crate) async fn frame(&mut self, patience: Duration) -> Option<Message> {
+        loop {
+            match tokio::time::timeout(patience, self.0.next()).await {
+                Ok(Some(Ok(frame @ (Message::Text(_) | Message::Binary(_))))) => return Some(frame),
                 Ok(Some(Ok(_))) => {}
                 Ok(Some(Err(_)) | None) | Err(_) => return None,
             }

@@ -129,6 +129,7 @@ fn metadata(call: &Call<'_>) -> Result<Vec<(String, String)>, Raised> {
             return Err(Raised::type_error(format!("'{}' object is no extra_pnginfo", py::type_name(other))));
         }
     }
+    text.extend(super::simulated::note(call.prompt));
     Ok(text)
 }
 

@@ -24,7 +24,7 @@ impl Node for SaveImageWebsocket {
 
     fn steps(&self, call: &Call<'_>) -> Option<Steps> {
         let count = u64::try_from(call.images("images").ok()?.batch).ok()?;
-        Some(Steps { first: 0, count, max: count, timed: false })
+        Some(Steps { first: 0, count, max: count, sampling: false })
     }
 
     fn preview(&self, call: &Call<'_>, value: u64) -> Option<Preview> {

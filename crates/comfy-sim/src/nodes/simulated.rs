@@ -11,7 +11,7 @@ pub(super) use loaders::{CheckpointLoaderSimple, ClipLoader, DualClipLoader, Lor
 pub(super) use samplers::{KSampler, KSamplerAdvanced};
 pub(super) use text::ClipTextEncode;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::{Call, Node, Slot, wrong};
 use crate::folders::Folders;
@@ -39,6 +39,12 @@ impl Call<'_> {
         }
         Ok(Mark::of(parts))
     }
+}
+
+/// What a saved picture says besides its prompt, if the prompt has a class that makes pictures of latents.
+pub(super) fn note(prompt: &Map<String, Value>) -> Option<(String, String)> {
+    let painted = prompt.values().any(|node| node["class_type"] == VaeDecode.class());
+    painted.then(|| ("simulated".to_owned(), "comfy-sim: no model made this picture".to_owned()))
 }
 
 /// A class's entry with the model files of these folders as the choices of these inputs.

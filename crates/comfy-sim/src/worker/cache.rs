@@ -14,12 +14,15 @@ use crate::py::json::dumps;
 #[derive(Debug, Default)]
 pub(super) struct Cache {
     keys: HashMap<String, Key>,
-    slots: HashMap<Key, Vec<Slot>>,
+    slots: HashMap<Key, Outputs>,
     shown: HashMap<Key, Value>,
     /// What node objects remember, by node id and class.
     instances: HashMap<(String, String), String>,
     unique: u64,
 }
+
+/// What a node gave: for each output slot the values of all its calls.
+pub(super) type Outputs = Vec<Vec<Slot>>;
 
 /// A digest of a node's class, inputs and ancestors.
 type Key = [u8; 32];
@@ -61,7 +64,7 @@ impl Cache {
         self.instances.retain(|(id, class), _| graph::class(prompt, id) == class);
     }
 
-    pub(super) fn slots(&self, id: &str) -> Option<&Vec<Slot>> {
+    pub(super) fn slots(&self, id: &str) -> Option<&Outputs> {
         self.slots.get(self.keys.get(id)?)
     }
 
@@ -69,7 +72,7 @@ impl Cache {
         self.shown.get(self.keys.get(id)?)
     }
 
-    pub(super) fn keep(&mut self, id: &str, slots: Vec<Slot>) {
+    pub(super) fn keep(&mut self, id: &str, slots: Outputs) {
         if let Some(key) = self.keys.get(id) {
             self.slots.insert(*key, slots);
         }
@@ -112,7 +115,8 @@ impl Signatures {
                     None => json!([name, value]),
                 });
                 let given: Vec<Value> = given.collect();
-                Sha256::digest(dumps(&json!([class.class(), changed, given]))).into()
+                let own_id = class.knows_its_id().then_some(id);
+                Sha256::digest(dumps(&json!([class.class(), changed, own_id, given]))).into()
             }));
         }
         out

@@ -19,7 +19,7 @@ impl Node for KSampler {
     }
 
     fn preview(&self, call: &Call<'_>, value: u64) -> Option<Preview> {
-        preview(call, value, self.steps(call)?, || self.latent(call))
+        preview(value, self.steps(call)?, || self.latent(call))
     }
 
     fn execute(&self, call: &Call<'_>) -> Result<Yield, Raised> {
@@ -49,7 +49,7 @@ impl Node for KSamplerAdvanced {
     }
 
     fn preview(&self, call: &Call<'_>, value: u64) -> Option<Preview> {
-        preview(call, value, self.steps(call)?, || self.latent(call))
+        preview(value, self.steps(call)?, || self.latent(call))
     }
 
     fn execute(&self, call: &Call<'_>) -> Result<Yield, Raised> {
@@ -80,7 +80,7 @@ impl KSamplerAdvanced {
 }
 
 fn sampling(count: u64) -> Steps {
-    Steps { first: 1, count, max: count, timed: true }
+    Steps { first: 1, count, max: count, sampling: true }
 }
 
 fn float(call: &Call<'_>, name: &str) -> f32 {
@@ -97,10 +97,7 @@ fn sampled(call: &Call<'_>, class: &str, names: &[&str], strength: f32) -> Resul
     Ok(Latent { batch, channels, height, width, paint })
 }
 
-fn preview(call: &Call<'_>, value: u64, steps: Steps, latent: impl FnOnce() -> Result<Latent, Raised>) -> Option<Preview> {
-    if !call.previews {
-        return None;
-    }
+fn preview(value: u64, steps: Steps, latent: impl FnOnce() -> Result<Latent, Raised>) -> Option<Preview> {
     let image = latent().ok()?.preview(value as f32 / steps.max as f32);
     Some(Preview { format: Format::Jpeg, image })
 }
