@@ -12,11 +12,11 @@ const MAX: usize = 10_000;
 /// Keys of `extra_data` that the history does not keep.
 const SENSITIVE: [&str; 2] = ["auth_token_comfy_org", "api_key_comfy_org"];
 
-/// One entry.
+/// One entry, as the text of its JSON: ten thousand of them are kept, and hardly one is read.
 #[derive(Debug)]
 pub(crate) struct Record {
     id: String,
-    entry: Value,
+    entry: Box<str>,
 }
 
 impl Record {
@@ -36,14 +36,14 @@ impl Record {
             "status": {"status_str": status, "completed": status == "success", "messages": messages},
             "meta": meta,
         });
-        Self { id: item.id, entry }
+        Self { id: item.id, entry: entry.to_string().into() }
     }
 }
 
 /// The entries in the order in which their ids first came.
 #[derive(Debug, Default)]
 pub(crate) struct History {
-    entries: BTreeMap<u64, (String, Value)>,
+    entries: BTreeMap<u64, (String, Box<str>)>,
     places: HashMap<String, u64>,
     next: u64,
 }
@@ -74,7 +74,7 @@ impl History {
     /// `{id: entry}`, or `{}`.
     pub(crate) fn one(&self, id: &str) -> Value {
         let entry = self.places.get(id).and_then(|place| self.entries.get(place));
-        entry.map_or_else(|| json!({}), |(_, entry)| json!({ id: entry }))
+        entry.map_or_else(|| json!({}), |(_, entry)| json!({ id: read(entry) }))
     }
 
     /// A page: without offset the newest `max`. Zero and negative figures count as in the real server, which puts an
@@ -90,13 +90,18 @@ impl History {
             if size(index) < from {
                 continue;
             }
-            out.insert(id.clone(), entry.clone());
+            out.insert(id.clone(), read(entry));
             if max.is_some_and(|max| size(out.len()) >= max) {
                 break;
             }
         }
         Value::Object(out)
     }
+}
+
+/// The entry that was written by [`Record::new`].
+fn read(entry: &str) -> Value {
+    serde_json::from_str(entry).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -5,6 +5,10 @@
 //! clock, environment or randomness: [`Builder`] takes what it needs. It is no place for secrets: the login has the
 //! plugin's holes on purpose.
 //!
+//! Loaders, samplers and VAEs are simulated: they make a pattern of their inputs, the same for the same ones, with the
+//! steps and previews of a real run ([`Builder::checkpoint`], [`Builder::step_time`], [`Builder::previews`]). The files
+//! of such pictures and the device's name in `/system_stats` say so.
+//!
 //! ```
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {

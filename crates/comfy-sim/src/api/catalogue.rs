@@ -90,7 +90,7 @@ fn stats(base: &Path) -> Value {
             "argv": ["comfy-sim", "--base-directory", base.to_string_lossy()],
         },
         "devices": [{
-            "name": "comfy-sim (embedded server, no device)",
+            "name": "comfy-sim (embedded server, no device, models are simulated)",
             "type": "cpu",
             "index": null,
             "vram_total": 0,

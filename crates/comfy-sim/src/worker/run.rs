@@ -58,9 +58,13 @@ pub(super) async fn run(app: &App, cache: &mut Cache, item: Item) -> Done {
     Done { status, messages: run.messages, outputs, meta }
 }
 
-/// Turns the cache to the prompt, off the event loop: files are read for it.
+/// Turns the cache to the prompt; off the event loop, if files are read for it.
 async fn turn(app: &App, cache: &mut Cache, mut prompt: Map<String, Value>) -> Map<String, Value> {
     let (registry, folders) = (app.registry, app.folders.clone());
+    if !prompt.keys().any(|id| graph::node(registry, &prompt, id).is_some_and(Node::watches)) {
+        cache.turn_to(registry, &folders, &mut prompt);
+        return prompt;
+    }
     let mut taken = std::mem::take(cache);
     let turned = tokio::task::spawn_blocking(move || {
         taken.turn_to(registry, &folders, &mut prompt);
