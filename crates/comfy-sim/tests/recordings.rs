@@ -282,7 +282,7 @@ async fn object_info() {
     let text = std::fs::read_to_string(folder.join("object_info.json")).expect("readable");
     let real: Value = serde_json::from_str(&text).expect("JSON");
     let folder = tempfile::tempdir().expect("a folder");
-    let server = Server::builder().comfy_dir(folder.path()).spawn().await.expect("starts");
+    let server = Server::builder().comfy_dir(folder.path()).checkpoint("random-sd15.safetensors").spawn().await.expect("starts");
     for name in ["blue.png", "broken.png", "example.png", "red (1).png", "red.png", "not-shown.txt"] {
         std::fs::write(folder.path().join("input").join(name), "").expect("written");
     }
