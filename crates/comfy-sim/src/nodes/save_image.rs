@@ -9,7 +9,7 @@ use image::codecs::png::{CompressionType, FilterType, PngEncoder};
 use image::{ExtendedColorType, ImageEncoder};
 use serde_json::{Value, json};
 
-use super::{Call, Node, Yield};
+use super::{Call, Node, Use, Yield};
 use crate::clock::Calendar;
 use crate::png_text;
 use crate::py::path::{basename, dirname, inside, normpath};
@@ -31,10 +31,13 @@ impl Node for SaveImage {
 
 /// Saves the batch below `folder` and shows the files under this `type`.
 pub(super) fn save(call: &Call<'_>, folder: &Path, kind: &str, prefix: &str) -> Result<Yield, Raised> {
-    let images = call.images("images")?;
+    let images = call.images("images", Use::Attribute("shape"))?;
     let prefix = expand(prefix, images, call);
     let place = Place::find(folder, &prefix)?;
     let text = metadata(call)?;
+    if images.values.is_empty() {
+        return Err(Raised::new("ValueError", "cannot write empty image"));
+    }
     let mut shown = Vec::new();
     for (index, pixels) in images.rgb8().enumerate() {
         let name = place.filename.replace("%batch_num%", &index.to_string());
@@ -142,7 +145,7 @@ fn encode(images: &Images, pixels: &[u8], text: &[(String, String)]) -> Result<V
 }
 
 /// The `OSError` that Python raises for the file.
-pub(super) fn os_error(error: &io::Error, path: &Path) -> Raised {
+pub(crate) fn os_error(error: &io::Error, path: &Path) -> Raised {
     let (kind, text) = match error.kind() {
         io::ErrorKind::NotFound => ("FileNotFoundError", "[Errno 2] No such file or directory".to_owned()),
         io::ErrorKind::PermissionDenied => ("PermissionError", "[Errno 13] Permission denied".to_owned()),
