@@ -124,7 +124,8 @@ fn check_frames(frames: &[Frame], pixels: usize) -> Result<(), Fault> {
     Err(Fault::Broken(format!("more than {MAX_BYTES} bytes of frames")))
 }
 
-fn broken(error: impl ToString) -> Fault {
+#[expect(clippy::needless_pass_by_value, reason = "it stands in `map_err`")]
+fn broken(error: image::ImageError) -> Fault {
     Fault::Broken(error.to_string())
 }
 

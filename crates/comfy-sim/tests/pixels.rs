@@ -42,7 +42,8 @@ struct Site {
 impl Site {
     async fn open(addr: SocketAddr) -> Self {
         let mut socket = Socket::open(addr, "clientId=pixels").await.expect("opens");
-        socket.next().await;
+        // What every front end says first; nobody waits for the answer.
+        socket.send(r#"{"type": "feature_flags", "data": {}}"#).await;
         Self { addr, socket, files: BTreeSet::new() }
     }
 
@@ -250,6 +251,7 @@ fn random(dice: &mut Dice) -> Value {
     prompt
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "its callers make it for this")]
 fn node(class: &str, inputs: Value) -> Value {
     json!({"class_type": class, "inputs": inputs})
 }

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::{Call, Node, Use, Yield};
 use crate::clock::Calendar;
 use crate::png_text;
-use crate::py::path::{basename, dirname, inside, normpath};
+use crate::py::path::{absolute, basename, common, dirname, inside, normpath};
 use crate::py::{self, Raised, json::dumps};
 use crate::tensor::Images;
 
@@ -80,13 +80,15 @@ impl Place {
         let norm = normpath(prefix);
         let (subfolder, filename) = (dirname(&norm), basename(&norm));
         let Some(folder) = inside(base, subfolder) else {
+            let folder = absolute(base, subfolder);
             return Err(Raised::new(
                 "Exception",
                 format!(
                     "**** ERROR: Saving image outside the output folder is not allowed.\n full_output_folder: {}\n         \
-                     output_dir: {}",
-                    base.join(subfolder).display(),
-                    base.display()
+                     output_dir: {}\n         commonpath: {}",
+                    folder.display(),
+                    base.display(),
+                    common(base, &folder).display()
                 ),
             ));
         };
@@ -184,5 +186,8 @@ mod tests {
             assert_eq!(place.as_ref().ok().map(|p| (p.subfolder.as_str(), p.filename.as_str())), found, "{prefix}");
         }
         assert!(dir.path().join("a/b").is_dir());
+        let raised = Place::find(Path::new("/comfy/output"), "../x/y").err().expect("refused");
+        let told: Vec<&str> = raised.text.lines().map(str::trim).skip(1).collect();
+        assert_eq!(told, ["full_output_folder: /comfy/x", "output_dir: /comfy/output", "commonpath: /comfy"]);
     }
 }
