@@ -44,6 +44,7 @@ mod login;
 mod mime;
 mod models;
 mod nodes;
+mod picture;
 mod png_text;
 mod py;
 mod queue;

@@ -2,12 +2,22 @@
 
 mod empty_image;
 mod get_image_size;
+mod image_batch;
+mod image_crop;
 mod image_invert;
+mod image_scale;
+mod image_scale_by;
+mod image_to_mask;
+mod invert_mask;
 mod load_image;
+mod load_image_mask;
+mod load_image_output;
+mod mask_to_image;
 mod preview_image;
 mod save_image;
 mod save_image_websocket;
 mod simulated;
+mod solid_mask;
 
 use std::sync::{Arc, LazyLock};
 
@@ -19,6 +29,8 @@ use crate::folders::Folders;
 use crate::latent::{Latent, Mark};
 use crate::py::Raised;
 use crate::tensor::{Images, Mask};
+
+pub(crate) use save_image::os_error;
 
 /// Every class, in the order of `/object_info`.
 static ALL: &[&dyn Node] = &[
@@ -32,13 +44,23 @@ static ALL: &[&dyn Node] = &[
     &save_image::SaveImage,
     &preview_image::PreviewImage,
     &load_image::LoadImage,
+    &load_image_mask::LoadImageMask,
+    &load_image_output::LoadImageOutput,
+    &image_scale::ImageScale,
+    &image_scale_by::ImageScaleBy,
     &image_invert::ImageInvert,
+    &image_batch::ImageBatch,
     &empty_image::EmptyImage,
     &simulated::KSamplerAdvanced,
     &simulated::LoraLoader,
     &simulated::ClipLoader,
     &simulated::UnetLoader,
     &simulated::DualClipLoader,
+    &mask_to_image::MaskToImage,
+    &image_to_mask::ImageToMask,
+    &solid_mask::SolidMask,
+    &invert_mask::InvertMask,
+    &image_crop::ImageCrop,
     &get_image_size::GetImageSize,
     &simulated::EmptySd3LatentImage,
     &save_image_websocket::SaveImageWebsocket,
@@ -141,12 +163,53 @@ impl Call<'_> {
         }
     }
 
-    pub(crate) fn images(&self, name: &str) -> Result<&Arc<Images>, Raised> {
+    pub(crate) fn float(&self, name: &str, default: f64) -> Result<f64, Raised> {
+        match self.input(name) {
+            None => Ok(default),
+            Some(Slot::Literal(value)) => value.as_f64().ok_or_else(|| wrong(name, "a number")),
+            Some(_) => Err(wrong(name, "a number")),
+        }
+    }
+
+    /// A whole number that counts pixels.
+    pub(crate) fn size(&self, name: &str, default: u64) -> Result<usize, Raised> {
+        Ok(usize::try_from(self.int(name, default)?).unwrap_or(usize::MAX))
+    }
+
+    pub(crate) fn images(&self, name: &str, first: Use) -> Result<&Arc<Images>, Raised> {
         match self.input(name) {
             Some(Slot::Images(images)) => Ok(images),
-            // What Python says when it calls `images[0].shape` on what is no tensor.
-            Some(Slot::Literal(value)) => Err(crate::py::no_attribute(value, "shape")),
+            Some(Slot::Literal(value)) => Err(first.raised(value)),
             _ => Err(wrong(name, "an image")),
+        }
+    }
+
+    pub(crate) fn mask(&self, name: &str, first: Use) -> Result<&Arc<Mask>, Raised> {
+        match self.input(name) {
+            Some(Slot::Mask(mask)) => Ok(mask),
+            Some(Slot::Literal(value)) => Err(first.raised(value)),
+            _ => Err(wrong(name, "a mask")),
+        }
+    }
+}
+
+/// What a class does first with a tensor, which decides what Python says of a literal in its place.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Use {
+    /// Looks at an attribute of it.
+    Attribute(&'static str),
+    /// Takes it from one.
+    Minus,
+}
+
+impl Use {
+    fn raised(self, literal: &Value) -> Raised {
+        match self {
+            Self::Attribute(name) => crate::py::no_attribute(literal, name),
+            Self::Minus => {
+                let kind = crate::py::type_name(literal);
+                Raised::type_error(format!("unsupported operand type(s) for -: 'float' and '{kind}'"))
+            }
         }
     }
 }
@@ -191,6 +254,16 @@ pub(crate) enum Format {
     Jpeg,
     /// As it is.
     Png,
+}
+
+impl Yield {
+    pub(crate) fn images(images: Images) -> Self {
+        Self { slots: vec![Slot::Images(Arc::new(images))], ..Self::default() }
+    }
+
+    pub(crate) fn mask(mask: Mask) -> Self {
+        Self { slots: vec![Slot::Mask(Arc::new(mask))], ..Self::default() }
+    }
 }
 
 /// A node class.

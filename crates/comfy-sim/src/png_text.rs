@@ -21,11 +21,6 @@ pub(crate) fn with_text(png: &[u8], pairs: &[(String, String)]) -> Option<Vec<u8
     Some(out)
 }
 
-/// The colour type of a PNG file: bit 0 palette, bit 1 colour, bit 2 alpha channel.
-pub(crate) fn color_type(png: &[u8]) -> Option<u8> {
-    png.starts_with(b"\x89PNG\r\n\x1a\n").then(|| png.get(25).copied()).flatten()
-}
-
 fn latin1(text: &str) -> Option<Vec<u8>> {
     text.chars().map(|c| u8::try_from(c).ok()).collect()
 }

@@ -283,7 +283,7 @@ async fn object_info() {
     let real: Value = serde_json::from_str(&text).expect("JSON");
     let folder = tempfile::tempdir().expect("a folder");
     let server = Server::builder().comfy_dir(folder.path()).checkpoint("random-sd15.safetensors").spawn().await.expect("starts");
-    for name in ["blue.png", "broken.png", "example.png", "red (1).png", "red.png", "not-shown.txt"] {
+    for name in ["blue.png", "broken.png", "example.png", "red (1).png", "red.png"] {
         std::fs::write(folder.path().join("input").join(name), "").expect("written");
     }
     let ours = get(server.addr(), "/object_info", &[]).await.json();

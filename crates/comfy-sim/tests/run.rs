@@ -421,7 +421,7 @@ async fn the_server_says_what_it_is() {
     let stats = get(server.addr(), "/system_stats", &[]).await.json();
     assert!(stats["devices"][0]["name"].as_str().is_some_and(|name| name.contains("comfy-sim")));
     let classes = get(server.addr(), "/object_info", &[]).await.json();
-    for class in ["SaveImage", "LoadImage", "KSampler"] {
+    for class in ["SaveImage", "ImageCrop", "KSampler"] {
         assert_eq!(classes[class]["name"], class);
     }
     assert_eq!(get(server.addr(), "/object_info/NoSuchNode", &[]).await.text(), "{}");

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::{Call, Format, Node, Preview, Steps, Yield};
+use super::{Call, Format, Node, Preview, Steps, Use, Yield};
 use crate::folders::Folders;
 use crate::py::Raised;
 
@@ -23,12 +23,12 @@ impl Node for SaveImageWebsocket {
     }
 
     fn steps(&self, call: &Call<'_>) -> Option<Steps> {
-        let count = u64::try_from(call.images("images").ok()?.batch).ok()?;
+        let count = u64::try_from(call.images("images", Use::Attribute("shape")).ok()?.batch).ok()?;
         Some(Steps { first: 0, count, max: count, sampling: false })
     }
 
     fn preview(&self, call: &Call<'_>, value: u64) -> Option<Preview> {
-        let images = call.images("images").ok()?;
+        let images = call.images("images", Use::Attribute("shape")).ok()?;
         let pixels = images.rgb8().nth(usize::try_from(value).ok()?)?;
         let side = |n: usize| u32::try_from(n).ok();
         let image = image::RgbImage::from_raw(side(images.width)?, side(images.height)?, pixels)?;
@@ -36,6 +36,6 @@ impl Node for SaveImageWebsocket {
     }
 
     fn execute(&self, call: &Call<'_>) -> Result<Yield, Raised> {
-        call.images("images").map(|_| Yield::default())
+        call.images("images", Use::Attribute("shape")).map(|_| Yield::default())
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::latent::{Latent, Paint, SCALE};
-use crate::nodes::{Call, Node, Slot, Yield};
+use crate::nodes::{Call, Node, Slot, Use, Yield};
 use crate::py::Raised;
 use crate::tensor::Images;
 
@@ -49,7 +49,7 @@ impl Node for VaeEncode {
     }
 
     fn execute(&self, call: &Call<'_>) -> Result<Yield, Raised> {
-        let images = cropped(call.images("pixels")?);
+        let images = whole(call.images("pixels", Use::Attribute("shape"))?)?;
         let side = |n: usize| u64::try_from(n / SCALE).unwrap_or_default();
         let (height, width) = (side(images.height), side(images.width));
         let batch = u64::try_from(images.batch).unwrap_or_default();
@@ -58,16 +58,13 @@ impl Node for VaeEncode {
 }
 
 /// The middle of the pictures, cut to whole latent pixels.
-fn cropped(images: &Arc<Images>) -> Arc<Images> {
+fn whole(images: &Arc<Images>) -> Result<Arc<Images>, Raised> {
     let (height, width) = (images.height / SCALE * SCALE, images.width / SCALE * SCALE);
-    if (height, width) == (images.height, images.width) {
-        return images.clone();
+    if (height, width) == images.size() {
+        return Ok(images.clone());
     }
     let (top, left) = (images.height % SCALE / 2, images.width % SCALE / 2);
-    let lines = images.values.chunks_exact(images.width * 3).enumerate();
-    let kept = lines.filter(|(at, _)| (top..top + height).contains(&(at % images.height)));
-    let values = kept.flat_map(|(_, line)| line[left * 3..(left + width) * 3].iter().copied()).collect();
-    Arc::new(Images { height, width, values, ..*images.as_ref() })
+    Ok(Arc::new(images.cropped(left, top, width, height)?))
 }
 
 pub(crate) struct VaeDecode;
@@ -78,8 +75,7 @@ impl Node for VaeDecode {
     }
 
     fn execute(&self, call: &Call<'_>) -> Result<Yield, Raised> {
-        let images = call.latent("samples")?.decode()?;
-        Ok(Yield { slots: vec![Slot::Images(Arc::new(images))], ..Yield::default() })
+        Ok(Yield::images(call.latent("samples")?.decode()?))
     }
 }
 
@@ -91,7 +87,7 @@ mod tests {
     fn the_middle_is_kept() {
         let mut images = Images::filled(2, 11, 8, [0.0; 3]).expect("fits");
         images.values[8 * 3] = 0.25;
-        let cut = cropped(&Arc::new(images));
+        let cut = whole(&Arc::new(images)).expect("fits");
         assert_eq!((cut.batch, cut.height, cut.width, cut.values.len()), (2, 8, 8, 2 * 8 * 8 * 3));
         assert_eq!(cut.values[0], 0.25);
     }
