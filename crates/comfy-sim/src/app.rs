@@ -9,12 +9,26 @@ use tokio_util::sync::CancellationToken;
 
 use crate::chance::Chance;
 use crate::clock::Clock;
+use crate::config::Login;
 use crate::events::{Audience, Event, Owner};
+use crate::faults::Faults;
 use crate::folders::Folders;
 use crate::hub::Hub;
 use crate::login::Guard;
 use crate::nodes::Registry;
 use crate::queue::Queue;
+
+/// What outlives a restart of the server.
+pub(crate) struct Site {
+    pub(crate) folders: Folders,
+    pub(crate) clock: Clock,
+    pub(crate) chance: Chance,
+    pub(crate) login: Login,
+    pub(crate) cors: Option<String>,
+    pub(crate) faults: Faults,
+    /// Cancelled when the server shuts down.
+    pub(crate) closing: CancellationToken,
+}
 
 pub(crate) struct App {
     pub(crate) registry: Registry,
@@ -30,6 +44,7 @@ pub(crate) struct App {
     pub(crate) cors: Option<String>,
     /// The login, if the plugin is there.
     pub(crate) guard: Option<Guard>,
+    pub(crate) faults: Faults,
     /// Takes tasks that outlive their request: the sockets.
     pub(crate) tasks: UnboundedSender<BoxFuture<'static, ()>>,
     /// Cancelled when the server shuts down.
@@ -43,28 +58,22 @@ struct Running {
 }
 
 impl App {
-    pub(crate) fn new(
-        folders: Folders,
-        clock: Clock,
-        chance: Chance,
-        guard: Option<Guard>,
-        cors: Option<String>,
-        tasks: UnboundedSender<BoxFuture<'static, ()>>,
-    ) -> Self {
+    pub(crate) fn new(site: &Site, guard: Option<Guard>, tasks: UnboundedSender<BoxFuture<'static, ()>>) -> Self {
         let hub = Arc::new(Hub::default());
         Self {
             registry: Registry::all(),
-            folders,
-            clock,
-            chance,
+            folders: site.folders.clone(),
+            clock: site.clock.clone(),
+            chance: site.chance.clone(),
             queue: Queue::new(hub.clone()),
             hub,
             interrupt: AtomicBool::new(false),
             running: Mutex::new(Running { owner: Owner::Nobody, node: None }),
             guard,
-            cors,
+            cors: site.cors.clone(),
+            faults: site.faults.clone(),
             tasks,
-            closing: CancellationToken::new(),
+            closing: site.closing.clone(),
         }
     }
 

@@ -7,6 +7,8 @@ use std::time::SystemTime;
 use crate::chance::Chance;
 use crate::clock::Clock;
 use crate::error::Error;
+use crate::faults::{Faults, Planned};
+use crate::scenario::Scenario;
 use crate::server::Server;
 
 /// Whether the ComfyUI-Login plugin is there.
@@ -31,6 +33,7 @@ pub struct Builder {
     pub(crate) clock: Option<Clock>,
     pub(crate) chance: Option<Chance>,
     pub(crate) cors: Option<String>,
+    pub(crate) faults: Faults,
 }
 
 impl Builder {
@@ -42,6 +45,7 @@ impl Builder {
             clock: None,
             chance: None,
             cors: None,
+            faults: Faults::default(),
         }
     }
 
@@ -83,6 +87,17 @@ impl Builder {
     pub fn cors(mut self, origin: impl Into<String>) -> Self {
         self.cors = Some(origin.into());
         self
+    }
+
+    /// What goes wrong from the start; [`Server::faults`] changes it later.
+    pub fn fault(self, fault: impl Into<Planned>) -> Self {
+        self.faults.set(fault);
+        self
+    }
+
+    /// All faults of a scenario, as [`Builder::fault`] takes them.
+    pub fn scenario(self, scenario: &Scenario) -> Self {
+        scenario.faults().iter().cloned().fold(self, Self::fault)
     }
 
     /// Starts the server on the tokio runtime of the caller.

@@ -18,6 +18,7 @@
 //!
 //! - [`Server`] and its [`Builder`]: start, address, end.
 //! - [`Login`]: with or without the plugin.
+//! - [`Faults`]: what goes wrong with real servers, on demand; [`Scenario`] reads it from a file.
 //! - [`Error`] and [`ErrorKind`]: why it did not start.
 
 mod api;
@@ -27,6 +28,7 @@ mod clock;
 mod config;
 mod error;
 mod events;
+mod faults;
 mod folders;
 mod form;
 mod front;
@@ -44,6 +46,7 @@ mod queue;
 mod reply;
 mod request;
 mod router;
+mod scenario;
 mod server;
 mod socket;
 mod tensor;
@@ -52,4 +55,6 @@ mod worker;
 
 pub use config::{Builder, Login};
 pub use error::{Error, ErrorKind};
+pub use faults::{Fault, Faults, Planned, Refusal, Route};
+pub use scenario::Scenario;
 pub use server::Server;

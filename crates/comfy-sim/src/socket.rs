@@ -17,6 +17,7 @@ use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes};
 
 use crate::app::App;
 use crate::events::Event;
+use crate::faults::{Fate, Wire};
 use crate::hub::Mailbox;
 use crate::py;
 use crate::reply::{Answer, Response, empty, set, text};
@@ -108,7 +109,7 @@ impl Socket {
 
     /// Until the client goes, reads too slowly, or the server closes.
     async fn talk(&self, mut stream: WebSocketStream<TokioIo<Upgraded>>, mut messages: Receiver<Utf8Bytes>) {
-        let mut greeted = false;
+        let (mut greeted, mut wire) = (false, Wire::new(&self.app.faults));
         loop {
             tokio::select! {
                 () = self.mailbox.full() => return,
@@ -117,10 +118,14 @@ impl Socket {
                     let _ = stream.close(Some(frame)).await;
                     return;
                 }
-                Some(message) = messages.recv() => tokio::select! {
-                    sent = stream.send(Message::Text(message)) => if sent.is_err() { return },
-                    () = self.mailbox.full() => return,
-                    () = self.app.closing.cancelled() => return,
+                Some(message) = messages.recv() => match wire.next() {
+                    Fate::Cut => return,
+                    Fate::Lost => {}
+                    Fate::Sent => tokio::select! {
+                        sent = wire.in_turn(stream.send(Message::Text(message))) => if sent.is_err() { return },
+                        () = self.mailbox.full() => return,
+                        () = self.app.closing.cancelled() => return,
+                    },
                 },
                 incoming = stream.next() => match incoming {
                     Some(Ok(Message::Text(text))) => greeted = greeted || self.greet(&text),

@@ -173,6 +173,14 @@ impl Run<'_> {
         if self.app.interrupt.swap(false, Ordering::Relaxed) {
             return Err(Stop::Interrupted);
         }
+        if node.is_output()
+            && let Some(data) = self.app.faults.blocked(id, node.class(), &self.id, &self.executed)
+        {
+            self.app.send(self.owner.or_everyone().as_ref(), &Event::Milestone { name: "execution_error", data });
+            self.progress(id, "finished", json!(1.0), json!(1.0));
+            self.executed.push(id.to_owned());
+            return Ok(());
+        }
         let made = self.execute(node, instance, given.clone(), prompt, extra_data).await;
         let made = made.map_err(|raised| Stop::Raised { raised, inputs: shown(&given, &info, prompt, extra_data) })?;
         if let Some(ui) = made.ui {
