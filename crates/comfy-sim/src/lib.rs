@@ -32,6 +32,8 @@ mod faults;
 mod folders;
 mod form;
 mod front;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod graph;
 mod heap;
 mod history;

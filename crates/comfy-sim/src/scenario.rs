@@ -50,7 +50,6 @@ impl Scenario {
     }
 
     /// Its faults, in order.
-    #[must_use]
     pub fn faults(&self) -> &[Planned] {
         &self.faults
     }

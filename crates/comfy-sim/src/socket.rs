@@ -5,9 +5,10 @@ use std::sync::Arc;
 use futures_util::{SinkExt, StreamExt};
 use http::StatusCode;
 use http::header::{CONNECTION, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, UPGRADE};
-use hyper::upgrade::{OnUpgrade, Upgraded};
+use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::mpsc::Receiver;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
@@ -91,6 +92,19 @@ fn bad(body: String) -> Response {
     text(StatusCode::BAD_REQUEST, body)
 }
 
+/// The server's side of an upgraded connection.
+async fn server_side<S: AsyncRead + AsyncWrite + Unpin>(stream: S) -> WebSocketStream<S> {
+    let config = WebSocketConfig::default().max_message_size(Some(MAX_MESSAGE)).max_frame_size(Some(MAX_MESSAGE));
+    WebSocketStream::from_raw_socket(stream, Role::Server, Some(config)).await
+}
+
+/// What a client may send over an open socket, up to its end.
+#[cfg(feature = "fuzzing")]
+pub(crate) async fn hear<S: AsyncRead + AsyncWrite + Unpin>(app: Arc<App>, stream: S) {
+    let (mailbox, messages) = Mailbox::new();
+    Socket { app, sid: String::new(), mailbox }.talk(server_side(stream).await, messages).await;
+}
+
 struct Socket {
     app: Arc<App>,
     sid: String,
@@ -100,15 +114,16 @@ struct Socket {
 impl Socket {
     async fn run(self, upgrade: OnUpgrade, messages: Receiver<Utf8Bytes>) {
         if let Ok(upgraded) = upgrade.await {
-            let config = WebSocketConfig::default().max_message_size(Some(MAX_MESSAGE)).max_frame_size(Some(MAX_MESSAGE));
-            let stream = WebSocketStream::from_raw_socket(TokioIo::new(upgraded), Role::Server, Some(config)).await;
-            self.talk(stream, messages).await;
+            self.talk(server_side(TokioIo::new(upgraded)).await, messages).await;
         }
         self.app.hub.leave(&self.sid);
     }
 
     /// Until the client goes, reads too slowly, or the server closes.
-    async fn talk(&self, mut stream: WebSocketStream<TokioIo<Upgraded>>, mut messages: Receiver<Utf8Bytes>) {
+    async fn talk<S>(&self, mut stream: WebSocketStream<S>, mut messages: Receiver<Utf8Bytes>)
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
         let (mut greeted, mut wire) = (false, Wire::new(&self.app.faults));
         loop {
             tokio::select! {

@@ -133,7 +133,7 @@ async fn an_answer_is_delayed_after_the_work_is_done() {
     let (server, _folder) = site([]).await;
     let addr = server.addr();
     server.faults().set(delay(20));
-    let from = std::time::Instant::now();
+    let from = tokio::time::Instant::now();
     submit(addr, &json!({"prompt": prompt(1, 1)})).await;
     assert!(from.elapsed() >= Duration::from_millis(20));
     server.faults().set(delay(3_600_000));
