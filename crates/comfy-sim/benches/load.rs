@@ -1,7 +1,8 @@
 //! How quick a server is: `cargo bench -p comfy-sim --bench load -- own`, or with the URL of a running ComfyUI.
 //!
 //! Prints one line of JSON, which `cargo xtask bench sim` reads. The workflow is the same for both: `EmptyImage` of 64 × 64
-//! in a color of its own, so that nothing comes from a cache, into `PreviewImage`.
+//! in a color of its own, so that nothing comes from a cache, into `SaveImage`, spread over 100 folders, since ComfyUI lists
+//! the whole folder for each picture's number.
 
 use std::error::Error;
 use std::net::SocketAddr;
@@ -151,7 +152,7 @@ impl Http {
     async fn submit(&mut self, number: usize) -> Outcome<()> {
         let body = json!({"client_id": CLIENT, "prompt": {
             "1": {"class_type": "EmptyImage", "inputs": {"width": 64, "height": 64, "batch_size": 1, "color": number % 0xFF_FFFF}},
-            "2": {"class_type": "PreviewImage", "inputs": {"images": ["1", 0]}},
+            "2": {"class_type": "SaveImage", "inputs": {"images": ["1", 0], "filename_prefix": format!("{}/load", number % 100)}},
         }});
         let answer = self.call("POST", "/prompt", &body.to_string()).await?;
         if answer["prompt_id"].is_null() { Err(answer.to_string().into()) } else { Ok(()) }

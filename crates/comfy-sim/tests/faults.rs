@@ -392,6 +392,20 @@ async fn a_scenario_sets_what_it_says_in_json_and_in_toml() {
 }
 
 #[test]
+fn the_examples_are_scenarios() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/scenarios");
+    let mut read = 0;
+    for file in std::fs::read_dir(folder).expect("a folder") {
+        let path = file.expect("a file").path();
+        let text = std::fs::read_to_string(&path).expect("a text");
+        let scenario = Scenario::parse(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        assert!(!scenario.faults().is_empty());
+        read += 1;
+    }
+    assert!(read > 0);
+}
+
+#[test]
 fn a_wrong_scenario_is_blamed_by_line_and_field() {
     for (text, blamed) in [
         ("{\"faults\": [\n{\"fault\": \"sleep\"}]}", ["unknown variant `sleep`", "line 2"]),

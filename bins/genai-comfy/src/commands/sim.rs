@@ -30,6 +30,8 @@ pub(super) async fn run(world: &World, shared: &Shared, args: &Sim, screen: &Scr
     if let Some(file) = &args.scenario {
         builder = builder.scenario(&scenario(&world.current_dir.join(file))?);
     }
+    // From before anybody hears of the server, so that no wish to end it is lost.
+    let stopped = console::interrupted();
     let server = start(world, builder).await?;
     let serving = console::json::Serving {
         url: server.url(),
@@ -40,7 +42,7 @@ pub(super) async fn run(world: &World, shared: &Shared, args: &Sim, screen: &Scr
         Format::Json => screen.print(&serving.line()),
         _ => screen.say(&told(&serving)),
     }
-    console::interrupted().await;
+    stopped.await;
     server.shutdown().await;
     drop(made);
     Ok(ExitCode::Well)
