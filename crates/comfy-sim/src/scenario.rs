@@ -23,7 +23,7 @@ use crate::faults::Planned;
 /// # Ok::<(), comfy_sim::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(description = "Faults on demand, from a file."))]
 #[serde(deny_unknown_fields)]
 pub struct Scenario {
     /// Where the schema is, for editors.

@@ -71,7 +71,7 @@ pub(super) fn run(live: Option<&str>, sink: &Sink) -> Result<Vec<Measured>, Fail
             "memory-of-10000-more",
             "what 10,000 more prompts add to it, MiB",
             number(&own, "growth") / MIB,
-            Bar::AtMost(32.0),
+            Bar::AtMost(64.0),
             Unit::Count,
         ),
     ])
