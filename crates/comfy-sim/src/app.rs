@@ -9,13 +9,27 @@ use tokio_util::sync::CancellationToken;
 
 use crate::chance::Chance;
 use crate::clock::Clock;
-use crate::config::Sampling;
+use crate::config::{Login, Sampling};
 use crate::events::{Audience, Event, Owner};
+use crate::faults::Faults;
 use crate::folders::Folders;
 use crate::hub::Hub;
 use crate::login::Guard;
 use crate::nodes::Registry;
 use crate::queue::Queue;
+
+/// What outlives a restart of the server.
+pub(crate) struct Site {
+    pub(crate) folders: Folders,
+    pub(crate) clock: Clock,
+    pub(crate) chance: Chance,
+    pub(crate) login: Login,
+    pub(crate) cors: Option<String>,
+    pub(crate) sampling: Sampling,
+    pub(crate) faults: Faults,
+    /// Cancelled when the server shuts down.
+    pub(crate) closing: CancellationToken,
+}
 
 pub(crate) struct App {
     pub(crate) registry: Registry,
@@ -32,10 +46,28 @@ pub(crate) struct App {
     pub(crate) sampling: Sampling,
     /// The login, if the plugin is there.
     pub(crate) guard: Option<Guard>,
+    pub(crate) faults: Faults,
     /// Takes tasks that outlive their request: the sockets.
     pub(crate) tasks: UnboundedSender<BoxFuture<'static, ()>>,
     /// Cancelled when the server shuts down.
     pub(crate) closing: CancellationToken,
+}
+
+#[cfg(any(test, feature = "fuzzing"))]
+impl Site {
+    /// One without login and faults, whose time stands still.
+    pub(crate) fn plain(folders: Folders) -> Self {
+        Self {
+            folders,
+            clock: Clock::new(|| std::time::UNIX_EPOCH),
+            chance: Chance::sequence(),
+            login: Login::Off,
+            cors: None,
+            sampling: Sampling::default(),
+            faults: Faults::default(),
+            closing: CancellationToken::new(),
+        }
+    }
 }
 
 /// Whose prompt runs, or ran last, and which node of it runs.
@@ -45,30 +77,23 @@ struct Running {
 }
 
 impl App {
-    pub(crate) fn new(
-        folders: Folders,
-        clock: Clock,
-        chance: Chance,
-        guard: Option<Guard>,
-        cors: Option<String>,
-        sampling: Sampling,
-        tasks: UnboundedSender<BoxFuture<'static, ()>>,
-    ) -> Self {
+    pub(crate) fn new(site: &Site, guard: Option<Guard>, tasks: UnboundedSender<BoxFuture<'static, ()>>) -> Self {
         let hub = Arc::new(Hub::default());
         Self {
             registry: Registry::all(),
-            folders,
-            clock,
-            chance,
+            folders: site.folders.clone(),
+            clock: site.clock.clone(),
+            chance: site.chance.clone(),
             queue: Queue::new(hub.clone()),
             hub,
             interrupt: AtomicBool::new(false),
             running: Mutex::new(Running { owner: Owner::Nobody, node: None }),
             guard,
-            cors,
-            sampling,
+            cors: site.cors.clone(),
+            sampling: site.sampling,
+            faults: site.faults.clone(),
             tasks,
-            closing: CancellationToken::new(),
+            closing: site.closing.clone(),
         }
     }
 

@@ -7,6 +7,8 @@ use std::time::{Duration, SystemTime};
 use crate::chance::Chance;
 use crate::clock::Clock;
 use crate::error::Error;
+use crate::faults::{Faults, Planned};
+use crate::scenario::Scenario;
 use crate::server::Server;
 
 /// Whether the ComfyUI-Login plugin is there.
@@ -33,6 +35,7 @@ pub struct Builder {
     pub(crate) cors: Option<String>,
     pub(crate) models: Vec<(String, String)>,
     pub(crate) sampling: Sampling,
+    pub(crate) faults: Faults,
 }
 
 /// How samplers run.
@@ -53,6 +56,7 @@ impl Builder {
             cors: None,
             models: Vec::new(),
             sampling: Sampling::default(),
+            faults: Faults::default(),
         }
     }
 
@@ -118,6 +122,17 @@ impl Builder {
     pub fn previews(mut self, on: bool) -> Self {
         self.sampling.previews = on;
         self
+    }
+
+    /// What goes wrong from the start; [`Server::faults`] changes it later.
+    pub fn fault(self, fault: impl Into<Planned>) -> Self {
+        self.faults.set(fault);
+        self
+    }
+
+    /// All faults of a scenario, as [`Builder::fault`] takes them.
+    pub fn scenario(self, scenario: &Scenario) -> Self {
+        scenario.faults().iter().cloned().fold(self, Self::fault)
     }
 
     /// Starts the server on the tokio runtime of the caller.

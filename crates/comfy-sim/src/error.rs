@@ -4,7 +4,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-/// Why the embedded server did not start. Once it runs, every fault is an HTTP answer.
+/// Why the embedded server did not start, or a scenario cannot be read. Once a server runs, every fault is an HTTP answer.
 #[derive(Debug, thiserror::Error)]
 #[error(transparent)]
 pub struct Error(#[from] Cause);
@@ -27,6 +27,8 @@ pub enum ErrorKind {
     NoEntropy,
     /// A model was named in a folder that is no model folder.
     NoModelFolder,
+    /// A scenario file says what no scenario can say.
+    Scenario,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -43,6 +45,8 @@ pub(crate) enum Cause {
     NoEntropy(SocketAddr),
     #[error("`{0}` is no model folder")]
     NoModelFolder(String),
+    #[error("no scenario: {0}")]
+    Scenario(String),
     #[error("no session key in `{path}`", path = .0.display())]
     SessionKey(PathBuf),
 }
@@ -59,6 +63,7 @@ impl Error {
             Cause::SessionKey(_) => ErrorKind::SessionKey,
             Cause::NoEntropy(_) => ErrorKind::NoEntropy,
             Cause::NoModelFolder(_) => ErrorKind::NoModelFolder,
+            Cause::Scenario(_) => ErrorKind::Scenario,
         }
     }
 

@@ -6,8 +6,8 @@ use std::time::UNIX_EPOCH;
 
 use axum::body::Body;
 use http::header::{
-    ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
-    CACHE_CONTROL, DATE, HOST, ORIGIN, SERVER,
+    ACCEPT_ENCODING, ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS,
+    ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, DATE, HOST, ORIGIN, SERVER,
 };
 use http::{Method, StatusCode};
 
@@ -23,11 +23,12 @@ use crate::router::Router;
 pub(crate) async fn serve(app: Arc<App>, router: Arc<Router>, request: http::Request<Body>) -> Response {
     let request = Request::new(request);
     let path = request.path.clone();
-    let clock = app.clock.clone();
+    let (clock, faults) = (app.clock.clone(), app.faults.clone());
+    let accepted = request.header(ACCEPT_ENCODING);
     let mut response = match answer(app, &router, request).await {
         Ok(mut response) => {
             cache_headers(&path, &mut response);
-            response
+            faults.compress(accepted.as_deref(), response).await
         }
         Err(fault) => fault.into_response(),
     };

@@ -22,6 +22,7 @@
 //!
 //! - [`Server`] and its [`Builder`]: start, address, end.
 //! - [`Login`]: with or without the plugin.
+//! - [`Faults`]: what goes wrong with real servers, on demand; [`Scenario`] reads it from a file.
 //! - [`Error`] and [`ErrorKind`]: why it did not start.
 
 mod api;
@@ -31,10 +32,13 @@ mod clock;
 mod config;
 mod error;
 mod events;
+mod faults;
 mod folders;
 mod form;
 mod frames;
 mod front;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod graph;
 mod heap;
 mod history;
@@ -51,6 +55,7 @@ mod queue;
 mod reply;
 mod request;
 mod router;
+mod scenario;
 mod server;
 mod socket;
 mod tensor;
@@ -59,4 +64,6 @@ mod worker;
 
 pub use config::{Builder, Login};
 pub use error::{Error, ErrorKind};
+pub use faults::{Fault, Faults, Planned, Refusal, Route};
+pub use scenario::Scenario;
 pub use server::Server;

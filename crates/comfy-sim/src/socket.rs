@@ -5,9 +5,10 @@ use std::sync::Arc;
 use futures_util::{SinkExt, StreamExt};
 use http::StatusCode;
 use http::header::{CONNECTION, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, UPGRADE};
-use hyper::upgrade::{OnUpgrade, Upgraded};
+use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
@@ -16,6 +17,7 @@ use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes};
 
 use crate::app::App;
 use crate::events::{Audience, Event};
+use crate::faults::{Fate, Wire};
 use crate::hub::{Letters, Mailbox};
 use crate::py;
 use crate::reply::{Answer, Response, empty, set, text};
@@ -89,6 +91,19 @@ fn bad(body: String) -> Response {
     text(StatusCode::BAD_REQUEST, body)
 }
 
+/// The server's side of an upgraded connection.
+async fn server_side<S: AsyncRead + AsyncWrite + Unpin>(stream: S) -> WebSocketStream<S> {
+    let config = WebSocketConfig::default().max_message_size(Some(MAX_MESSAGE)).max_frame_size(Some(MAX_MESSAGE));
+    WebSocketStream::from_raw_socket(stream, Role::Server, Some(config)).await
+}
+
+/// What a client may send over an open socket, up to its end.
+#[cfg(feature = "fuzzing")]
+pub(crate) async fn hear<S: AsyncRead + AsyncWrite + Unpin>(app: Arc<App>, stream: S) {
+    let (mailbox, messages) = Mailbox::new();
+    Socket { app, sid: String::new(), mailbox }.talk(server_side(stream).await, messages).await;
+}
+
 struct Socket {
     app: Arc<App>,
     sid: String,
@@ -98,16 +113,17 @@ struct Socket {
 impl Socket {
     async fn run(self, upgrade: OnUpgrade, messages: Letters) {
         if let Ok(upgraded) = upgrade.await {
-            let config = WebSocketConfig::default().max_message_size(Some(MAX_MESSAGE)).max_frame_size(Some(MAX_MESSAGE));
-            let stream = WebSocketStream::from_raw_socket(TokioIo::new(upgraded), Role::Server, Some(config)).await;
-            self.talk(stream, messages).await;
+            self.talk(server_side(TokioIo::new(upgraded)).await, messages).await;
         }
         self.app.hub.leave(&self.sid);
     }
 
     /// Until the client goes, reads too slowly, or the server closes.
-    async fn talk(&self, mut stream: WebSocketStream<TokioIo<Upgraded>>, mut messages: Letters) {
-        let mut greeted = false;
+    async fn talk<S>(&self, mut stream: WebSocketStream<S>, mut messages: Letters)
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        let (mut greeted, mut wire) = (false, Wire::new(&self.app.faults));
         loop {
             tokio::select! {
                 () = self.mailbox.full() => return,
@@ -116,10 +132,14 @@ impl Socket {
                     let _ = stream.close(Some(frame)).await;
                     return;
                 }
-                Some(message) = messages.next() => tokio::select! {
-                    sent = send(&mut stream, message, &mut messages) => if sent.is_err() { return },
-                    () = self.mailbox.full() => return,
-                    () = self.app.closing.cancelled() => return,
+                Some(message) = messages.next() => match wire.next() {
+                    Fate::Cut => return,
+                    Fate::Lost => {}
+                    Fate::Sent => tokio::select! {
+                        sent = send(&mut stream, message, &mut messages, &mut wire) => if sent.is_err() { return },
+                        () = self.mailbox.full() => return,
+                        () = self.app.closing.cancelled() => return,
+                    },
                 },
                 incoming = stream.next() => match incoming {
                     Some(Ok(Message::Text(text))) => greeted = greeted || self.greet(&text),
@@ -150,10 +170,17 @@ impl Socket {
     }
 }
 
-/// Sends a message and all that wait behind it in one go.
-async fn send(stream: &mut WebSocketStream<TokioIo<Upgraded>>, first: Message, waiting: &mut Letters) -> Result<(), Error> {
+/// Sends a message, and all that wait behind it in one go as long as no fault watches each of them.
+async fn send<S>(stream: &mut WebSocketStream<S>, first: Message, waiting: &mut Letters, wire: &mut Wire) -> Result<(), Error>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let _turn = wire.turn().await;
     stream.feed(first).await?;
-    while let Some(message) = waiting.now() {
+    while wire.is_free()
+        && let Some(message) = waiting.now()
+    {
+        wire.count();
         stream.feed(message).await?;
     }
     stream.flush().await

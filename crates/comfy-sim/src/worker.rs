@@ -20,9 +20,11 @@ pub(crate) async fn work(app: Arc<App>) {
     let mut cache = Cache::default();
     loop {
         if let Work::Run(item, task) = app.queue.next().await {
+            app.faults.before_prompt().await;
             let owner = Owner::of(&item.extra_data);
             let id = item.id.clone();
             let done = run::run(&app, &mut cache, *item).await;
+            app.faults.before_history().await;
             app.queue.done(task, |item| Record::new(item, done.status, &done.messages, &done.outputs, &done.meta));
             app.send(owner.or_nobody(), || Event::Idle { prompt_id: id });
         }

@@ -1,5 +1,6 @@
 //! The report as JSON: a versioned adapter with structs of its own, so that inner words stay free to change.
 
+pub mod serving_v1;
 pub mod settings_v1;
 pub mod v1;
 
@@ -10,6 +11,26 @@ pub fn render(report: &Report) -> String {
     pretty(&v1::Report::from(report))
 }
 
+/// A server that answers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Serving {
+    /// Where it answers.
+    pub url: String,
+    /// Whether the login is on.
+    pub login: bool,
+    /// Its ComfyUI folder.
+    pub comfy_dir: String,
+}
+
+impl Serving {
+    /// One line of JSON, for the program that waits for the server.
+    pub fn line(&self) -> String {
+        let Self { url, login, comfy_dir } = self.clone();
+        let line = serde_json::to_string(&serving_v1::Serving { version: 1, url, login, comfy_dir });
+        line.unwrap_or_else(|_| unreachable!("plain data can be written as JSON")) + "\n"
+    }
+}
+
 /// A document of ours as JSON, with a line end.
 pub(crate) fn pretty(document: &impl serde::Serialize) -> String {
     let mut text = serde_json::to_string_pretty(document).unwrap_or_else(|_| unreachable!("plain data can be written as JSON"));
@@ -18,9 +39,10 @@ pub(crate) fn pretty(document: &impl serde::Serialize) -> String {
 }
 
 /// The published schemas: file name in `docs/reference/schemas/`, and text.
-pub fn schemas() -> [(&'static str, String); 2] {
+pub fn schemas() -> [(&'static str, String); 3] {
     [
         ("report-v1.json", pretty(&schemars::schema_for!(v1::Report))),
+        ("serving-v1.json", pretty(&schemars::schema_for!(serving_v1::Serving))),
         ("settings-v1.json", pretty(&schemars::schema_for!(settings_v1::Settings))),
     ]
 }
@@ -135,7 +157,7 @@ mod tests {
             let published = std::fs::read_to_string(path).unwrap_or_default();
             assert!(published == schema, "docs/reference/schemas/{name} is not what is written: run `cargo xtask schemas`");
         }
-        let [(_, schema), _] = schemas();
+        let [(_, schema), ..] = schemas();
 
         let valid = |text: &str| {
             let mut schemas = boon::Schemas::new();

@@ -36,15 +36,19 @@ pub async fn interruptible<T>(work: impl Future<Output = T>) -> Result<T, Failur
     }
 }
 
-/// Waits for Ctrl-C, or for the system's wish to end the process.
-pub async fn interrupted() {
+/// Waits for Ctrl-C, or for the system's wish to end the process. What comes between this call and the waiting counts too.
+///
+/// # Panics
+/// Outside of a tokio runtime.
+pub fn interrupted() -> impl Future<Output = ()> {
     use tokio::signal::unix::{SignalKind, signal};
-    let Ok(mut terminate) = signal(SignalKind::terminate()) else {
-        let _ = tokio::signal::ctrl_c().await;
-        return;
-    };
-    tokio::select! {
-        _ = tokio::signal::ctrl_c() => {}
-        _ = terminate.recv() => {}
+    let signals = [SignalKind::interrupt(), SignalKind::terminate()].map(signal);
+    async move {
+        // A system that lets nobody listen ends the process itself.
+        let [Ok(mut interrupt), Ok(mut terminate)] = signals else { return std::future::pending().await };
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
     }
 }

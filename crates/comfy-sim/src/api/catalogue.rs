@@ -70,7 +70,9 @@ async fn embeddings(app: Arc<App>, _: Request) -> Answer {
 /// The versions are those of the server that is emulated. There is no Python, no torch and no card here, and the
 /// answer says so; nothing measures the memory, so its figures are 0.
 async fn system(app: Arc<App>, _: Request) -> Answer {
-    ok(&stats(app.folders.base()))
+    let mut stats = stats(app.folders.base());
+    app.faults.falling_vram(&mut stats);
+    ok(&stats)
 }
 
 fn stats(base: &Path) -> Value {

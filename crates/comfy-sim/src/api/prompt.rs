@@ -57,6 +57,7 @@ async fn submit(app: Arc<App>, mut request: Request) -> Answer {
     match verdict {
         Verdict::Refused { error, node_errors } => Ok(refuse(&error, &node_errors)),
         Verdict::Accepted { outputs, node_errors } => {
+            let (outputs, node_errors) = app.faults.partial_prompt(&prompt, outputs, node_errors);
             app.queue.put(Item { number: number.clone(), id: id.clone(), prompt, extra_data, outputs })?;
             ok(&json!({"prompt_id": id, "number": number, "node_errors": node_errors}))
         }

@@ -59,6 +59,9 @@ impl Formatter for Python {
     }
 
     fn write_string_fragment<W: ?Sized + io::Write>(&mut self, writer: &mut W, fragment: &str) -> io::Result<()> {
+        if fragment.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+            return writer.write_all(fragment.as_bytes());
+        }
         for c in fragment.chars() {
             if matches!(c, ' '..='~') {
                 writer.write_all(&[c as u8])?;

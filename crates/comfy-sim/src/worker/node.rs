@@ -134,7 +134,8 @@ impl Run<'_> {
     /// One call: nothing is made of a blocked one.
     async fn once(&mut self, id: &str, job: &Arc<Job>) -> Result<Option<Yield>, Stop> {
         self.uninterrupted()?;
-        if let Some(text) = lists::blocked(&job.inputs) {
+        let on_demand = || job.node.is_output().then(|| self.app.faults.blocked().map(Some)).flatten();
+        if let Some(text) = lists::blocked(&job.inputs).or_else(on_demand) {
             if let Some(text) = text {
                 let class = job.node.class().to_owned();
                 let blocked = Blocked { node: id.to_owned(), class, executed: self.executed.clone(), text };

@@ -6,9 +6,7 @@ use tokio_tungstenite::tungstenite::Message;
 
 use super::cache::Cache;
 use super::run;
-use crate::app::App;
-use crate::chance::Chance;
-use crate::clock::Clock;
+use crate::app::{App, Site};
 use crate::folders::Folders;
 use crate::hub::Mailbox;
 use crate::nodes::{Call, Node, Registry, Slot, Yield};
@@ -109,8 +107,7 @@ async fn told(prompt: &Value) -> (Vec<String>, &'static str) {
     let dir = tempfile::tempdir().expect("a folder");
     let folders = Folders::make(dir.path()).expect("folders");
     let (tasks, _) = tokio::sync::mpsc::unbounded_channel();
-    let sampling = crate::config::Sampling::default();
-    let mut app = App::new(folders, Clock::since_start(), Chance::sequence(), None, None, sampling, tasks);
+    let mut app = App::new(&Site::plain(folders), None, tasks);
     app.registry = Registry::of(CLASSES);
     let (mailbox, mut letters) = Mailbox::new();
     app.hub.join("c", mailbox);
