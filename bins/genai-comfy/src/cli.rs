@@ -32,6 +32,8 @@ pub(crate) enum Command {
 ///   genai-comfy sim --password-file FILE              guarded as ComfyUI-Login guards
 ///
 ///   genai-comfy sim --scenario faults.toml            answers late, refuses, cuts sockets, restarts …
+///
+///   genai-comfy sim --checkpoint sd15.safetensors --step-time 200 --previews     as slow and talkative as a model
 #[derive(Debug, Args)]
 pub(crate) struct Sim {
     /// The port; 0 takes a free one
@@ -50,4 +52,13 @@ pub(crate) struct Sim {
     /// ComfyUI's folder: input, output, models … [default: a temporary one, removed at the end]
     #[arg(long, value_name = "DIR")]
     pub(crate) comfy_dir: Option<PathBuf>,
+    /// A checkpoint to list and to load, though there is no such file; may be given several times
+    #[arg(long, value_name = "NAME")]
+    pub(crate) checkpoint: Vec<String>,
+    /// How many milliseconds one step of a sampler takes
+    #[arg(long, value_name = "MILLIS", default_value_t = 0)]
+    pub(crate) step_time: u64,
+    /// Show a picture at every step of a sampler
+    #[arg(long)]
+    pub(crate) previews: bool,
 }

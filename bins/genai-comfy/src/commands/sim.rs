@@ -6,6 +6,7 @@ use std::{
     net::SocketAddr,
     os::unix::fs::{OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use auth_core::{BcryptHash, DEFAULT_COST, LoginToken, Password, PasswordFile};
@@ -22,7 +23,9 @@ const USER: &str = "comfy";
 pub(super) async fn run(world: &World, shared: &Shared, args: &Sim, screen: &Screen) -> Result<ExitCode, Failure> {
     refuse_foreign_flags(shared)?;
     let (folder, made) = comfy_dir(world, args)?;
-    let mut builder = Server::builder().comfy_dir(&folder).listen(SocketAddr::new(args.listen, args.port));
+    let builder = Server::builder().comfy_dir(&folder).listen(SocketAddr::new(args.listen, args.port));
+    let builder = builder.step_time(Duration::from_millis(args.step_time)).previews(args.previews);
+    let mut builder = args.checkpoint.iter().fold(builder, Builder::checkpoint);
     if let Some(file) = &args.password_file {
         login(world, &world.current_dir.join(file), &folder).await?;
         builder = builder.login(Login::Plugin);

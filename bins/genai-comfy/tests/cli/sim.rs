@@ -33,12 +33,19 @@ impl Running {
 
     /// The status of the answer to a `GET`.
     fn get(&self, path: &str, header: &str) -> String {
+        self.ask("GET", path, header, "").split(' ').nth(1).unwrap().to_owned()
+    }
+
+    /// The whole answer.
+    fn ask(&self, method: &str, path: &str, header: &str, body: &str) -> String {
         let address = self.said["url"].as_str().unwrap().strip_prefix("http://").unwrap();
         let mut stream = TcpStream::connect(address).unwrap();
-        write!(stream, "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n{header}\r\n").unwrap();
+        let length = body.len();
+        let head = format!("Host: {address}\r\nConnection: close\r\nContent-Length: {length}\r\n{header}");
+        write!(stream, "{method} {path} HTTP/1.1\r\n{head}\r\n{body}").unwrap();
         let mut answer = String::new();
         stream.read_to_string(&mut answer).unwrap();
-        answer.split(' ').nth(1).unwrap().to_owned()
+        answer
     }
 
     /// Ends it as Ctrl-C does; whether it ended well.
@@ -82,6 +89,25 @@ fn a_person_is_told_how_to_go_on() {
     rustix::process::kill_process(rustix::process::Pid::from_child(&child), rustix::process::Signal::TERM).unwrap();
     assert!(child.wait().unwrap().success());
     assert!(folder.path().join("c/output").is_dir(), "a folder that was named stays");
+}
+
+#[test]
+fn a_checkpoint_that_was_named_is_listed_and_its_sampler_takes_its_time() {
+    let folder = folder();
+    let server = Running::start(folder.path(), &["--checkpoint", "a.ckpt", "--checkpoint", "b.ckpt", "--step-time", "600000"]);
+    assert!(server.ask("GET", "/models/checkpoints", "", "").ends_with(r#"["a.ckpt", "b.ckpt"]"#));
+    let prompt = r#"{"prompt": {
+        "3": {"class_type": "KSampler", "inputs": {"seed": 1, "steps": 2, "cfg": 7, "sampler_name": "euler", "scheduler": "normal",
+            "denoise": 1, "model": ["4", 0], "positive": ["6", 0], "negative": ["6", 0], "latent_image": ["5", 0]}},
+        "4": {"class_type": "CheckpointLoaderSimple", "inputs": {"ckpt_name": "b.ckpt"}},
+        "5": {"class_type": "EmptyLatentImage", "inputs": {"width": 64, "height": 64, "batch_size": 1}},
+        "6": {"class_type": "CLIPTextEncode", "inputs": {"text": "a lake", "clip": ["4", 1]}},
+        "8": {"class_type": "VAEDecode", "inputs": {"samples": ["3", 0], "vae": ["4", 2]}},
+        "9": {"class_type": "PreviewImage", "inputs": {"images": ["8", 0]}}}}"#;
+    let answer = server.ask("POST", "/prompt", "", prompt);
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    assert!(server.ask("GET", "/prompt", "", "").ends_with(r#"{"exec_info": {"queue_remaining": 1}}"#), "it runs for minutes");
+    assert!(server.stop());
 }
 
 #[test]
