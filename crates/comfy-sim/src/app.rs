@@ -2,6 +2,7 @@
 
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::SystemTime;
 
 use futures_util::future::BoxFuture;
 use tokio::sync::mpsc::UnboundedSender;
@@ -13,14 +14,20 @@ use crate::events::{Audience, Event, Owner};
 use crate::folders::Folders;
 use crate::hub::Hub;
 use crate::login::Guard;
+use crate::logs::Logs;
 use crate::nodes::Registry;
 use crate::queue::Queue;
+use crate::users::Users;
 
 pub(crate) struct App {
     pub(crate) registry: Registry,
     pub(crate) folders: Folders,
     pub(crate) clock: Clock,
     pub(crate) chance: Chance,
+    /// When the server started.
+    pub(crate) started: SystemTime,
+    pub(crate) users: Users,
+    pub(crate) logs: Logs,
     pub(crate) hub: Arc<Hub>,
     pub(crate) queue: Queue,
     /// Set by `/interrupt`, read before each node, cleared when a prompt starts.
@@ -45,6 +52,7 @@ struct Running {
 impl App {
     pub(crate) fn new(
         folders: Folders,
+        users: Users,
         clock: Clock,
         chance: Chance,
         guard: Option<Guard>,
@@ -54,6 +62,9 @@ impl App {
         let hub = Arc::new(Hub::default());
         Self {
             registry: Registry::all(),
+            started: clock.now(),
+            users,
+            logs: Logs::default(),
             folders,
             clock,
             chance,

@@ -31,6 +31,7 @@ pub struct Builder {
     pub(crate) clock: Option<Clock>,
     pub(crate) chance: Option<Chance>,
     pub(crate) cors: Option<String>,
+    pub(crate) multi_user: bool,
 }
 
 impl Builder {
@@ -42,6 +43,7 @@ impl Builder {
             clock: None,
             chance: None,
             cors: None,
+            multi_user: false,
         }
     }
 
@@ -82,6 +84,12 @@ impl Builder {
     /// `Origin` is off, and the plugin honours tokens only from that origin, or from all with `*`.
     pub fn cors(mut self, origin: impl Into<String>) -> Self {
         self.cors = Some(origin.into());
+        self
+    }
+
+    /// ComfyUI's `--multi-user`: the header `comfy-user` says whose files and settings a request means.
+    pub fn multi_user(mut self, multi_user: bool) -> Self {
+        self.multi_user = multi_user;
         self
     }
 

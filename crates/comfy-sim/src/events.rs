@@ -158,6 +158,10 @@ pub(crate) enum Event {
         name: &'static str,
         data: Value,
     },
+    Logs {
+        entries: Value,
+        size: Value,
+    },
 }
 
 /// What the server says it can do, in `/features` and in the first answer on a socket.
@@ -194,6 +198,7 @@ impl Event {
                 ("executed", json!({"node": node, "display_node": node, "output": output, "prompt_id": prompt_id}))
             }
             Self::Milestone { name, data } => (*name, data.clone()),
+            Self::Logs { entries, size } => ("logs", json!({"entries": entries, "size": size})),
         };
         json!({"type": name, "data": data})
     }

@@ -68,6 +68,10 @@ impl Hub {
         self.lock().remove(sid);
     }
 
+    pub(crate) fn is_connected(&self, sid: &str) -> bool {
+        self.lock().contains_key(sid)
+    }
+
     pub(crate) fn send(&self, to: &Audience, event: &Event) {
         let text = text(event);
         let sockets = self.lock();

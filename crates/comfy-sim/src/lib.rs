@@ -35,6 +35,7 @@ mod heap;
 mod history;
 mod hub;
 mod login;
+mod logs;
 mod mime;
 mod models;
 mod nodes;
@@ -47,6 +48,7 @@ mod router;
 mod server;
 mod socket;
 mod tensor;
+mod users;
 mod validate;
 mod worker;
 

@@ -25,6 +25,7 @@ use crate::folders::Folders;
 use crate::front;
 use crate::login::Guard;
 use crate::router::Router;
+use crate::users::Users;
 use crate::worker;
 
 /// How long a shutdown waits for answers that are still on their way.
@@ -51,6 +52,7 @@ impl Server {
         }
         let chance = builder.chance.unwrap_or_else(Chance::sequence);
         let folders = Folders::make(&folder)?;
+        let users = Users::load(folders.user(), builder.multi_user);
         let clock = builder.clock.unwrap_or_else(Clock::since_start);
         let guard = match builder.login {
             Login::Off => None,
@@ -59,7 +61,7 @@ impl Server {
         let listener = TcpListener::bind(builder.listen).await.map_err(|e| Error::listen(builder.listen, e))?;
         let addr = listener.local_addr().map_err(|e| Error::listen(builder.listen, e))?;
         let (tasks, incoming) = unbounded_channel();
-        let app = Arc::new(App::new(folders, clock, chance, guard, builder.cors, tasks));
+        let app = Arc::new(App::new(folders, users, clock, chance, guard, builder.cors, tasks));
         let closing = app.closing.clone();
         tracing::debug!(%addr, "comfy-sim listens");
         Ok(Self { addr, closing, task: Some(tokio::spawn(run(app, listener, incoming))) })
