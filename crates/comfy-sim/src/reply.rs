@@ -6,6 +6,7 @@ use http::{Method, Response as HttpResponse, StatusCode};
 use serde_json::Value;
 
 use crate::py::{Raised, json::dumps};
+use crate::request::MAX_BODY;
 
 pub(crate) type Response = HttpResponse<Body>;
 
@@ -18,12 +19,7 @@ pub(crate) enum Fault {
     /// The handler raised: 500.
     Raised(Raised),
     /// The request body is over the limit: 413.
-    TooLarge {
-        /// The limit in bytes.
-        limit: usize,
-        /// How long the body is, as far as it was looked at.
-        actual: usize,
-    },
+    TooLarge,
     /// A status that was raised, with its own name as text.
     Status(StatusCode),
     /// The method is none of the path's: 405, with those that are.
@@ -62,10 +58,9 @@ impl Fault {
                 }
                 text(StatusCode::INTERNAL_SERVER_ERROR, "500 Internal Server Error\n\nServer got itself in trouble".to_owned())
             }
-            Self::TooLarge { limit, actual } => text(
-                StatusCode::PAYLOAD_TOO_LARGE,
-                format!("Maximum request body size {limit} exceeded, actual body size {actual}"),
-            ),
+            Self::TooLarge => {
+                text(StatusCode::PAYLOAD_TOO_LARGE, format!("Maximum request body size {MAX_BODY} exceeded."))
+            }
             Self::Status(status) => {
                 text(status, format!("{}: {}", status.as_u16(), status.canonical_reason().unwrap_or_default()))
             }

@@ -66,19 +66,19 @@ impl Request {
         self.segments.get(index).map_or("", String::as_str)
     }
 
-    /// The whole body. aiohttp refuses a body that reaches the limit, not only one that passes it.
+    /// The whole body, refused as soon as it is known to pass the limit.
     pub(crate) async fn bytes(&mut self) -> Result<Bytes, Fault> {
         let announced = self.headers.get(CONTENT_LENGTH).and_then(|v| v.to_str().ok()).and_then(|v| v.parse::<usize>().ok());
-        if let Some(actual) = announced.filter(|n| *n >= MAX_BODY) {
-            return Err(Fault::TooLarge { limit: MAX_BODY, actual });
+        if announced.is_some_and(|length| length > MAX_BODY) {
+            return Err(Fault::TooLarge);
         }
         let body = self.body.get_mut().unwrap_or_else(PoisonError::into_inner);
         let mut stream = std::mem::take(body).into_data_stream();
         let mut read = BytesMut::new();
         while let Some(chunk) = stream.next().await {
             read.extend_from_slice(&chunk.map_err(|_| Fault::Gone)?);
-            if read.len() >= MAX_BODY {
-                return Err(Fault::TooLarge { limit: MAX_BODY, actual: read.len() });
+            if read.len() > MAX_BODY {
+                return Err(Fault::TooLarge);
             }
         }
         Ok(read.freeze())

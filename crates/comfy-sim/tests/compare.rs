@@ -8,7 +8,7 @@ use crate::replay::Site;
 const UNCOMPARED: [&str; 5] = ["date", "server", "connection", "sec-websocket-accept", "content-length"];
 
 /// Numbers that differ from run to run.
-const FIGURES: [&str; 11] = [
+const FIGURES: [&str; 9] = [
     "timestamp",
     "modified",
     "created",
@@ -18,8 +18,6 @@ const FIGURES: [&str; 11] = [
     "vram_free",
     "torch_vram_total",
     "torch_vram_free",
-    "t",
-    "size_on_disk",
 ];
 
 /// A step's outcome with ids, times, figures and folders made equal.
@@ -67,6 +65,8 @@ fn value(from: &Value, base: &str) -> Value {
             map.iter()
                 .map(|(key, inner)| {
                     let inner = match key.as_str() {
+                        // When a line of the log was written.
+                        "t" => json!(0),
                         name if FIGURES.contains(&name) && inner.is_number() => json!(0),
                         "traceback" => json!([]),
                         // Sets in the real server: their order is chance.
@@ -112,12 +112,18 @@ fn text(from: &str, base: &str) -> String {
     if (from.len() == 36 && dashes == [8, 13, 18, 23]) || (from.len() == 32 && is_hex(from)) {
         return "<id>".to_owned();
     }
+    // Torch shows the numbers of a tensor; the log says how long a prompt took.
+    for start in ["tensor(", "Prompt executed in "] {
+        if from.starts_with(start) {
+            return format!("{start}…");
+        }
+    }
     let from = from.replace("${comfy}", base).replace("/opt/ComfyUI", base).replace(base, "<comfy>");
     if let Some((name, _)) = from.rsplit_once('_').filter(|(_, id)| id.len() == 36 && is_hex(id)) {
         return format!("{name}_<id>");
     }
     match from.split_once("_temp_") {
-        Some((head, tail)) if tail.len() > 5 => format!("{head}_temp_<drawn>{}", &tail[5..]),
+        Some((head, tail)) if tail.len() > 5 && !tail.starts_with("<drawn>") => format!("{head}_temp_<drawn>{}", &tail[5..]),
         _ => from,
     }
 }

@@ -16,7 +16,7 @@ use crate::wire::{Reply, call};
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// After so long a silence a server of the other kind is taken to have said everything.
-const SILENCE: Duration = Duration::from_millis(700);
+const SILENCE: Duration = Duration::from_millis(500);
 
 /// A running server, ours or the real one.
 pub(crate) struct Site {

@@ -47,11 +47,12 @@ pub(crate) async fn call(addr: SocketAddr, method: &str, path: &str, headers: &[
     head += "\r\n";
     let mut stream = TcpStream::connect(addr).await.expect("connects");
     stream.write_all(head.as_bytes()).await.expect("sends");
-    stream.write_all(body).await.expect("sends");
+    // A server may answer, and close, before it has read all.
+    let _ = stream.write_all(body).await;
     let mut bytes = Vec::new();
     // A connection that was asked to upgrade may stay open.
     while !is_whole(&bytes) {
-        if stream.read_buf(&mut bytes).await.expect("answers") == 0 {
+        if stream.read_buf(&mut bytes).await.unwrap_or_default() == 0 {
             break;
         }
     }

@@ -48,8 +48,11 @@ pub(super) fn send_text(request: &Request, text: &str, modified: SystemTime, con
     }
 }
 
+/// A start and a length.
+type Part = (u64, u64);
+
 /// Which part of the file is wanted, none for all of it; or the answer to a condition that is not met.
-fn wanted(request: &Request, modified: SystemTime, size: u64) -> Result<(Stamp, Option<(u64, u64)>), Box<Response>> {
+fn wanted(request: &Request, modified: SystemTime, size: u64) -> Result<(Stamp, Option<Part>), Box<Response>> {
     let (headers, method) = (&request.headers, &request.method);
     let stamp = Stamp::of(modified, size);
     if let Some(early) = stamp.condition(headers) {
@@ -97,7 +100,7 @@ pub(super) fn created(facts: &Metadata) -> f64 {
 }
 
 /// Start and length of the one range asked for; `None` if it cannot be had.
-fn range(text: &str, size: u64) -> Option<(u64, u64)> {
+fn range(text: &str, size: u64) -> Option<Part> {
     let (start, end) = text.strip_prefix("bytes=")?.split_once('-')?;
     let number = |text: &str| text.bytes().all(|b| b.is_ascii_digit()).then(|| text.parse::<u64>().ok());
     let (start, end) = (number(start)?, number(end)?);
@@ -136,7 +139,7 @@ impl Stamp {
         self.seconds <= at
     }
 
-    fn answer(&self, content_type: &'static str, part: Option<(u64, u64)>, body: Body) -> Response {
+    fn answer(&self, content_type: &'static str, part: Option<Part>, body: Body) -> Response {
         let (from, length) = part.unwrap_or((0, self.size));
         let status = if part.is_some() { StatusCode::PARTIAL_CONTENT } else { StatusCode::OK };
         let mut response = full(status, content_type, body);

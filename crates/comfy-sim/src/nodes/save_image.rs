@@ -77,13 +77,15 @@ impl Place {
         let norm = normpath(prefix);
         let (subfolder, filename) = (dirname(&norm), basename(&norm));
         let Some(folder) = inside(base, subfolder) else {
+            let asked = normpath(&base.join(subfolder).to_string_lossy());
+            let common: PathBuf = base.iter().zip(Path::new(&asked)).take_while(|(a, b)| a == b).map(|(a, _)| a).collect();
             return Err(Raised::new(
                 "Exception",
                 format!(
-                    "**** ERROR: Saving image outside the output folder is not allowed.\n full_output_folder: {}\n         \
-                     output_dir: {}",
-                    base.join(subfolder).display(),
-                    base.display()
+                    "**** ERROR: Saving image outside the output folder is not allowed.\n full_output_folder: {asked}\n         \
+                     output_dir: {}\n         commonpath: {}",
+                    base.display(),
+                    common.display()
                 ),
             ));
         };

@@ -71,9 +71,9 @@ pub(super) async fn run(app: &App, cache: &mut Cache, mut item: Item) -> Done {
 
     let (mut outputs, mut meta) = (Map::new(), Map::new());
     for id in prompt.keys() {
-        if let Some(shown) = cache.shown(id) {
+        if let Some((by, shown)) = cache.shown(id) {
             outputs.insert(id.clone(), shown.clone());
-            let of = json!({"node_id": id, "display_node": id, "parent_node": null, "real_node_id": id});
+            let of = json!({"node_id": by, "display_node": by, "parent_node": null, "real_node_id": by});
             meta.insert(id.clone(), of);
         }
     }
@@ -154,7 +154,7 @@ impl Run<'_> {
         id: &str,
     ) -> Result<(), Stop> {
         if cache.slots(id).is_some() {
-            self.executed(id, cache.shown(id).cloned().unwrap_or_default());
+            self.executed(id, cache.shown(id).map(|(_, shown)| shown.clone()).unwrap_or_default());
             self.progress(id, "finished", json!(1), json!(1));
             return Ok(());
         }
