@@ -58,9 +58,7 @@ impl Fault {
                 }
                 text(StatusCode::INTERNAL_SERVER_ERROR, "500 Internal Server Error\n\nServer got itself in trouble".to_owned())
             }
-            Self::TooLarge => {
-                text(StatusCode::PAYLOAD_TOO_LARGE, format!("Maximum request body size {MAX_BODY} exceeded."))
-            }
+            Self::TooLarge => text(StatusCode::PAYLOAD_TOO_LARGE, format!("Maximum request body size {MAX_BODY} exceeded.")),
             Self::Status(status) => {
                 text(status, format!("{}: {}", status.as_u16(), status.canonical_reason().unwrap_or_default()))
             }

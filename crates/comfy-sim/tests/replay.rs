@@ -40,7 +40,8 @@ impl Site {
             return json!(self.open(open).await);
         }
         if let Some(frames) = step["ws_frames"].as_array() {
-            return self.frames(&step["client_id"], if until_silent { None } else { Some(frames.len()) }).await;
+            let count = if until_silent { None } else { Some(frames.len()) };
+            return self.frames(&step["client_id"], count, &step["until"]).await;
         }
         if step.get("ws_close").is_some() {
             let id = step["client_id"].as_str();
@@ -101,13 +102,15 @@ impl Site {
         }
     }
 
-    /// So many frames of a socket, by default of the last one, or all up to a silence.
-    async fn frames(&mut self, id: &Value, count: Option<usize>) -> Value {
+    /// So many frames of a socket, by default of the last one; or all up to the one that `until` tells, or to a silence.
+    async fn frames(&mut self, id: &Value, count: Option<usize>, until: &Value) -> Value {
         let mut named = self.sockets.iter_mut().rev().filter(|(name, _)| id.is_null() || id == name);
         let (_, socket) = named.next().expect("an open socket");
         let mut heard = Vec::new();
         while count.is_none_or(|count| heard.len() < count) {
-            let Some(frame) = next(socket, if count.is_some() { PATIENCE } else { SILENCE }).await else { break };
+            let Some(frame) = next(socket, if count.is_none() && until.is_null() { SILENCE } else { PATIENCE }).await else {
+                break;
+            };
             heard.push(match frame {
                 Message::Text(text) => json!({"text": serde_json::from_str::<Value>(&text).unwrap_or_default()}),
                 other => {
@@ -115,6 +118,9 @@ impl Site {
                     json!({"binary_base64": BASE64.encode(&bytes[..bytes.len().min(200)]), "length": bytes.len()})
                 }
             });
+            if count.is_none() && heard.last().is_some_and(|frame| is_last(until, &frame["text"])) {
+                break;
+            }
         }
         Value::Array(heard)
     }
@@ -147,6 +153,17 @@ impl Site {
         }
         let headers: Vec<(&str, &str)> = headers.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
         call(self.addr, request["method"].as_str().expect("a method"), &path, &headers, &body).await
+    }
+}
+
+/// Whether a message is the last of its step: the greeting, the end of a prompt, or the end of all of them.
+fn is_last(until: &Value, message: &Value) -> bool {
+    let data = &message["data"];
+    match until.as_str() {
+        Some("greeting") => !data["sid"].is_null(),
+        Some("idle") => message["type"] == "executing" && data["node"].is_null(),
+        Some("empty") => data["status"]["exec_info"]["queue_remaining"] == 0,
+        _ => false,
     }
 }
 
