@@ -2,6 +2,7 @@
 
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::SystemTime;
 
 use futures_util::future::BoxFuture;
 use tokio::sync::mpsc::UnboundedSender;
@@ -15,8 +16,10 @@ use crate::faults::Faults;
 use crate::folders::Folders;
 use crate::hub::Hub;
 use crate::login::Guard;
+use crate::logs::Logs;
 use crate::nodes::Registry;
 use crate::queue::Queue;
+use crate::users::Users;
 
 /// What outlives a restart of the server.
 pub(crate) struct Site {
@@ -24,6 +27,7 @@ pub(crate) struct Site {
     pub(crate) clock: Clock,
     pub(crate) chance: Chance,
     pub(crate) login: Login,
+    pub(crate) multi_user: bool,
     pub(crate) cors: Option<String>,
     pub(crate) sampling: Sampling,
     pub(crate) faults: Faults,
@@ -36,6 +40,10 @@ pub(crate) struct App {
     pub(crate) folders: Folders,
     pub(crate) clock: Clock,
     pub(crate) chance: Chance,
+    /// When the server started.
+    pub(crate) started: SystemTime,
+    pub(crate) users: Users,
+    pub(crate) logs: Logs,
     pub(crate) hub: Arc<Hub>,
     pub(crate) queue: Queue,
     /// Set by `/interrupt`, read before each node, cleared when a prompt starts.
@@ -62,6 +70,7 @@ impl Site {
             clock: Clock::new(|| std::time::UNIX_EPOCH),
             chance: Chance::sequence(),
             login: Login::Off,
+            multi_user: false,
             cors: None,
             sampling: Sampling::default(),
             faults: Faults::default(),
@@ -81,6 +90,9 @@ impl App {
         let hub = Arc::new(Hub::default());
         Self {
             registry: Registry::all(),
+            started: site.clock.now(),
+            users: Users::load(site.folders.user(), site.multi_user),
+            logs: Logs::default(),
             folders: site.folders.clone(),
             clock: site.clock.clone(),
             chance: site.chance.clone(),

@@ -36,6 +36,7 @@ pub struct Builder {
     pub(crate) models: Vec<(String, String)>,
     pub(crate) sampling: Sampling,
     pub(crate) faults: Faults,
+    pub(crate) multi_user: bool,
 }
 
 /// How samplers run.
@@ -57,6 +58,7 @@ impl Builder {
             models: Vec::new(),
             sampling: Sampling::default(),
             faults: Faults::default(),
+            multi_user: false,
         }
     }
 
@@ -133,6 +135,12 @@ impl Builder {
     /// All faults of a scenario, as [`Builder::fault`] takes them.
     pub fn scenario(self, scenario: &Scenario) -> Self {
         scenario.faults().iter().cloned().fold(self, Self::fault)
+    }
+
+    /// ComfyUI's `--multi-user`: the header `comfy-user` says whose files and settings a request means.
+    pub fn multi_user(mut self, multi_user: bool) -> Self {
+        self.multi_user = multi_user;
+        self
     }
 
     /// Starts the server on the tokio runtime of the caller.

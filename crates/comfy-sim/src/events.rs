@@ -177,6 +177,10 @@ pub(crate) enum Event {
         blocked: Blocked,
         prompt_id: String,
     },
+    Logs {
+        entries: Value,
+        size: Value,
+    },
 }
 
 /// What the server says it can do, in `/features` and in the first answer on a socket.
@@ -230,6 +234,7 @@ impl Event {
                     "current_outputs": [],
                 }),
             ),
+            Self::Logs { entries, size } => ("logs", json!({"entries": entries, "size": size})),
         };
         json!({"type": name, "data": data})
     }

@@ -58,7 +58,7 @@ impl Folders {
     }
 
     pub(crate) fn user(&self) -> PathBuf {
-        self.base.join("user").join("default")
+        self.base.join("user")
     }
 
     pub(crate) fn login(&self) -> PathBuf {

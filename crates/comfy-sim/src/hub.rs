@@ -108,6 +108,10 @@ impl Hub {
         self.lock().remove(sid);
     }
 
+    pub(crate) fn is_connected(&self, sid: &str) -> bool {
+        self.lock().contains_key(sid)
+    }
+
     /// Notes what the client of that id said it can read. It counts for the id, whichever of its sockets said it.
     pub(crate) fn agree(&self, sid: &str, metadata: bool) {
         if let Some(member) = self.lock().get_mut(sid) {

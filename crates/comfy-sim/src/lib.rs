@@ -45,6 +45,7 @@ mod history;
 mod hub;
 mod latent;
 mod login;
+mod logs;
 mod mime;
 mod models;
 mod nodes;
@@ -59,6 +60,7 @@ mod scenario;
 mod server;
 mod socket;
 mod tensor;
+mod users;
 mod validate;
 mod worker;
 

@@ -61,6 +61,7 @@ impl Server {
             clock: builder.clock.unwrap_or_else(Clock::since_start),
             chance: builder.chance.unwrap_or_else(Chance::sequence),
             login: builder.login,
+            multi_user: builder.multi_user,
             cors: builder.cors,
             sampling: builder.sampling,
             faults: builder.faults,

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use data_encoding::BASE64;
 use futures_util::{SinkExt, StreamExt};
 use http::StatusCode;
 use http::header::{CONNECTION, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, UPGRADE};
@@ -82,7 +83,7 @@ fn handshake(request: &Request) -> Result<String, String> {
     }
     match request.header(SEC_WEBSOCKET_KEY) {
         // 16 bytes in base 64.
-        Some(key) if key.len() == 24 && key.ends_with("==") => Ok(key),
+        Some(key) if BASE64.decode(key.as_bytes()).is_ok_and(|bytes| bytes.len() == 16) => Ok(key),
         key => Err(format!("Handshake error: {}", key.map_or("None".to_owned(), |key| py::quote(&key)))),
     }
 }

@@ -23,10 +23,13 @@ pub(crate) async fn work(app: Arc<App>) {
             app.faults.before_prompt().await;
             let owner = Owner::of(&item.extra_data);
             let id = item.id.clone();
+            let begun = app.clock.now();
             let done = run::run(&app, &mut cache, *item).await;
             app.faults.before_history().await;
             app.queue.done(task, |item| Record::new(item, done.status, &done.messages, &done.outputs, &done.meta));
             app.send(owner.or_nobody(), || Event::Idle { prompt_id: id });
+            let took = app.clock.now().duration_since(begun).unwrap_or_default();
+            app.logs.add(&app, format!("Prompt executed in {:.2} seconds\n", took.as_secs_f64()));
         }
         // There are no models to unload; the flag is taken all the same.
         if app.queue.take_flags().free_memory {

@@ -382,14 +382,14 @@ async fn paths_and_methods_that_are_not_served() {
         let reply = call(server.addr(), method, path, &[], b"").await;
         assert_eq!((reply.status, reply.header("Allow")), (status, allow), "{method} {path}");
         if status == 404 {
-            assert_eq!(reply.header("Content-Type"), Some("application/octet-stream"));
+            assert_eq!(reply.header("Content-Type"), (method == "GET").then_some("application/octet-stream"));
             assert_eq!(reply.body.len(), 0);
         }
     }
-    let large = [("Content-Length", "104857600"), ("Connection", "close")];
+    let large = [("Content-Length", "104857601"), ("Connection", "close")];
     let reply = call(server.addr(), "POST", "/queue", &large, b"").await;
     assert_eq!(reply.status, 413);
-    assert_eq!(reply.text(), "Maximum request body size 104857600 exceeded, actual body size 104857600");
+    assert_eq!(reply.text(), "Maximum request body size 104857600 exceeded.");
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ use futures_util::{SinkExt, StreamExt};
 use serde_json::Value;
 use tokio::net::TcpStream;
 use tokio_tungstenite::WebSocketStream;
-use tokio_tungstenite::tungstenite::{Error, Message};
+use tokio_tungstenite::tungstenite::{ClientRequestBuilder, Error, Message};
 
 /// An open socket.
 pub(crate) struct Socket(pub(crate) WebSocketStream<TcpStream>);
@@ -15,8 +15,17 @@ pub(crate) struct Socket(pub(crate) WebSocketStream<TcpStream>);
 impl Socket {
     /// Opens `/ws` with this query, or gives the status of the refusal.
     pub(crate) async fn open(addr: SocketAddr, query: &str) -> Result<Self, u16> {
+        Self::open_with(addr, &format!("/ws?{query}"), &[]).await
+    }
+
+    /// The same at a path, with headers.
+    pub(crate) async fn open_with(addr: SocketAddr, path: &str, headers: &[(&str, &str)]) -> Result<Self, u16> {
         let stream = TcpStream::connect(addr).await.expect("connects");
-        match tokio_tungstenite::client_async(format!("ws://{addr}/ws?{query}"), stream).await {
+        let mut builder = ClientRequestBuilder::new(format!("ws://{addr}{path}").parse().expect("an address"));
+        for (name, value) in headers {
+            builder = builder.with_header(*name, *value);
+        }
+        match tokio_tungstenite::client_async(builder, stream).await {
             Ok((stream, _)) => Ok(Self(stream)),
             Err(Error::Http(response)) => Err(response.status().as_u16()),
             Err(error) => panic!("{error}"),

@@ -24,6 +24,8 @@ pub(super) fn routes() -> Vec<Route> {
         get("/models", folders),
         get("/models/{folder}", folder),
         get("/extensions", extensions),
+        get("/workflow_templates", nothing),
+        get("/i18n", nothing),
     ]
 }
 
@@ -48,6 +50,11 @@ async fn flags(_: Arc<App>, _: Request) -> Answer {
 /// No front end, no scripts.
 async fn extensions(_: Arc<App>, _: Request) -> Answer {
     ok(&json!([]))
+}
+
+/// No node packs, so none of their templates and translations.
+async fn nothing(_: Arc<App>, _: Request) -> Answer {
+    ok(&json!({}))
 }
 
 async fn folders(_: Arc<App>, _: Request) -> Answer {

@@ -15,7 +15,6 @@ use crate::clock::http_date;
 use crate::front;
 use crate::py::Raised;
 use crate::reply::{self, Response};
-use crate::request::MAX_BODY;
 use crate::router::Router;
 
 /// The connection ends here, without an answer.
@@ -63,8 +62,8 @@ fn refuse(app: &App, status: Refusal) -> Response {
         Refusal::LoginPage => reply::found("/login"),
         Refusal::Unauthorized => reply::json(code, &json!({"error": "Authentication required."})),
         Refusal::Forbidden => reply::empty(code),
-        Refusal::TooLarge => reply::Fault::TooLarge { limit: MAX_BODY, actual: MAX_BODY }.into_response(),
-        Refusal::Broken => reply::Fault::Raised(Raised::new("RuntimeError", "a fault on demand")).into_response(),
+        Refusal::TooLarge => reply::Fault::TooLarge.into_response(false),
+        Refusal::Broken => reply::Fault::Raised(Raised::new("RuntimeError", "a fault on demand")).into_response(false),
         Refusal::TooManyRequests | Refusal::BadGateway | Refusal::Unavailable | Refusal::GatewayTimeout => {
             reply::text(code, code.to_string())
         }

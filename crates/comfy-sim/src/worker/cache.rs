@@ -15,7 +15,8 @@ use crate::py::json::dumps;
 pub(super) struct Cache {
     keys: HashMap<String, Key>,
     slots: HashMap<Key, Outputs>,
-    shown: HashMap<Key, Value>,
+    /// What was shown, and by which node: under another id a node still shows it under the first one.
+    shown: HashMap<Key, (String, Value)>,
     /// What node objects remember, by node id and class.
     instances: HashMap<(String, String), String>,
     unique: u64,
@@ -68,7 +69,7 @@ impl Cache {
         self.slots.get(self.keys.get(id)?)
     }
 
-    pub(super) fn shown(&self, id: &str) -> Option<&Value> {
+    pub(super) fn shown(&self, id: &str) -> Option<&(String, Value)> {
         self.shown.get(self.keys.get(id)?)
     }
 
@@ -80,7 +81,7 @@ impl Cache {
 
     pub(super) fn keep_shown(&mut self, id: &str, shown: Value) {
         if let Some(key) = self.keys.get(id) {
-            self.shown.insert(*key, shown);
+            self.shown.insert(*key, (id.to_owned(), shown));
         }
     }
 

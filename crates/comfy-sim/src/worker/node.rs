@@ -62,7 +62,7 @@ impl Job {
 impl Run<'_> {
     pub(super) async fn node(&mut self, cache: &mut Cache, id: &str) -> Result<Outcome, Stop> {
         if cache.slots(id).is_some() {
-            self.executed(id, cache.shown(id).cloned().unwrap_or_default());
+            self.executed(id, cache.shown(id).map(|(_, shown)| shown.clone()).unwrap_or_default());
             self.progress.finish(id);
             self.tell_progress();
             return Ok(Outcome::Done);

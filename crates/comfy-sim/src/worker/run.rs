@@ -47,9 +47,9 @@ pub(super) async fn run(app: &App, cache: &mut Cache, item: Item) -> Done {
 
     let (mut outputs, mut meta) = (Map::new(), Map::new());
     for id in run.prompt.keys() {
-        if let Some(shown) = cache.shown(id) {
+        if let Some((by, shown)) = cache.shown(id) {
             outputs.insert(id.clone(), shown.clone());
-            let of = json!({"node_id": id, "display_node": id, "parent_node": null, "real_node_id": id});
+            let of = json!({"node_id": by, "display_node": by, "parent_node": null, "real_node_id": by});
             meta.insert(id.clone(), of);
         }
     }
