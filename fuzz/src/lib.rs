@@ -1,5 +1,9 @@
-//! What the fuzz targets of the readers share.
+//! What the fuzz targets share.
 
+use std::future::Future;
+use std::sync::OnceLock;
+
+use comfy_sim::fuzzing::Door;
 use token_sync::{Dialect, Surroundings};
 
 /// Reads `bytes` in each dialect: no panic, and every value stands somewhere in the file.
@@ -12,4 +16,17 @@ pub fn read_all(bytes: &[u8], dialects: &[Dialect]) {
             }
         }
     }
+}
+
+/// The embedded ComfyUI, on an empty folder.
+pub fn door() -> &'static Door {
+    static DOOR: OnceLock<Door> = OnceLock::new();
+    DOOR.get_or_init(|| Door::open(&tempfile::tempdir().expect("a temporary folder").keep()).expect("a door"))
+}
+
+/// Runs to the end of `work`, on one runtime for all runs.
+pub fn block_on<T>(work: impl Future<Output = T>) -> T {
+    thread_local!(static RUNTIME: tokio::runtime::Runtime =
+        tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime"));
+    RUNTIME.with(|runtime| runtime.block_on(work))
 }

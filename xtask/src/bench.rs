@@ -1,5 +1,6 @@
 //! `cargo xtask bench`: the figures that the documents quote, measured beside the rival in one run.
 
+mod sim;
 mod tokens;
 
 use clap::Subcommand;
@@ -7,10 +8,41 @@ use console::{ExitCode, Screen};
 use report::{CheckId, Event, Failure, Finding, Outcome, Report, Unit};
 
 /// What to measure.
-#[derive(Debug, Clone, Copy, Subcommand)]
+#[derive(Debug, Subcommand)]
 pub(crate) enum Bench {
     /// `genai-tokens`: a whole `check`, an audit of many places, the leak scan beside ripgrep
     Tokens,
+    /// The embedded ComfyUI: its start, a prompt's way, 10,000 prompts, beside a real server
+    Sim {
+        /// A running ComfyUI without login on this machine, to measure beside: http://127.0.0.1:PORT
+        #[arg(long, value_name = "URL")]
+        live: Option<String>,
+    },
+}
+
+/// What a figure must keep to.
+#[derive(Debug, Clone, Copy)]
+enum Bar {
+    AtMost(f64),
+    AtLeast(f64),
+}
+
+impl Bar {
+    fn holds(self, value: f64) -> bool {
+        match self {
+            Self::AtMost(bar) => value <= bar,
+            Self::AtLeast(bar) => value >= bar,
+        }
+    }
+}
+
+impl std::fmt::Display for Bar {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::AtMost(bar) => write!(f, "at most {bar}"),
+            Self::AtLeast(bar) => write!(f, "at least {bar}"),
+        }
+    }
 }
 
 /// A figure, its bar, and what it was measured on.
@@ -18,20 +50,21 @@ struct Measured {
     id: CheckId,
     what: String,
     value: f64,
-    bar: f64,
+    bar: Bar,
     unit: Unit,
     seen: Vec<(String, String)>,
 }
 
-pub(crate) fn run(bench: Bench, screen: &Screen) -> Result<ExitCode, Failure> {
+pub(crate) fn run(bench: &Bench, screen: &Screen) -> Result<ExitCode, Failure> {
     let world = console::world()?;
     let mut report = Report::new("xtask bench", world.clock.now());
     let measured = match bench {
         Bench::Tokens => tokens::run(&world, &screen.sink())?,
+        Bench::Sim { live } => sim::run(live.as_deref(), &screen.sink())?,
     };
     for Measured { id, what, value, bar, unit, seen } in measured {
-        let outcome = if value <= bar { Outcome::Pass } else { Outcome::Fail };
-        let finding = Finding::new(id, outcome, format!("{what}: {value:.3} (at most {bar})")).measure(&what, value, unit);
+        let outcome = if bar.holds(value) { Outcome::Pass } else { Outcome::Fail };
+        let finding = Finding::new(id, outcome, format!("{what}: {value:.3} ({bar})")).measure(&what, value, unit);
         let finding = seen.into_iter().fold(finding, |finding, (name, value)| finding.seen(name, value));
         screen.sink().send(Event::Found(Box::new(finding.clone())));
         report.findings.push(finding);

@@ -3,11 +3,14 @@
 mod catalogue;
 mod files;
 mod history;
+mod internal;
+mod models;
 mod prompt;
 mod queue;
 mod root;
 mod settings;
 mod upload;
+mod userdata;
 mod view;
 
 use crate::login;
@@ -25,7 +28,10 @@ pub(crate) fn router(with_login: bool) -> Router {
         upload::routes(),
         view::routes(),
         catalogue::routes(),
+        models::routes(),
         settings::routes(),
+        userdata::routes(),
+        internal::routes(),
         if with_login { login::routes() } else { Vec::new() },
     ];
     Router::new(groups.into_iter().flatten().collect())

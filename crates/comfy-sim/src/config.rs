@@ -2,11 +2,13 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use crate::chance::Chance;
 use crate::clock::Clock;
 use crate::error::Error;
+use crate::faults::{Faults, Planned};
+use crate::scenario::Scenario;
 use crate::server::Server;
 
 /// Whether the ComfyUI-Login plugin is there.
@@ -31,6 +33,17 @@ pub struct Builder {
     pub(crate) clock: Option<Clock>,
     pub(crate) chance: Option<Chance>,
     pub(crate) cors: Option<String>,
+    pub(crate) models: Vec<(String, String)>,
+    pub(crate) sampling: Sampling,
+    pub(crate) faults: Faults,
+    pub(crate) multi_user: bool,
+}
+
+/// How samplers run.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Sampling {
+    pub(crate) step_time: Duration,
+    pub(crate) previews: bool,
 }
 
 impl Builder {
@@ -42,6 +55,10 @@ impl Builder {
             clock: None,
             chance: None,
             cors: None,
+            models: Vec::new(),
+            sampling: Sampling::default(),
+            faults: Faults::default(),
+            multi_user: false,
         }
     }
 
@@ -85,12 +102,53 @@ impl Builder {
         self
     }
 
+    /// A checkpoint that the server lists and loads though there is no such file; further ones by further calls.
+    pub fn checkpoint(self, name: impl Into<String>) -> Self {
+        self.model("checkpoints", name)
+    }
+
+    /// A model file that the server lists though it is not there, in a folder as `GET /models` names it: `loras`,
+    /// `vae`, `text_encoders`, `diffusion_models`.
+    pub fn model(mut self, folder: impl Into<String>, name: impl Into<String>) -> Self {
+        self.models.push((folder.into(), name.into()));
+        self
+    }
+
+    /// How long one step of a sampler takes, in tokio's time; by default nothing. An interruption comes between steps.
+    pub fn step_time(mut self, time: Duration) -> Self {
+        self.sampling.step_time = time;
+        self
+    }
+
+    /// ComfyUI's `--preview-method`: whether samplers show a picture at every step; by default they do not.
+    pub fn previews(mut self, on: bool) -> Self {
+        self.sampling.previews = on;
+        self
+    }
+
+    /// What goes wrong from the start; [`Server::faults`] changes it later.
+    pub fn fault(self, fault: impl Into<Planned>) -> Self {
+        self.faults.set(fault);
+        self
+    }
+
+    /// All faults of a scenario, as [`Builder::fault`] takes them.
+    pub fn scenario(self, scenario: &Scenario) -> Self {
+        scenario.faults().iter().cloned().fold(self, Self::fault)
+    }
+
+    /// ComfyUI's `--multi-user`: the header `comfy-user` says whose files and settings a request means.
+    pub fn multi_user(mut self, multi_user: bool) -> Self {
+        self.multi_user = multi_user;
+        self
+    }
+
     /// Starts the server on the tokio runtime of the caller.
     ///
     /// # Errors
     ///
-    /// If the folder is missing or cannot be made, if the address cannot be listened on, or if a login that others can
-    /// reach would have a key that they can guess.
+    /// If the folder is missing or cannot be made, if the address cannot be listened on, if a model was named in a folder
+    /// that is none, or if a login that others can reach would have a key that they can guess.
     pub async fn spawn(self) -> Result<Server, Error> {
         Server::spawn(self).await
     }

@@ -4,7 +4,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-/// Why the embedded server did not start. Once it runs, every fault is an HTTP answer.
+/// Why the embedded server did not start, or a scenario cannot be read. Once a server runs, every fault is an HTTP answer.
 #[derive(Debug, thiserror::Error)]
 #[error(transparent)]
 pub struct Error(#[from] Cause);
@@ -25,6 +25,10 @@ pub enum ErrorKind {
     SessionKey,
     /// The login would have a key that anybody can guess, where others can reach it.
     NoEntropy,
+    /// A model was named in a folder that is no model folder.
+    NoModelFolder,
+    /// A scenario file says what no scenario can say.
+    Scenario,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -39,6 +43,10 @@ pub(crate) enum Cause {
     NoFolder,
     #[error("no `entropy` was given for a login that others can reach at `{0}`")]
     NoEntropy(SocketAddr),
+    #[error("`{0}` is no model folder")]
+    NoModelFolder(String),
+    #[error("no scenario: {0}")]
+    Scenario(String),
     #[error("no session key in `{path}`", path = .0.display())]
     SessionKey(PathBuf),
 }
@@ -54,6 +62,8 @@ impl Error {
             Cause::NoFolder => ErrorKind::NoFolder,
             Cause::SessionKey(_) => ErrorKind::SessionKey,
             Cause::NoEntropy(_) => ErrorKind::NoEntropy,
+            Cause::NoModelFolder(_) => ErrorKind::NoModelFolder,
+            Cause::Scenario(_) => ErrorKind::Scenario,
         }
     }
 

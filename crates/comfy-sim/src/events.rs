@@ -69,6 +69,15 @@ pub(crate) enum Milestone {
     Interrupted { node: String, class: String, executed: Vec<String> },
 }
 
+/// A message that says that a node got a blocked input: it looks like an error, ends nothing, and is not kept.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Blocked {
+    pub(crate) node: String,
+    pub(crate) class: String,
+    pub(crate) executed: Vec<String>,
+    pub(crate) text: String,
+}
+
 /// What `execution_error` tells.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Failed {
@@ -145,6 +154,12 @@ pub(crate) enum Event {
     Idle {
         prompt_id: String,
     },
+    Progress {
+        node: String,
+        value: u64,
+        max: u64,
+        prompt_id: String,
+    },
     ProgressState {
         prompt_id: String,
         nodes: Vec<Progress>,
@@ -157,6 +172,14 @@ pub(crate) enum Event {
     Milestone {
         name: &'static str,
         data: Value,
+    },
+    Blocked {
+        blocked: Blocked,
+        prompt_id: String,
+    },
+    Logs {
+        entries: Value,
+        size: Value,
     },
 }
 
@@ -186,6 +209,9 @@ impl Event {
             }
             Self::StillExecuting { node } => ("executing", json!({"node": node})),
             Self::Idle { prompt_id } => ("executing", json!({"node": null, "prompt_id": prompt_id})),
+            Self::Progress { node, value, max, prompt_id } => {
+                ("progress", json!({"value": value, "max": max, "prompt_id": prompt_id, "node": node}))
+            }
             Self::ProgressState { prompt_id, nodes } => {
                 let nodes: Map<_, _> = nodes.iter().map(|node| (node.node.clone(), node.to_json(prompt_id))).collect();
                 ("progress_state", json!({"prompt_id": prompt_id, "nodes": nodes}))
@@ -194,6 +220,21 @@ impl Event {
                 ("executed", json!({"node": node, "display_node": node, "output": output, "prompt_id": prompt_id}))
             }
             Self::Milestone { name, data } => (*name, data.clone()),
+            Self::Blocked { blocked, prompt_id } => (
+                "execution_error",
+                json!({
+                    "prompt_id": prompt_id,
+                    "node_id": blocked.node,
+                    "node_type": blocked.class,
+                    "executed": blocked.executed,
+                    "exception_message": format!("Execution Blocked: {}", blocked.text),
+                    "exception_type": "ExecutionBlocked",
+                    "traceback": [],
+                    "current_inputs": [],
+                    "current_outputs": [],
+                }),
+            ),
+            Self::Logs { entries, size } => ("logs", json!({"entries": entries, "size": size})),
         };
         json!({"type": name, "data": data})
     }

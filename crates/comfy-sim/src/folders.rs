@@ -2,14 +2,18 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use crate::error::Error;
+use crate::models;
 use crate::py::path::inside;
 
 /// The folders of one server, absolute and existing.
 #[derive(Debug, Clone)]
 pub(crate) struct Folders {
     base: PathBuf,
+    /// Model files that are listed though they are not there: folder and name.
+    listed: Arc<[(String, String)]>,
 }
 
 impl Folders {
@@ -20,7 +24,21 @@ impl Folders {
             fs::create_dir_all(&folder).map_err(|e| Error::io("make", &folder, e))?;
         }
         let base = fs::canonicalize(base).map_err(|e| Error::io("resolve", base, e))?;
-        Ok(Self { base })
+        Ok(Self { base, listed: Arc::default() })
+    }
+
+    /// With model files that are listed though they are not there.
+    pub(crate) fn listing(self, models: Vec<(String, String)>) -> Self {
+        Self { listed: models.into(), ..self }
+    }
+
+    /// The names of a model folder's files, sorted; `None` if there is no such folder.
+    pub(crate) fn models(&self, folder: &str) -> Option<Vec<String>> {
+        let mut files = models::files(&self.base, folder)?;
+        files.extend(self.listed.iter().filter(|(of, _)| of == folder).map(|(_, name)| name.clone()));
+        files.sort();
+        files.dedup();
+        Some(files)
     }
 
     pub(crate) fn base(&self) -> &Path {
@@ -40,7 +58,7 @@ impl Folders {
     }
 
     pub(crate) fn user(&self) -> PathBuf {
-        self.base.join("user").join("default")
+        self.base.join("user")
     }
 
     pub(crate) fn login(&self) -> PathBuf {

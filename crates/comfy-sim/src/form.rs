@@ -67,8 +67,9 @@ async fn multipart(kind: &str, bytes: Bytes) -> Result<Form, Raised> {
     let mut fields = Vec::new();
     while let Some(part) = parts.next_field().await.map_err(|e| broken(e.body_text()))? {
         let name = part.name().unwrap_or_default().to_owned();
-        // A part with an empty file name is a text.
-        let file = part.file_name().filter(|name| !name.is_empty()).map(str::to_owned);
+        // No file name is absolute, and a part with an empty one is a text.
+        let file = part.file_name().map(|name| name.trim_start_matches(['\\', '/'])).filter(|name| !name.is_empty());
+        let file = file.map(str::to_owned);
         let bytes = part.bytes().await.map_err(|e| broken(e.body_text()))?;
         let field = match file {
             Some(name) => Field::File { name, bytes },

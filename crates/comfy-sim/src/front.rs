@@ -6,8 +6,8 @@ use std::time::UNIX_EPOCH;
 
 use axum::body::Body;
 use http::header::{
-    ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
-    CACHE_CONTROL, DATE, HOST, ORIGIN, SERVER,
+    ACCEPT, ACCEPT_ENCODING, ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS,
+    ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, DATE, HOST, ORIGIN, SERVER,
 };
 use http::{Method, StatusCode};
 
@@ -23,13 +23,15 @@ use crate::router::Router;
 pub(crate) async fn serve(app: Arc<App>, router: Arc<Router>, request: http::Request<Body>) -> Response {
     let request = Request::new(request);
     let path = request.path.clone();
-    let clock = app.clock.clone();
+    let (clock, faults) = (app.clock.clone(), app.faults.clone());
+    let accepted = request.header(ACCEPT_ENCODING);
+    let accepts_html = request.header(ACCEPT).is_some_and(|accept| accept.contains("text/html"));
     let mut response = match answer(app, &router, request).await {
         Ok(mut response) => {
             cache_headers(&path, &mut response);
-            response
+            faults.compress(accepted.as_deref(), response).await
         }
-        Err(fault) => fault.into_response(),
+        Err(fault) => fault.into_response(accepts_html),
     };
     let seconds = clock.now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
     set(&mut response, DATE, &http_date(seconds));
@@ -103,6 +105,9 @@ struct Authority {
 
 impl Authority {
     fn parse(whole: &str) -> Result<Self, Raised> {
+        if whole.contains('[') != whole.contains(']') {
+            return Err(Raised::new("ValueError", "Invalid IPv6 URL"));
+        }
         let bare = whole.rsplit_once('@').map_or(whole, |(_, bare)| bare);
         let (name, port) = match bare.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
             Some((name, rest)) => (name, rest.strip_prefix(':')),

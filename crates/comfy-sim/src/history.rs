@@ -1,5 +1,7 @@
 //! What became of the prompts that ran.
 
+use std::collections::{BTreeMap, HashMap};
+
 use serde_json::{Map, Value, json};
 
 use crate::queue::Item;
@@ -10,11 +12,11 @@ const MAX: usize = 10_000;
 /// Keys of `extra_data` that the history does not keep.
 const SENSITIVE: [&str; 2] = ["auth_token_comfy_org", "api_key_comfy_org"];
 
-/// One entry.
+/// One entry, as the text of its JSON: ten thousand of them are kept, and hardly one is read.
 #[derive(Debug)]
 pub(crate) struct Record {
     id: String,
-    entry: Value,
+    entry: Box<str>,
 }
 
 impl Record {
@@ -34,36 +36,45 @@ impl Record {
             "status": {"status_str": status, "completed": status == "success", "messages": messages},
             "meta": meta,
         });
-        Self { id: item.id, entry }
+        Self { id: item.id, entry: entry.to_string().into() }
     }
 }
 
 /// The entries in the order in which their ids first came.
 #[derive(Debug, Default)]
 pub(crate) struct History {
-    entries: Map<String, Value>,
+    entries: BTreeMap<u64, (String, Box<str>)>,
+    places: HashMap<String, u64>,
+    next: u64,
 }
 
 impl History {
     pub(crate) fn add(&mut self, record: Record) {
-        if self.entries.len() > MAX {
-            let oldest = self.entries.keys().next().cloned();
-            oldest.map(|id| self.entries.shift_remove(&id));
+        if self.entries.len() > MAX
+            && let Some((_, (id, _))) = self.entries.pop_first()
+        {
+            self.places.remove(&id);
         }
-        self.entries.insert(record.id, record.entry);
+        let place = *self.places.entry(record.id.clone()).or_insert(self.next);
+        self.next += 1;
+        self.entries.insert(place, (record.id, record.entry));
     }
 
     pub(crate) fn clear(&mut self) {
         self.entries.clear();
+        self.places.clear();
     }
 
     pub(crate) fn delete(&mut self, id: &str) {
-        self.entries.shift_remove(id);
+        if let Some(place) = self.places.remove(id) {
+            self.entries.remove(&place);
+        }
     }
 
     /// `{id: entry}`, or `{}`.
     pub(crate) fn one(&self, id: &str) -> Value {
-        self.entries.get(id).map_or_else(|| json!({}), |entry| json!({ id: entry }))
+        let entry = self.places.get(id).and_then(|place| self.entries.get(place));
+        entry.map_or_else(|| json!({}), |(_, entry)| json!({ id: read(entry) }))
     }
 
     /// A page: without offset the newest `max`. Zero and negative figures count as in the real server, which puts an
@@ -75,17 +86,22 @@ impl History {
             from = size(self.entries.len()).saturating_sub(max);
         }
         let mut out = Map::new();
-        for (index, (id, entry)) in self.entries.iter().enumerate() {
+        for (index, (id, entry)) in self.entries.values().enumerate() {
             if size(index) < from {
                 continue;
             }
-            out.insert(id.clone(), entry.clone());
+            out.insert(id.clone(), read(entry));
             if max.is_some_and(|max| size(out.len()) >= max) {
                 break;
             }
         }
         Value::Object(out)
     }
+}
+
+/// The entry that was written by [`Record::new`].
+fn read(entry: &str) -> Value {
+    serde_json::from_str(entry).unwrap_or_default()
 }
 
 #[cfg(test)]

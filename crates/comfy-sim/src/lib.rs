@@ -5,6 +5,10 @@
 //! clock, environment or randomness: [`Builder`] takes what it needs. It is no place for secrets: the login has the
 //! plugin's holes on purpose.
 //!
+//! Loaders, samplers and VAEs are simulated: they make a pattern of their inputs, the same for the same ones, with the
+//! steps and previews of a real run ([`Builder::checkpoint`], [`Builder::step_time`], [`Builder::previews`]). The files
+//! of such pictures and the device's name in `/system_stats` say so.
+//!
 //! ```
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
@@ -18,6 +22,7 @@
 //!
 //! - [`Server`] and its [`Builder`]: start, address, end.
 //! - [`Login`]: with or without the plugin.
+//! - [`Faults`]: what goes wrong with real servers, on demand; [`Scenario`] reads it from a file.
 //! - [`Error`] and [`ErrorKind`]: why it did not start.
 
 mod api;
@@ -27,29 +32,40 @@ mod clock;
 mod config;
 mod error;
 mod events;
+mod faults;
 mod folders;
 mod form;
+mod frames;
 mod front;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod graph;
 mod heap;
 mod history;
 mod hub;
+mod latent;
 mod login;
+mod logs;
 mod mime;
 mod models;
 mod nodes;
+mod picture;
 mod png_text;
 mod py;
 mod queue;
 mod reply;
 mod request;
 mod router;
+mod scenario;
 mod server;
 mod socket;
 mod tensor;
+mod users;
 mod validate;
 mod worker;
 
 pub use config::{Builder, Login};
 pub use error::{Error, ErrorKind};
+pub use faults::{Fault, Faults, Planned, Refusal, Route};
+pub use scenario::Scenario;
 pub use server::Server;

@@ -1,21 +1,26 @@
 //! The model folders and the files in them, which no node here reads.
 
 use std::fs;
-use std::path::Path;
+use std::io::Read;
+use std::path::{Path, PathBuf};
 
-use crate::py::path::splitext;
+use serde_json::Value;
+
+use crate::py::Raised;
+use crate::py::path::{normpath, splitext};
+use crate::reply::Fault;
 
 /// Extensions of model files.
 const MODELS: &[&str] = &[".ckpt", ".pt", ".pt2", ".bin", ".pth", ".safetensors", ".pkl", ".sft"];
 
 /// Name, folders below the ComfyUI folder, and the extensions that count; no extensions at all: every file.
 const FOLDERS: &[(&str, &[&str], &[&str])] = &[
-    ("checkpoints", &["models/checkpoints"], MODELS),
+    ("checkpoints", &["models/checkpoints", "output/checkpoints"], MODELS),
     ("configs", &["models/configs"], &[".yaml"]),
-    ("loras", &["models/loras"], MODELS),
-    ("vae", &["models/vae"], MODELS),
-    ("text_encoders", &["models/text_encoders", "models/clip"], MODELS),
-    ("diffusion_models", &["models/unet", "models/diffusion_models"], MODELS),
+    ("loras", &["models/loras", "output/loras"], MODELS),
+    ("vae", &["models/vae", "output/vae"], MODELS),
+    ("text_encoders", &["models/text_encoders", "models/clip", "output/clip"], MODELS),
+    ("diffusion_models", &["models/unet", "models/diffusion_models", "output/diffusion_models"], MODELS),
     ("clip_vision", &["models/clip_vision"], MODELS),
     ("style_models", &["models/style_models"], MODELS),
     ("embeddings", &["models/embeddings"], MODELS),
@@ -34,6 +39,55 @@ const FOLDERS: &[(&str, &[&str], &[&str])] = &[
 
 pub(crate) fn names() -> Vec<&'static str> {
     FOLDERS.iter().map(|(name, ..)| *name).collect()
+}
+
+/// The places of a model folder; `None` if there is no such folder.
+pub(crate) fn folders(base: &Path, name: &str) -> Option<Vec<PathBuf>> {
+    let (_, folders, _) = FOLDERS.iter().find(|(known, ..)| *known == name)?;
+    Some(folders.iter().map(|folder| base.join(folder)).collect())
+}
+
+/// A file of a model folder, which may go by its older name.
+pub(crate) fn find(base: &Path, name: &str, file: &str) -> Option<PathBuf> {
+    let name = match name {
+        "unet" => "diffusion_models",
+        "clip" => "text_encoders",
+        other => other,
+    };
+    let file = normpath(&format!("/{file}"));
+    let paths = folders(base, name)?.into_iter().map(|folder| folder.join(file.trim_start_matches('/')));
+    paths.into_iter().find(|path| path.is_file())
+}
+
+/// The model files of each place of a folder, whatever the folder is for, but for hidden ones.
+pub(crate) fn listing(base: &Path, name: &str) -> Option<Vec<(usize, PathBuf, String)>> {
+    let mut out = Vec::new();
+    for (index, folder) in folders(base, name)?.into_iter().enumerate() {
+        let mut files = Vec::new();
+        walk(&folder, "", 0, &mut files);
+        files.retain(|file| {
+            let hidden = file.split('/').any(|part| part.starts_with('.'));
+            !hidden && MODELS.contains(&splitext(file).1.to_lowercase().as_str())
+        });
+        files.sort();
+        out.extend(files.into_iter().map(|file| (index, folder.join(&file), file)));
+    }
+    Some(out)
+}
+
+/// The header of a safetensors file; `None` if it is longer than `most` bytes.
+pub(crate) fn header(path: &Path, most: u64) -> Result<Option<Value>, Fault> {
+    let mut file = fs::File::open(path)?;
+    let mut length = [0; 8];
+    file.read_exact(&mut length)?;
+    let length = u64::from_le_bytes(length);
+    if length > most {
+        return Ok(None);
+    }
+    let mut text = Vec::new();
+    file.take(length).read_to_end(&mut text)?;
+    let broken = |e: serde_json::Error| Raised::new("json.decoder.JSONDecodeError", e.to_string());
+    Ok(Some(serde_json::from_slice(&text).map_err(broken)?))
 }
 
 /// The files of a model folder, sorted; `None` if there is no such folder.

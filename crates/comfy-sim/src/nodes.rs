@@ -1,10 +1,23 @@
 //! The node classes: what each says of itself, and what it does. A new class is one file here and one line in [`ALL`].
 
 mod empty_image;
+mod get_image_size;
+mod image_batch;
+mod image_crop;
 mod image_invert;
+mod image_scale;
+mod image_scale_by;
+mod image_to_mask;
+mod invert_mask;
 mod load_image;
+mod load_image_mask;
+mod load_image_output;
+mod mask_to_image;
 mod preview_image;
 mod save_image;
+mod save_image_websocket;
+mod simulated;
+mod solid_mask;
 
 use std::sync::{Arc, LazyLock};
 
@@ -13,16 +26,44 @@ use serde_json::{Map, Value};
 use crate::chance::Chance;
 use crate::clock::Clock;
 use crate::folders::Folders;
+use crate::latent::{Latent, Mark};
 use crate::py::Raised;
 use crate::tensor::{Images, Mask};
 
+pub(crate) use save_image::os_error;
+
 /// Every class, in the order of `/object_info`.
 static ALL: &[&dyn Node] = &[
+    &simulated::KSampler,
+    &simulated::CheckpointLoaderSimple,
+    &simulated::ClipTextEncode,
+    &simulated::VaeDecode,
+    &simulated::VaeEncode,
+    &simulated::VaeLoader,
+    &simulated::EmptyLatentImage,
     &save_image::SaveImage,
     &preview_image::PreviewImage,
     &load_image::LoadImage,
+    &load_image_mask::LoadImageMask,
+    &load_image_output::LoadImageOutput,
+    &image_scale::ImageScale,
+    &image_scale_by::ImageScaleBy,
     &image_invert::ImageInvert,
+    &image_batch::ImageBatch,
     &empty_image::EmptyImage,
+    &simulated::KSamplerAdvanced,
+    &simulated::LoraLoader,
+    &simulated::ClipLoader,
+    &simulated::UnetLoader,
+    &simulated::DualClipLoader,
+    &mask_to_image::MaskToImage,
+    &image_to_mask::ImageToMask,
+    &solid_mask::SolidMask,
+    &invert_mask::InvertMask,
+    &image_crop::ImageCrop,
+    &get_image_size::GetImageSize,
+    &simulated::EmptySd3LatentImage,
+    &save_image_websocket::SaveImageWebsocket,
 ];
 
 /// What the classes say of themselves: facts of ComfyUI 0.3.64's `/object_info`, without what depends on its files.
@@ -58,6 +99,15 @@ pub(crate) enum Slot {
     Literal(Value),
     Images(Arc<Images>),
     Mask(Arc<Mask>),
+    /// What stands for a model, a text encoder, a VAE or a conditioning: its type, and a digest of all that made it.
+    StandIn(&'static str, Mark),
+    Latent(Arc<Latent>),
+    /// Several values at once, for an output that its class declares as a list, or an input of a class that takes
+    /// lists.
+    List(Vec<Slot>),
+    /// ComfyUI's `ExecutionBlocker`: whoever gets it does not run and passes it on. The first to get one with a text
+    /// says so with an `execution_error` that ends nothing.
+    Blocked(Option<String>),
 }
 
 impl Slot {
@@ -68,6 +118,10 @@ impl Slot {
             Self::Literal(value) => value.clone(),
             Self::Images(images) => Value::from(format!("tensor(shape={:?})", images.shape())),
             Self::Mask(mask) => Value::from(format!("tensor(shape={:?})", mask.shape())),
+            Self::StandIn(kind, _) => Value::from(format!("<comfy-sim {kind}>")),
+            Self::Latent(latent) => Value::from(format!("{{'samples': tensor(shape={:?})}}", latent.shape())),
+            Self::List(slots) => Value::from(format!("[{} values]", slots.len())),
+            Self::Blocked(_) => Value::from("<comfy-sim ExecutionBlocker>"),
         }
     }
 }
@@ -109,12 +163,53 @@ impl Call<'_> {
         }
     }
 
-    pub(crate) fn images(&self, name: &str) -> Result<&Arc<Images>, Raised> {
+    pub(crate) fn float(&self, name: &str, default: f64) -> Result<f64, Raised> {
+        match self.input(name) {
+            None => Ok(default),
+            Some(Slot::Literal(value)) => value.as_f64().ok_or_else(|| wrong(name, "a number")),
+            Some(_) => Err(wrong(name, "a number")),
+        }
+    }
+
+    /// A whole number that counts pixels.
+    pub(crate) fn size(&self, name: &str, default: u64) -> Result<usize, Raised> {
+        Ok(usize::try_from(self.int(name, default)?).unwrap_or(usize::MAX))
+    }
+
+    pub(crate) fn images(&self, name: &str, first: Use) -> Result<&Arc<Images>, Raised> {
         match self.input(name) {
             Some(Slot::Images(images)) => Ok(images),
-            // What Python says when it calls `images[0].shape` on what is no tensor.
-            Some(Slot::Literal(value)) => Err(crate::py::no_attribute(value, "shape")),
+            Some(Slot::Literal(value)) => Err(first.raised(value)),
             _ => Err(wrong(name, "an image")),
+        }
+    }
+
+    pub(crate) fn mask(&self, name: &str, first: Use) -> Result<&Arc<Mask>, Raised> {
+        match self.input(name) {
+            Some(Slot::Mask(mask)) => Ok(mask),
+            Some(Slot::Literal(value)) => Err(first.raised(value)),
+            _ => Err(wrong(name, "a mask")),
+        }
+    }
+}
+
+/// What a class does first with a tensor, which decides what Python says of a literal in its place.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Use {
+    /// Looks at an attribute of it.
+    Attribute(&'static str),
+    /// Takes it from one.
+    Minus,
+}
+
+impl Use {
+    fn raised(self, literal: &Value) -> Raised {
+        match self {
+            Self::Attribute(name) => crate::py::no_attribute(literal, name),
+            Self::Minus => {
+                let kind = crate::py::type_name(literal);
+                Raised::type_error(format!("unsupported operand type(s) for -: 'float' and '{kind}'"))
+            }
         }
     }
 }
@@ -129,6 +224,46 @@ pub(crate) struct Yield {
     pub(crate) slots: Vec<Slot>,
     /// What `executed` and the history show, for nodes that show something.
     pub(crate) ui: Option<Value>,
+    /// A text for the node's face in the front end, which goes to every socket.
+    pub(crate) text: Option<String>,
+}
+
+/// The steps in which a node tells how far it is, before [`Node::execute`] gives its result. The worker counts them,
+/// waits, sends and looks for interruptions in between; the node only makes pictures.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Steps {
+    /// The value of the first step: samplers count from 1, `SaveImageWebsocket` from 0.
+    pub(crate) first: u64,
+    pub(crate) count: u64,
+    pub(crate) max: u64,
+    /// Whether they are a sampler's, which take the time that the server was set to, and whose pictures are previews.
+    pub(crate) sampling: bool,
+}
+
+/// A picture that goes out with a step.
+#[derive(Debug)]
+pub(crate) struct Preview {
+    pub(crate) format: Format,
+    pub(crate) image: image::RgbImage,
+}
+
+/// How a preview is encoded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Format {
+    /// Scaled to the size of a preview.
+    Jpeg,
+    /// As it is.
+    Png,
+}
+
+impl Yield {
+    pub(crate) fn images(images: Images) -> Self {
+        Self { slots: vec![Slot::Images(Arc::new(images))], ..Self::default() }
+    }
+
+    pub(crate) fn mask(mask: Mask) -> Self {
+        Self { slots: vec![Slot::Mask(Arc::new(mask))], ..Self::default() }
+    }
 }
 
 /// A node class.
@@ -170,9 +305,45 @@ pub(crate) trait Node: Send + Sync {
         Ok(Value::Bool(false))
     }
 
+    /// Whether the class is told its node's id, so that the same node under another id is another one.
+    fn knows_its_id(&self) -> bool {
+        let hidden = INFO.get(self.class()).and_then(|info| info["input"]["hidden"].as_object());
+        hidden.is_some_and(|hidden| hidden.values().any(|kind| kind == "UNIQUE_ID"))
+    }
+
     /// Whether the class saves or shows something.
     fn is_output(&self) -> bool {
         INFO.get(self.class()).is_some_and(|info| info["output_node"] == Value::Bool(true))
+    }
+
+    /// Whether an input comes as the whole list of its values, in one call, instead of a call for each.
+    fn takes_lists(&self) -> bool {
+        false
+    }
+
+    /// Whether the class declares this input lazy: what is linked to it runs only if [`Node::needs`] names it.
+    fn is_lazy(&self, input: &str) -> bool {
+        let sections = INFO.get(self.class()).map(|info| &info["input"]);
+        let sections = sections.into_iter().flat_map(|all| [&all["required"], &all["optional"]]);
+        sections.into_iter().any(|section| section[input][1]["lazy"] == Value::Bool(true))
+    }
+
+    /// The lazy inputs that the class needs before it can run.
+    fn needs(&self, call: &Call<'_>) -> Vec<String> {
+        let _ = call;
+        Vec::new()
+    }
+
+    /// The steps of this call.
+    fn steps(&self, call: &Call<'_>) -> Option<Steps> {
+        let _ = call;
+        None
+    }
+
+    /// The picture of the step with this value. It may block.
+    fn preview(&self, call: &Call<'_>, value: u64) -> Option<Preview> {
+        let _ = (call, value);
+        None
     }
 
     /// The work. It may block; it is called off the event loop.

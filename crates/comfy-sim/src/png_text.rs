@@ -21,9 +21,22 @@ pub(crate) fn with_text(png: &[u8], pairs: &[(String, String)]) -> Option<Vec<u8
     Some(out)
 }
 
-/// The colour type of a PNG file: bit 0 palette, bit 1 colour, bit 2 alpha channel.
-pub(crate) fn color_type(png: &[u8]) -> Option<u8> {
-    png.starts_with(b"\x89PNG\r\n\x1a\n").then(|| png.get(25).copied()).flatten()
+/// The `tEXt` chunks of a PNG file, in order.
+pub(crate) fn texts(png: &[u8]) -> Vec<(String, String)> {
+    let mut out = Vec::new();
+    let mut rest = png.get(8..).unwrap_or_default();
+    while let Some((head, more)) = rest.split_first_chunk::<8>() {
+        let length = u32::from_be_bytes([head[0], head[1], head[2], head[3]]) as usize;
+        let Some((body, after)) = more.split_at_checked(length) else { break };
+        if &head[4..] == b"tEXt"
+            && let Some(end) = body.iter().position(|byte| *byte == 0)
+        {
+            let text = |bytes: &[u8]| bytes.iter().map(|byte| char::from(*byte)).collect::<String>();
+            out.push((text(&body[..end]), text(&body[end + 1..])));
+        }
+        rest = after.get(4..).unwrap_or_default();
+    }
+    out
 }
 
 fn latin1(text: &str) -> Option<Vec<u8>> {

@@ -65,10 +65,8 @@ pub(crate) fn contains(value: &Value, key: &str) -> Result<bool, Raised> {
 pub(crate) fn item<'v>(value: &'v Value, key: &str) -> Result<&'v Value, Raised> {
     match value {
         Value::Object(o) => o.get(key).ok_or_else(|| Raised::new("KeyError", quote(key))),
-        Value::String(_) | Value::Array(_) => Err(Raised::type_error(format!(
-            "{} indices must be integers or slices, not str",
-            if value.is_string() { "string" } else { "list" }
-        ))),
+        Value::String(_) => Err(Raised::type_error("string indices must be integers, not 'str'")),
+        Value::Array(_) => Err(Raised::type_error("list indices must be integers or slices, not str")),
         _ => Err(Raised::type_error(format!("'{}' object is not subscriptable", type_name(value)))),
     }
 }

@@ -91,7 +91,7 @@ impl Queue {
     }
 
     fn tell(&self, inner: &Inner) {
-        self.hub.send(&Audience::All, &Event::Status { remaining: inner.remaining(), sid: None });
+        self.hub.send(&Audience::All, || Event::Status { remaining: inner.remaining(), sid: None });
     }
 
     /// The next prompt number; a prompt sent with `front` takes its negative.

@@ -2,10 +2,11 @@
 
 use axum::body::Body;
 use http::header::{ALLOW, CONTENT_TYPE, HeaderName, HeaderValue, LOCATION};
-use http::{Response as HttpResponse, StatusCode};
+use http::{Method, Response as HttpResponse, StatusCode};
 use serde_json::Value;
 
 use crate::py::{Raised, json::dumps};
+use crate::request::MAX_BODY;
 
 pub(crate) type Response = HttpResponse<Body>;
 
@@ -18,12 +19,9 @@ pub(crate) enum Fault {
     /// The handler raised: 500.
     Raised(Raised),
     /// The request body is over the limit: 413.
-    TooLarge {
-        /// The limit in bytes.
-        limit: usize,
-        /// How long the body is, as far as it was looked at.
-        actual: usize,
-    },
+    TooLarge,
+    /// A status that was raised, with its own name as text.
+    Status(StatusCode),
     /// The method is none of the path's: 405, with those that are.
     NotAllowed(String),
     /// A redirect that was raised, not returned, so that no outer layer adds to it: 302.
@@ -45,17 +43,25 @@ impl From<std::io::Error> for Fault {
 }
 
 impl Fault {
-    /// The answer that aiohttp gives for the fault.
-    pub(crate) fn into_response(self) -> Response {
+    /// The answer that aiohttp gives for the fault; an exception is told in HTML to those who accept it.
+    pub(crate) fn into_response(self, accepts_html: bool) -> Response {
         match self {
             Self::Raised(raised) => {
                 tracing::debug!(kind = raised.kind, text = %raised.text, "handler raised");
+                if accepts_html {
+                    let title = "500 Internal Server Error";
+                    let mut response = html(format!(
+                        "<html><head><title>{title}</title></head><body>\n<h1>{title}</h1>\nServer got itself in trouble\n</body></html>\n"
+                    ));
+                    *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+                    return response;
+                }
                 text(StatusCode::INTERNAL_SERVER_ERROR, "500 Internal Server Error\n\nServer got itself in trouble".to_owned())
             }
-            Self::TooLarge { limit, actual } => text(
-                StatusCode::PAYLOAD_TOO_LARGE,
-                format!("Maximum request body size {limit} exceeded, actual body size {actual}"),
-            ),
+            Self::TooLarge => text(StatusCode::PAYLOAD_TOO_LARGE, format!("Maximum request body size {MAX_BODY} exceeded.")),
+            Self::Status(status) => {
+                text(status, format!("{}: {}", status.as_u16(), status.canonical_reason().unwrap_or_default()))
+            }
             Self::NotAllowed(allow) => {
                 let mut response = text(StatusCode::METHOD_NOT_ALLOWED, "405: Method Not Allowed".to_owned());
                 set(&mut response, ALLOW, &allow);
@@ -105,9 +111,18 @@ pub(crate) fn found(location: &'static str) -> Response {
     response
 }
 
-/// The static files' answer for what they lack.
-pub(crate) fn no_file() -> Response {
-    full(StatusCode::NOT_FOUND, "application/octet-stream", Body::empty())
+/// The answer of aiohttp's file handler for what is no file: an empty stream of unknown length.
+pub(crate) fn no_file(method: &Method) -> Response {
+    file_refusal(StatusCode::NOT_FOUND, method)
+}
+
+/// The same with another status.
+pub(crate) fn file_refusal(status: StatusCode, method: &Method) -> Response {
+    if method == Method::HEAD {
+        return empty(status);
+    }
+    let nothing = futures_util::stream::empty::<std::io::Result<bytes::Bytes>>();
+    full(status, "application/octet-stream", Body::from_stream(nothing))
 }
 
 /// Sets a header from text; text that no header can carry is left out.

@@ -1,9 +1,12 @@
 //! A request as the handlers see it: decoded path, query, and a body that is read at most once and up to a limit.
 
+use std::borrow::Cow;
+use std::sync::{Mutex, PoisonError};
+
 use axum::body::Body;
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt;
-use http::header::{CONTENT_LENGTH, HeaderName};
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderName};
 use http::{HeaderMap, Method};
 use hyper::upgrade::OnUpgrade;
 use percent_encoding::percent_decode_str;
@@ -27,7 +30,8 @@ pub(crate) struct Request {
     /// The variable segments of the route, filled by the router.
     pub(crate) segments: Vec<String>,
     pub(crate) upgrade: Option<OnUpgrade>,
-    body: Body,
+    /// Never locked: it makes a request that many may look at out of a body that only one may read.
+    body: Mutex<Body>,
 }
 
 impl Request {
@@ -43,7 +47,7 @@ impl Request {
             headers: parts.headers,
             segments: Vec::new(),
             upgrade,
-            body,
+            body: Mutex::new(body),
         }
     }
 
@@ -62,28 +66,46 @@ impl Request {
         self.segments.get(index).map_or("", String::as_str)
     }
 
-    /// The whole body. aiohttp refuses a body that reaches the limit, not only one that passes it.
+    /// The whole body, refused as soon as it is known to pass the limit.
     pub(crate) async fn bytes(&mut self) -> Result<Bytes, Fault> {
         let announced = self.headers.get(CONTENT_LENGTH).and_then(|v| v.to_str().ok()).and_then(|v| v.parse::<usize>().ok());
-        if let Some(actual) = announced.filter(|n| *n >= MAX_BODY) {
-            return Err(Fault::TooLarge { limit: MAX_BODY, actual });
+        if announced.is_some_and(|length| length > MAX_BODY) {
+            return Err(Fault::TooLarge);
         }
-        let mut stream = std::mem::take(&mut self.body).into_data_stream();
+        let body = self.body.get_mut().unwrap_or_else(PoisonError::into_inner);
+        let mut stream = std::mem::take(body).into_data_stream();
         let mut read = BytesMut::new();
         while let Some(chunk) = stream.next().await {
             read.extend_from_slice(&chunk.map_err(|_| Fault::Gone)?);
-            if read.len() >= MAX_BODY {
-                return Err(Fault::TooLarge { limit: MAX_BODY, actual: read.len() });
+            if read.len() > MAX_BODY {
+                return Err(Fault::TooLarge);
             }
         }
         Ok(read.freeze())
     }
 
+    /// The `charset` of the body's type.
+    fn charset(&self) -> String {
+        let kind = self.header(CONTENT_TYPE).unwrap_or_default().to_ascii_lowercase();
+        let charset = kind.split(';').find_map(|part| part.trim().strip_prefix("charset="));
+        charset.map_or("utf-8", |charset| charset.trim_matches('"')).to_owned()
+    }
+
     /// The body as JSON, whatever its announced type; what is no JSON raises, as `request.json()` does.
     pub(crate) async fn json(&mut self) -> Result<Value, Fault> {
         let bytes = self.bytes().await?;
-        let text = utf8(&bytes)?;
-        serde_json::from_str(text).map_err(|error| Fault::Raised(Raised::new("json.decoder.JSONDecodeError", error.to_string())))
+        let text = decode(&bytes, &self.charset())?;
+        serde_json::from_str(&text).map_err(|error| Fault::Raised(Raised::new("json.decoder.JSONDecodeError", error.to_string())))
+    }
+}
+
+/// The text of a body in the encoding that its type names.
+fn decode<'b>(bytes: &'b [u8], charset: &str) -> Result<Cow<'b, str>, Raised> {
+    match charset {
+        "utf-8" | "utf8" => Ok(utf8(bytes)?.into()),
+        "latin-1" | "latin1" | "iso-8859-1" => Ok(bytes.iter().map(|byte| char::from(*byte)).collect::<String>().into()),
+        "ascii" | "us-ascii" if bytes.is_ascii() => Ok(utf8(bytes)?.into()),
+        other => Err(Raised::new("LookupError", format!("unknown encoding: {other}"))),
     }
 }
 

@@ -5,7 +5,7 @@ use std::future::Future;
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
-use http::Method;
+use http::{Method, StatusCode};
 use percent_encoding::percent_decode_str;
 
 use crate::app::App;
@@ -17,7 +17,7 @@ type Handler = Box<dyn Fn(Arc<App>, Request) -> BoxFuture<'static, Answer> + Sen
 /// One handler and where it is found.
 pub(crate) struct Route {
     method: Method,
-    /// `/history/{id}`; a segment in braces takes any text.
+    /// `/history/{id}`; a segment in braces takes any text but braces, `{*rest}` takes all that is left.
     path: &'static str,
     handler: Handler,
     bare_only: bool,
@@ -37,6 +37,22 @@ where
     Fut: Future<Output = Answer> + Send + 'static,
 {
     route(Method::GET, path, handler)
+}
+
+pub(crate) fn delete<F, Fut>(path: &'static str, handler: F) -> Route
+where
+    F: Fn(Arc<App>, Request) -> Fut + Send + Sync + 'static,
+    Fut: Future<Output = Answer> + Send + 'static,
+{
+    route(Method::DELETE, path, handler)
+}
+
+pub(crate) fn patch<F, Fut>(path: &'static str, handler: F) -> Route
+where
+    F: Fn(Arc<App>, Request) -> Fut + Send + Sync + 'static,
+    Fut: Future<Output = Answer> + Send + 'static,
+{
+    route(Method::PATCH, path, handler)
 }
 
 pub(crate) fn post<F, Fut>(path: &'static str, handler: F) -> Route
@@ -59,25 +75,37 @@ impl Route {
 
     /// The texts of the segments in braces, if the path is this route's.
     fn takes(&self, segments: &[&str]) -> Option<Vec<String>> {
-        let pattern: Vec<&str> = self.path.split('/').collect();
-        if pattern.len() != segments.len() {
+        let decoded = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
+        let mut pattern: Vec<&str> = self.path.split('/').collect();
+        let mut taken = Vec::new();
+        let mut given = segments;
+        let mut rest = None;
+        if pattern.last().is_some_and(|last| last.starts_with("{*")) {
+            pattern.pop();
+            let (head, tail) = segments.split_at_checked(pattern.len()).filter(|(_, tail)| !tail.is_empty())?;
+            (given, rest) = (head, Some(decoded(&tail.join("/"))));
+        }
+        if pattern.len() != given.len() {
             return None;
         }
-        let mut taken = Vec::new();
-        for (wanted, given) in pattern.iter().zip(segments) {
-            let given = percent_decode_str(given).decode_utf8_lossy();
+        for (wanted, given) in pattern.iter().zip(given) {
+            let given = decoded(given);
             if wanted.starts_with('{') {
-                if given.is_empty() {
+                if given.is_empty() || given.contains(['{', '}']) {
                     return None;
                 }
-                taken.push(given.into_owned());
+                taken.push(given);
             } else if *wanted != given {
                 return None;
             }
         }
+        taken.extend(rest);
         Some(taken)
     }
 }
+
+/// Folders of the front end, which are there and not listed.
+const DIRECTORIES: [&str; 5] = ["/assets", "/docs", "/extensions", "/fonts", "/templates"];
 
 /// All routes of a server.
 pub(crate) struct Router(Vec<Route>);
@@ -88,10 +116,11 @@ impl Router {
     }
 
     /// Hands the request to its handler. What no route takes falls to the static files, which have none here: 404 for
-    /// `GET` and `HEAD`, and 405 for the rest.
+    /// `GET` and `HEAD`, and 405 for the rest. Below `/internal` there are no static files.
     pub(crate) async fn answer(&self, app: Arc<App>, mut request: Request) -> Answer {
         let path = request.raw_path.clone();
-        let mut allowed = BTreeSet::from(["GET", "HEAD"]);
+        let internal = path == "/internal" || path.starts_with("/internal/");
+        let mut allowed = if internal { BTreeSet::new() } else { BTreeSet::from(["GET", "HEAD"]) };
         for (api, path) in [(false, Some(path.as_str())), (true, path.strip_prefix("/api"))] {
             let Some(path) = path else { continue };
             let segments: Vec<&str> = path.split('/').collect();
@@ -107,10 +136,23 @@ impl Router {
                     return (route.handler)(app, request).await;
                 }
                 allowed.insert(route.method.as_str());
+                if route.method == Method::GET {
+                    allowed.insert("HEAD");
+                }
             }
         }
+        // A path of two slashes names a host, and so no path at all.
+        if allowed.is_empty() || path.starts_with("//") {
+            return Err(Fault::Status(StatusCode::NOT_FOUND));
+        }
+        if internal {
+            return Err(Fault::NotAllowed(allowed.into_iter().collect::<Vec<_>>().join(",")));
+        }
         if matches!(request.method, Method::GET | Method::HEAD) {
-            return Ok(no_file());
+            if DIRECTORIES.contains(&path.trim_end_matches('/')) {
+                return Err(Fault::Status(StatusCode::FORBIDDEN));
+            }
+            return Ok(no_file(&request.method));
         }
         Err(Fault::NotAllowed(allowed.into_iter().collect::<Vec<_>>().join(",")))
     }

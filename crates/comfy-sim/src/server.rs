@@ -1,6 +1,5 @@
-//! The server: it listens, hands requests on, and ends in order.
+//! The server: it listens, hands requests on, restarts on demand, and ends in order.
 
-use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,18 +11,20 @@ use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use crate::api;
-use crate::app::App;
+use crate::app::{App, Site};
 use crate::chance::Chance;
 use crate::clock::Clock;
 use crate::config::{Builder, Login};
 use crate::error::{Cause, Error};
+use crate::faults::{self, Faults};
 use crate::folders::Folders;
-use crate::front;
 use crate::login::Guard;
+use crate::models;
 use crate::router::Router;
 use crate::worker;
 
@@ -34,7 +35,10 @@ const PATIENCE: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub struct Server {
     addr: SocketAddr,
+    faults: Faults,
     closing: CancellationToken,
+    /// How often the server started.
+    lives: watch::Receiver<u64>,
     task: Option<JoinHandle<()>>,
 }
 
@@ -49,20 +53,33 @@ impl Server {
         if builder.login == Login::Plugin && builder.chance.is_none() && !builder.listen.ip().is_loopback() {
             return Err(Cause::NoEntropy(builder.listen).into());
         }
-        let chance = builder.chance.unwrap_or_else(Chance::sequence);
-        let folders = Folders::make(&folder)?;
-        let clock = builder.clock.unwrap_or_else(Clock::since_start);
-        let guard = match builder.login {
-            Login::Off => None,
-            Login::Plugin => Some(Guard::start(&folders, &clock, &chance, builder.cors.clone())?),
+        if let Some((folder, _)) = builder.models.iter().find(|(folder, _)| !models::names().contains(&folder.as_str())) {
+            return Err(Cause::NoModelFolder(folder.clone()).into());
+        }
+        let site = Site {
+            folders: Folders::make(&folder)?.listing(builder.models),
+            clock: builder.clock.unwrap_or_else(Clock::since_start),
+            chance: builder.chance.unwrap_or_else(Chance::sequence),
+            login: builder.login,
+            multi_user: builder.multi_user,
+            cors: builder.cors,
+            sampling: builder.sampling,
+            faults: builder.faults,
+            closing: CancellationToken::new(),
         };
-        let listener = TcpListener::bind(builder.listen).await.map_err(|e| Error::listen(builder.listen, e))?;
+        let life = site.life()?;
+        let listener = listen(builder.listen).await?;
         let addr = listener.local_addr().map_err(|e| Error::listen(builder.listen, e))?;
-        let (tasks, incoming) = unbounded_channel();
-        let app = Arc::new(App::new(folders, clock, chance, guard, builder.cors, tasks));
-        let closing = app.closing.clone();
+        let (faults, closing) = (site.faults.clone(), site.closing.clone());
+        let (started, lives) = watch::channel(1);
         tracing::debug!(%addr, "comfy-sim listens");
-        Ok(Self { addr, closing, task: Some(tokio::spawn(run(app, listener, incoming))) })
+        let task = tokio::spawn(async move {
+            // Only a restart can fail from here on, as the start of a real server can.
+            if let Err(error) = run(site, life, listener, addr, started).await {
+                tracing::warn!(%error, "comfy-sim did not restart");
+            }
+        });
+        Ok(Self { addr, faults, closing, lives, task: Some(task) })
     }
 
     /// `http://` and the address.
@@ -75,6 +92,23 @@ impl Server {
     #[must_use]
     pub fn addr(&self) -> SocketAddr {
         self.addr
+    }
+
+    /// What goes wrong; it can be changed while the server runs.
+    #[must_use]
+    pub fn faults(&self) -> &Faults {
+        &self.faults
+    }
+
+    /// Ends the server as if it were killed, and starts it anew after a while: connections are cut, queue and history
+    /// are lost, files stay, the login reads its files again. With a time of zero the port never refuses a connection.
+    /// Returns when the server listens again.
+    pub async fn restart(&self, down: Duration) {
+        let mut lives = self.lives.clone();
+        lives.mark_unchanged();
+        self.faults.restart(down);
+        // An error means that the server has ended.
+        let _ = lives.changed().await;
     }
 
     /// Takes no more connections, closes the sockets, lets answers that are under way go out, and waits for the end.
@@ -95,15 +129,71 @@ impl Drop for Server {
     }
 }
 
+async fn listen(addr: SocketAddr) -> Result<TcpListener, Error> {
+    TcpListener::bind(addr).await.map_err(|e| Error::listen(addr, e))
+}
+
+/// What a restart makes anew, and the tasks that the app hands out.
+struct Life {
+    app: Arc<App>,
+    incoming: UnboundedReceiver<BoxFuture<'static, ()>>,
+}
+
+impl Site {
+    fn life(&self) -> Result<Life, Error> {
+        let guard = match self.login {
+            Login::Off => None,
+            Login::Plugin => Some(Guard::start(&self.folders, &self.clock, &self.chance, self.cors.clone())?),
+        };
+        let (tasks, incoming) = unbounded_channel();
+        Ok(Life { app: Arc::new(App::new(self, guard, tasks)), incoming })
+    }
+}
+
 /// Owns every task of the server, so that they end with it.
-async fn run(app: Arc<App>, listener: TcpListener, mut incoming: UnboundedReceiver<BoxFuture<'static, ()>>) {
+async fn run(
+    site: Site,
+    mut life: Life,
+    mut listener: TcpListener,
+    addr: SocketAddr,
+    started: watch::Sender<u64>,
+) -> Result<(), Error> {
+    loop {
+        let mut tasks = JoinSet::new();
+        let Some(down) = live(&life.app, &mut life.incoming, &listener, &mut tasks).await else {
+            drop(listener);
+            let ended = async { while tasks.join_next().await.is_some() {} };
+            let _ = tokio::time::timeout(PATIENCE, ended).await;
+            return Ok(());
+        };
+        tasks.shutdown().await;
+        if !down.is_zero() {
+            drop(listener);
+            tokio::select! {
+                () = tokio::time::sleep(down) => {}
+                () = site.closing.cancelled() => return Ok(()),
+            }
+            listener = listen(addr).await?;
+        }
+        life = site.life()?;
+        started.send_modify(|lives| *lives += 1);
+    }
+}
+
+/// One life of the server; the time that it is down afterwards, or nothing if it ends for good.
+async fn live(
+    app: &Arc<App>,
+    incoming: &mut UnboundedReceiver<BoxFuture<'static, ()>>,
+    listener: &TcpListener,
+    tasks: &mut JoinSet<()>,
+) -> Option<Duration> {
     let router = Arc::new(api::router(app.guard.is_some()));
     let mut background = JoinSet::new();
     background.spawn(worker::work(app.clone()));
-    let mut tasks = JoinSet::new();
-    loop {
+    let down = loop {
         tokio::select! {
-            () = app.closing.cancelled() => break,
+            () = app.closing.cancelled() => break None,
+            down = app.faults.restart_wanted() => break Some(down),
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) => {
                     tasks.spawn(connection(app.clone(), router.clone(), stream));
@@ -116,12 +206,9 @@ async fn run(app: Arc<App>, listener: TcpListener, mut incoming: UnboundedReceiv
             }
             Some(_) = tasks.join_next() => {}
         }
-    }
-    drop(listener);
+    };
     background.shutdown().await;
-    let ended = async { while tasks.join_next().await.is_some() {} };
-    let _ = tokio::time::timeout(PATIENCE, ended).await;
-    tasks.shutdown().await;
+    down
 }
 
 async fn connection(app: Arc<App>, router: Arc<Router>, stream: TcpStream) {
@@ -129,8 +216,7 @@ async fn connection(app: Arc<App>, router: Arc<Router>, stream: TcpStream) {
     let _ = stream.set_nodelay(true);
     let closing = app.closing.clone();
     let service = service_fn(move |request: hyper::Request<hyper::body::Incoming>| {
-        let answer = front::serve(app.clone(), router.clone(), request.map(Body::new));
-        async move { Ok::<_, Infallible>(answer.await) }
+        faults::serve(app.clone(), router.clone(), request.map(Body::new))
     });
     let connection = http1::Builder::new()
         .auto_date_header(false)

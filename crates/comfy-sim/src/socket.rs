@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
+use data_encoding::BASE64;
 use futures_util::{SinkExt, StreamExt};
 use http::StatusCode;
 use http::header::{CONNECTION, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, UPGRADE};
-use hyper::upgrade::{OnUpgrade, Upgraded};
+use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
-use tokio::sync::mpsc::Receiver;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
@@ -16,8 +17,9 @@ use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig
 use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes};
 
 use crate::app::App;
-use crate::events::Event;
-use crate::hub::Mailbox;
+use crate::events::{Audience, Event};
+use crate::faults::{Fate, Wire};
+use crate::hub::{Letters, Mailbox};
 use crate::py;
 use crate::reply::{Answer, Response, empty, set, text};
 use crate::request::Request;
@@ -81,13 +83,26 @@ fn handshake(request: &Request) -> Result<String, String> {
     }
     match request.header(SEC_WEBSOCKET_KEY) {
         // 16 bytes in base 64.
-        Some(key) if key.len() == 24 && key.ends_with("==") => Ok(key),
+        Some(key) if BASE64.decode(key.as_bytes()).is_ok_and(|bytes| bytes.len() == 16) => Ok(key),
         key => Err(format!("Handshake error: {}", key.map_or("None".to_owned(), |key| py::quote(&key)))),
     }
 }
 
 fn bad(body: String) -> Response {
     text(StatusCode::BAD_REQUEST, body)
+}
+
+/// The server's side of an upgraded connection.
+async fn server_side<S: AsyncRead + AsyncWrite + Unpin>(stream: S) -> WebSocketStream<S> {
+    let config = WebSocketConfig::default().max_message_size(Some(MAX_MESSAGE)).max_frame_size(Some(MAX_MESSAGE));
+    WebSocketStream::from_raw_socket(stream, Role::Server, Some(config)).await
+}
+
+/// What a client may send over an open socket, up to its end.
+#[cfg(feature = "fuzzing")]
+pub(crate) async fn hear<S: AsyncRead + AsyncWrite + Unpin>(app: Arc<App>, stream: S) {
+    let (mailbox, messages) = Mailbox::new();
+    Socket { app, sid: String::new(), mailbox }.talk(server_side(stream).await, messages).await;
 }
 
 struct Socket {
@@ -97,18 +112,19 @@ struct Socket {
 }
 
 impl Socket {
-    async fn run(self, upgrade: OnUpgrade, messages: Receiver<Utf8Bytes>) {
+    async fn run(self, upgrade: OnUpgrade, messages: Letters) {
         if let Ok(upgraded) = upgrade.await {
-            let config = WebSocketConfig::default().max_message_size(Some(MAX_MESSAGE)).max_frame_size(Some(MAX_MESSAGE));
-            let stream = WebSocketStream::from_raw_socket(TokioIo::new(upgraded), Role::Server, Some(config)).await;
-            self.talk(stream, messages).await;
+            self.talk(server_side(TokioIo::new(upgraded)).await, messages).await;
         }
         self.app.hub.leave(&self.sid);
     }
 
     /// Until the client goes, reads too slowly, or the server closes.
-    async fn talk(&self, mut stream: WebSocketStream<TokioIo<Upgraded>>, mut messages: Receiver<Utf8Bytes>) {
-        let mut greeted = false;
+    async fn talk<S>(&self, mut stream: WebSocketStream<S>, mut messages: Letters)
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        let (mut greeted, mut wire) = (false, Wire::new(&self.app.faults));
         loop {
             tokio::select! {
                 () = self.mailbox.full() => return,
@@ -117,10 +133,14 @@ impl Socket {
                     let _ = stream.close(Some(frame)).await;
                     return;
                 }
-                Some(message) = messages.recv() => tokio::select! {
-                    sent = stream.send(Message::Text(message)) => if sent.is_err() { return },
-                    () = self.mailbox.full() => return,
-                    () = self.app.closing.cancelled() => return,
+                Some(message) = messages.next() => match wire.next() {
+                    Fate::Cut => return,
+                    Fate::Lost => {}
+                    Fate::Sent => tokio::select! {
+                        sent = send(&mut stream, message, &mut messages, &mut wire) => if sent.is_err() { return },
+                        () = self.mailbox.full() => return,
+                        () = self.app.closing.cancelled() => return,
+                    },
                 },
                 incoming = stream.next() => match incoming {
                     Some(Ok(Message::Text(text))) => greeted = greeted || self.greet(&text),
@@ -143,8 +163,26 @@ impl Socket {
             return false;
         };
         if message.get("type").and_then(Value::as_str) == Some("feature_flags") {
-            self.mailbox.put(&Event::FeatureFlags);
+            let metadata = message.get("data").and_then(|flags| flags.get("supports_preview_metadata"));
+            self.app.hub.agree(&self.sid, metadata == Some(&Value::Bool(true)));
+            self.app.hub.send(&Audience::Client(self.sid.clone()), || Event::FeatureFlags);
         }
         true
     }
+}
+
+/// Sends a message, and all that wait behind it in one go as long as no fault watches each of them.
+async fn send<S>(stream: &mut WebSocketStream<S>, first: Message, waiting: &mut Letters, wire: &mut Wire) -> Result<(), Error>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let _turn = wire.turn().await;
+    stream.feed(first).await?;
+    while wire.is_free()
+        && let Some(message) = waiting.now()
+    {
+        wire.count();
+        stream.feed(message).await?;
+    }
+    stream.flush().await
 }

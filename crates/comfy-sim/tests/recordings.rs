@@ -1,20 +1,78 @@
-//! Recorded exchanges of the real server, sent again: what comes back must be the same, but for what differs from run
-//! to run (ids, times, drawn names, folders, traces). The recordings lie outside of the project; without them the
-//! tests say so and pass.
+//! Conformance: requests and WebSocket scripts of the real server's recordings, sent again. What comes back must be the
+//! same, but for what differs from run to run, and for what [`ALLOWED`] names.
+//!
+//! - `tests/recordings/*.json` were recorded by this test from ComfyUI 0.3.64 with ComfyUI-Login, and are always replayed.
+//! - `shared/recordings`, or the folder that `GENAI_RECORDINGS` names, is replayed where it is.
+//! - With `GENAI_LIVE_COMFYUI` (an `http://` address) and `GENAI_LIVE_TOKEN_FILE` (its token) the scripts of
+//!   `tests/recordings` go side by side to that server, freshly started in a virgin folder, and to this one. With
+//!   `GENAI_LIVE_RECORD=1` the real answers then take the place of those in the files.
 
+mod compare;
+mod replay;
+#[expect(dead_code, reason = "shared with the other tests")]
 mod socket;
+#[expect(dead_code, reason = "shared with the other tests")]
 mod wire;
 
-use std::net::SocketAddr;
+use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use comfy_sim::{Login, Server};
-use serde_json::{Value, json};
-use socket::Socket;
-use wire::{Reply, call, get, post};
+use comfy_sim::{Builder, Login, Server};
+use compare::{differences, plain};
+use replay::Site;
+use serde_json::Value;
+use wire::get;
+
+/// What may differ from the real server.
+struct Allowed {
+    /// The request's method and the start of its path, or the name of a scenario.
+    at: &'static str,
+    /// `body`, `headers`, `status` or `frames`; `*` for all.
+    part: &'static str,
+    /// Why it is so.
+    #[expect(dead_code, reason = "it is for the reader")]
+    why: &'static str,
+}
+
+const ALLOWED: &[Allowed] = &[
+    Allowed { at: "GET /system_stats", part: "body", why: "it says that it is comfy-sim, and has no Python, torch or memory" },
+    Allowed { at: "GET /api/system_stats", part: "body", why: "the same" },
+    Allowed { at: "HEAD /system_stats", part: "headers", why: "the same, shorter" },
+    Allowed { at: "GET /login", part: "body", why: "the login page is its own" },
+    Allowed { at: "HEAD /login", part: "headers", why: "the same, shorter" },
+    Allowed { at: "front-page", part: "body", why: "it has no front end, and a page of its own in its place" },
+    Allowed { at: "GET /extensions", part: "body", why: "no front end, no scripts" },
+    Allowed { at: "GET /internal/logs", part: "body", why: "it says less, and never a token" },
+    Allowed { at: "lossy-webp", part: "body", why: "its WebP encoder knows only pictures without loss" },
+    Allowed { at: "GET /models/custom_nodes", part: "body", why: "its login is no node pack with files" },
+    Allowed { at: "deflate", part: "headers", why: "it takes no offer to compress WebSocket messages" },
+    Allowed { at: "outside-of-input", part: "*", why: "no node reads outside of its folder, where LoadImage can" },
+    Allowed { at: "queue-and-interrupt ws", part: "frames", why: "it loads no model, so the interruption finds the sampler" },
+    Allowed { at: "queue-and-interrupt GET /history", part: "body", why: "the same" },
+    Allowed { at: "beyond-json", part: "*", why: "NaN, Infinity and integers over 64 bits, which only Python's JSON has" },
+];
+
+fn is_allowed(scenario: &str, request: &str, part: &str) -> bool {
+    let whole = format!("{scenario} {request}");
+    ALLOWED.iter().any(|a| (a.part == part || a.part == "*") && (request.starts_with(a.at) || whole.starts_with(a.at)))
+}
+
+/// The value of a variable that chooses what is tested.
+#[expect(clippy::disallowed_methods, reason = "the one door of this test: which recordings, and which real server")]
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+fn read(path: &Path) -> Vec<Value> {
+    serde_json::from_str(&fs::read_to_string(path).expect("readable")).expect("JSON")
+}
 
 /// The folder `shared/recordings` of some folder above this crate.
-fn recordings() -> Option<PathBuf> {
+fn shared() -> Option<PathBuf> {
+    if let Some(folder) = variable("GENAI_RECORDINGS") {
+        return Some(folder.into());
+    }
     let above = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors();
     let found = above.map(|folder| folder.join("shared/recordings/comfyui-0.3.64-login")).find(|folder| folder.is_dir());
     if found.is_none() {
@@ -24,270 +82,218 @@ fn recordings() -> Option<PathBuf> {
     found
 }
 
-fn scenario(name: &str) -> Option<Vec<Value>> {
-    let text = std::fs::read_to_string(recordings()?.join("exchanges.json")).expect("readable");
-    let all: Vec<Value> = serde_json::from_str(&text).expect("JSON");
-    let found = all.into_iter().find(|scenario| scenario["name"] == name).expect("a scenario of that name");
-    found["exchanges"].as_array().cloned()
+/// The recordings of this crate, by name.
+fn own() -> Vec<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/recordings");
+    let mut files: Vec<_> = fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path()).collect();
+    files.sort();
+    files
 }
 
-/// What differs from run to run, made equal.
-fn plain(value: &Value, input: &str) -> Value {
-    match value {
-        Value::Object(map) => map
-            .iter()
-            .map(|(key, value)| {
-                let value = match key.as_str() {
-                    "timestamp" | "number" => json!(0),
-                    "traceback" => json!([]),
-                    // A set in the real server: its order is chance.
-                    "current_outputs" => {
-                        let mut nodes = value.as_array().cloned().unwrap_or_default();
-                        nodes.sort_by_key(Value::to_string);
-                        Value::Array(nodes)
-                    }
-                    // `[number, id, …]`.
-                    "prompt" if value.is_array() => {
-                        let mut item = plain(value, input);
-                        item[0] = json!(0);
-                        item
-                    }
-                    _ => plain(value, input),
-                };
-                (plain_text(key, input), value)
-            })
-            .collect(),
-        Value::Array(list) => list.iter().map(|value| plain(value, input)).collect(),
-        Value::String(text) => Value::from(plain_text(text, input)),
-        other => other.clone(),
+/// Files that ComfyUI ships with and that show in its lists, by name.
+const SHIPPED: [&str; 13] = [
+    "input/example.png",
+    "models/configs/anything_v3.yaml",
+    "models/configs/v1-inference.yaml",
+    "models/configs/v1-inference_clip_skip_2.yaml",
+    "models/configs/v1-inference_clip_skip_2_fp16.yaml",
+    "models/configs/v1-inference_fp16.yaml",
+    "models/configs/v1-inpainting-inference.yaml",
+    "models/configs/v2-inference-v.yaml",
+    "models/configs/v2-inference-v_fp32.yaml",
+    "models/configs/v2-inference.yaml",
+    "models/configs/v2-inference_fp32.yaml",
+    "models/configs/v2-inpainting-inference.yaml",
+    "output/_output_images_will_be_put_here",
+];
+
+/// A server with the plugin in a folder as the real one had it.
+async fn sim(folder: &Path, set: impl FnOnce(Builder) -> Builder) -> (Server, Site) {
+    let token = bcrypt::hash_with_salt("made-up-word", 4, [3; 16]).expect("hashes").to_string();
+    for name in ["login", "models/checkpoints", "user/default"] {
+        fs::create_dir_all(folder.join(name)).expect("made");
     }
+    for name in ["input", "output", "models/configs"] {
+        fs::create_dir_all(folder.join(name)).expect("made");
+    }
+    for name in SHIPPED {
+        fs::write(folder.join(name), "").expect("written");
+    }
+    fs::write(folder.join("login/PASSWORD"), format!("{token}\nadmin")).expect("written");
+    let builder = Server::builder().comfy_dir(folder).login(Login::Plugin);
+    let server = set(builder).spawn().await.expect("starts");
+    let base = folder.canonicalize().expect("a folder").to_string_lossy().into_owned();
+    let site = Site::new(server.addr(), token, base);
+    (server, site)
 }
 
-fn plain_text(text: &str, input: &str) -> String {
-    let dashes: Vec<_> = text.match_indices('-').map(|(at, _)| at).collect();
-    if text.len() == 36 && dashes == [8, 13, 18, 23] {
-        return "<id>".to_owned();
-    }
-    let text = text.replace("/opt/ComfyUI/input", "<input>").replace(input, "<input>");
-    match text.split_once("_temp_") {
-        Some((head, tail)) if tail.len() > 5 => format!("{head}_temp_<drawn>{}", &tail[5..]),
-        _ => text,
-    }
-}
-
-fn base64(text: &str) -> Vec<u8> {
-    let digit = |c: u8| b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".iter().position(|d| *d == c);
-    let digits: Vec<u32> = text.bytes().filter_map(digit).map(|d| d as u32).collect();
-    let bytes = digits.chunks(4).flat_map(|four| {
-        let bits = four.iter().fold(0, |bits, d| bits << 6 | d) << (6 * (4 - four.len()));
-        [bits >> 16, bits >> 8, bits].into_iter().take(four.len() - 1).map(|byte| byte as u8).collect::<Vec<_>>()
-    });
-    bytes.collect()
-}
-
-/// One server with the plugin, and the scenario's requests and frames against it.
-struct Replay {
-    server: Server,
-    token: String,
-    input: String,
-    socket: Option<Socket>,
-    /// The real ids of the prompts, and the ones given here.
-    ids: Vec<(String, String)>,
-}
-
-impl Replay {
-    async fn new(folder: &Path) -> Self {
-        let token = bcrypt::hash_with_salt("made-up-word", 4, [3; 16]).expect("hashes").to_string();
-        std::fs::create_dir_all(folder.join("login")).expect("made");
-        std::fs::write(folder.join("login/PASSWORD"), format!("{token}\nadmin")).expect("written");
-        let server = Server::builder().comfy_dir(folder).login(Login::Plugin).spawn().await.expect("starts");
-        let input = folder.canonicalize().expect("a folder").join("input").to_string_lossy().into_owned();
-        Self { server, token, input, socket: None, ids: Vec::new() }
-    }
-
-    fn addr(&self) -> SocketAddr {
-        self.server.addr()
-    }
-
-    async fn step(&mut self, exchange: &Value) {
-        if let Some(open) = exchange.get("ws_open") {
-            self.open(open).await;
-        } else if let Some(frames) = exchange.get("ws_frames") {
-            for frame in frames.as_array().expect("frames") {
-                let socket = self.socket.as_mut().expect("an open socket");
-                let heard = socket.next().await.unwrap_or_default();
-                assert_eq!(plain(&heard, &self.input), plain(&frame["text"], &self.input));
-            }
-        } else if exchange.get("ws_close").is_some() {
-            self.socket = None;
-        } else {
-            self.request(&exchange["request"], &exchange["response"]).await;
-        }
-    }
-
-    async fn open(&mut self, open: &Value) {
-        let mut query = format!("clientId={}", open["client_id"].as_str().expect("an id"));
-        // The client here sends no headers of its own: the token goes into the query either way.
-        if open["auth"] != "none" {
-            query += &format!("&token={}", self.token);
-        }
-        match Socket::open(self.addr(), &query).await {
-            Ok(mut socket) => {
-                assert_eq!(open["status"], 101);
-                for message in open["send"].as_array().into_iter().flatten() {
-                    socket.send(&message.to_string()).await;
+/// Sends all steps of a file, and holds the outcomes against those of the script or of the real server. A script that is
+/// `whole` tells all headers of its answers.
+async fn run(scenarios: &mut [Value], ours: &mut Site, mut real: Option<&mut Site>, whole: bool) -> Vec<String> {
+    let mut found = Vec::new();
+    for scenario in scenarios {
+        let name = scenario["name"].as_str().expect("a name").to_owned();
+        for (index, step) in scenario["exchanges"].as_array_mut().expect("steps").iter_mut().enumerate() {
+            let request = match (&step["request"], &step["ws_open"]) {
+                (Value::Null, Value::Null) => "ws".to_owned(),
+                (Value::Null, open) => format!("ws {open}"),
+                (request, _) => {
+                    let text = |key| request[key].as_str().unwrap_or_default();
+                    format!("{} {}", text("method"), text("path"))
                 }
-                self.socket = Some(socket);
+            };
+            let pending = is_allowed(&name, &request, "*");
+            let (expected, outcome) = match &mut real {
+                None => {
+                    if pending && step.get("ws_frames").is_some() {
+                        continue;
+                    }
+                    let expected = script(step);
+                    // Where other frames come, they do not come in the same number.
+                    let others = step.get("ws_frames").is_some() && is_allowed(&name, &request, "frames");
+                    if others && step.get("until").is_none() {
+                        step["until"] = Value::from("empty");
+                    }
+                    (expected, ours.step(step, others).await)
+                }
+                Some(real) => {
+                    let expected = real.step(step, true).await;
+                    record(step, &plain(real, step, &expected), is_allowed(&name, &request, "body"));
+                    (expected, ours.step(step, true).await)
+                }
+            };
+            let expected = plain(real.as_deref().unwrap_or(ours), step, &expected);
+            let mut outcome = plain(ours, step, &outcome);
+            if !whole {
+                only_known(&mut outcome, &expected);
             }
-            Err(status) => assert_eq!(open["status"], status),
-        }
-    }
-
-    async fn request(&mut self, request: &Value, expected: &Value) {
-        let mut path = request["path"].as_str().expect("a path").to_owned();
-        for (real, ours) in &self.ids {
-            path = path.replace(real, ours);
-        }
-        let mut headers: Vec<(String, String)> = Vec::new();
-        for (name, value) in request["headers"].as_object().into_iter().flatten() {
-            headers.push((name.clone(), value.as_str().expect("a text").to_owned()));
-        }
-        match request["auth"].as_str() {
-            Some("bearer") => headers.push(("Authorization".to_owned(), format!("Bearer {}", self.token))),
-            Some("query") => path += &format!("?token={}", self.token),
-            _ => {}
-        }
-        let body = match (request["multipart"].as_array(), request["text"].as_str()) {
-            (Some(parts), _) => {
-                headers.push(("Content-Type".to_owned(), "multipart/form-data; boundary=part".to_owned()));
-                multipart(parts)
+            for (part, text) in differences(&expected, &outcome) {
+                if !is_allowed(&name, &request, part) {
+                    found.push(format!("{name} #{index} {request} {}: {part}{text}", step["request"]["headers"]));
+                }
             }
-            (None, Some(text)) => text.as_bytes().to_vec(),
-            (None, None) => Vec::new(),
-        };
-        let headers: Vec<(&str, &str)> = headers.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
-        let reply = match (request["method"].as_str().expect("a method"), request.get("json")) {
-            ("POST", Some(json)) => post(self.addr(), &path, "application/json", &headers, &json.to_string()).await,
-            (method, _) => call(self.addr(), method, &path, &headers, &body).await,
-        };
-        self.compare(request, expected, &reply);
+        }
     }
+    found
+}
 
-    fn compare(&mut self, request: &Value, expected: &Value, reply: &Reply) {
-        assert_eq!(expected["status"], reply.status, "{request} {}", reply.text());
-        for (name, value) in expected["headers"].as_object().expect("headers") {
-            assert_eq!(reply.header(name), value.as_str(), "{name} of {request}");
+/// What the script expects of a step, in the form in which `Site::step` gives it.
+fn script(step: &Value) -> Value {
+    if let Some(open) = step.get("ws_open") {
+        return open["status"].clone();
+    }
+    if let Some(frames) = step.get("ws_frames") {
+        let mut frames = frames.as_array().expect("frames").clone();
+        for frame in frames.iter_mut().filter_map(Value::as_object_mut) {
+            frame.shift_remove("t");
         }
-        if let Some(real) = expected["json"]["prompt_id"].as_str() {
-            self.ids.push((real.to_owned(), reply.json()["prompt_id"].as_str().expect("an id").to_owned()));
-        }
-        if request["path"].as_str().is_some_and(|path| path.starts_with("/system_stats")) && reply.status == 200 {
-            // Other figures, but the same ones.
-            let keys = |value: &Value| value.as_object().map(|o| o.keys().cloned().collect::<Vec<_>>());
-            let ours = reply.json();
-            assert_eq!(keys(&ours["system"]), keys(&expected["json"]["system"]));
-            assert_eq!(keys(&ours["devices"][0]), keys(&expected["json"]["devices"][0]));
-        } else if let Some(json) = expected.get("json") {
-            assert_eq!(plain(&reply.json(), &self.input), plain(json, &self.input), "{request}");
-        } else if let Some(bytes) = expected["base64"].as_str() {
-            assert_eq!(reply.body, base64(bytes), "{request}");
-        } else if request["path"] != "/login" {
-            // The login page is this server's own.
-            assert_eq!(reply.text(), expected["text"].as_str().unwrap_or_default(), "{request}");
-        }
+        return Value::Array(frames);
+    }
+    let mut response = step.get("response").cloned().unwrap_or_default();
+    if let Some(parts) = response.as_object_mut() {
+        // Other recorders tell an empty body as an empty text, and the length of one that is there.
+        parts.retain(|name, part| name != "length" && !(name == "text" && part == ""));
+    }
+    response
+}
+
+/// Recordings of others keep some headers only: the rest counts neither way.
+fn only_known(outcome: &mut Value, expected: &Value) {
+    let known: Vec<String> = expected["headers"].as_object().into_iter().flatten().map(|(name, _)| name.to_lowercase()).collect();
+    if let Some(headers) = outcome.get_mut("headers").and_then(Value::as_object_mut) {
+        headers.retain(|name, _| known.contains(name));
     }
 }
 
-fn multipart(parts: &[Value]) -> Vec<u8> {
-    let mut out = Vec::new();
-    for part in parts {
-        let name = part["name"].as_str().expect("a name");
-        let mut head = format!("--part\r\nContent-Disposition: form-data; name=\"{name}\"");
-        if let Some(file) = part["filename"].as_str() {
-            head += &format!("; filename=\"{file}\"\r\nContent-Type: {}", part["type"].as_str().expect("a type"));
-        }
-        out.extend((head + "\r\n\r\n").into_bytes());
-        match part["base64"].as_str() {
-            Some(bytes) => out.extend(base64(bytes)),
-            None => out.extend(part["value"].as_str().expect("a value").bytes()),
-        }
-        out.extend(b"\r\n");
-    }
-    out.extend(b"--part--\r\n");
-    out
-}
-
-/// Sends a scenario again, except for the requests that need a node this server lacks.
-async fn replay(name: &str, lacks: &str) {
-    let Some(exchanges) = scenario(name) else { return };
-    let folder = tempfile::tempdir().expect("a folder");
-    let mut replay = Replay::new(folder.path()).await;
-    for exchange in exchanges {
-        if lacks.is_empty() || !exchange["request"].to_string().contains(lacks) {
-            replay.step(&exchange).await;
+/// Puts the real outcome into the script, without a body that is not compared.
+fn record(step: &mut Value, outcome: &Value, bodiless: bool) {
+    if step.get("ws_open").is_some() {
+        step["ws_open"]["status"] = outcome.clone();
+    } else if step.get("ws_frames").is_some() {
+        step["ws_frames"] = outcome.clone();
+    } else if step.get("request").is_some() {
+        step["response"] = outcome.clone();
+        for body in ["json", "text", "base64"] {
+            if bodiless && let Some(response) = step["response"].as_object_mut() {
+                response.shift_remove(body);
+            }
         }
     }
 }
 
-#[tokio::test]
-async fn auth_matrix() {
-    replay("auth-matrix", "").await;
+fn none(found: &[String]) {
+    assert!(found.is_empty(), "{} differences\n{}", found.len(), found.join("\n"));
 }
 
 #[tokio::test]
-async fn run_and_events() {
-    replay("run-and-events", "").await;
+async fn the_shared_recordings_come_back() {
+    let Some(folder) = shared() else { return };
+    let home = tempfile::tempdir().expect("a folder");
+    // That server showed previews, and took its time for a step.
+    let as_recorded = |builder: Builder| builder.previews(true).step_time(Duration::from_millis(25));
+    let (_server, mut ours) = sim(home.path(), |builder| as_recorded(builder).checkpoint("random-sd15.safetensors")).await;
+    let mut scenarios = read(&folder.join("exchanges.json"));
+    none(&run(&mut scenarios, &mut ours, None, false).await);
 }
 
 #[tokio::test]
-async fn preview_image_node() {
-    replay("preview-image-node", "").await;
+async fn the_own_recordings_come_back() {
+    let home = tempfile::tempdir().expect("a folder");
+    let (_server, mut ours) = sim(home.path(), |builder| builder).await;
+    let mut found = Vec::new();
+    for file in own() {
+        found.extend(run(&mut read(&file), &mut ours, None, true).await);
+    }
+    none(&found);
 }
 
 #[tokio::test]
-async fn validation_errors() {
-    replay("validation-errors", "CheckpointLoaderSimple").await;
-}
-
-#[tokio::test]
-async fn execution_error() {
-    replay("execution-error", "").await;
-}
-
-#[tokio::test]
-async fn upload_and_view() {
-    replay("upload-and-view", "").await;
-}
-
-#[tokio::test]
-async fn server_facts() {
-    let Some(exchanges) = scenario("server-facts") else { return };
-    let folder = tempfile::tempdir().expect("a folder");
-    std::fs::create_dir_all(folder.path().join("models/checkpoints")).expect("made");
-    std::fs::write(folder.path().join("models/checkpoints/random-sd15.safetensors"), "").expect("written");
-    // The real server had its user's folder already.
-    std::fs::create_dir_all(folder.path().join("user/default")).expect("made");
-    let mut replay = Replay::new(folder.path()).await;
-    for exchange in exchanges {
-        let path = exchange["request"]["path"].as_str().unwrap_or_default();
-        if !path.ends_with("KSampler") && !path.starts_with("/userdata") {
-            replay.step(&exchange).await;
+async fn a_real_server_side_by_side() {
+    let (Some(url), Some(token)) = (variable("GENAI_LIVE_COMFYUI"), variable("GENAI_LIVE_TOKEN_FILE")) else { return };
+    let addr = url.trim_start_matches("http://").trim_end_matches('/').parse().expect("http:// and an address");
+    let token = fs::read_to_string(token).expect("a token file");
+    let token = token.lines().next().unwrap_or_default().to_owned();
+    let paths = get(addr, "/internal/folder_paths", &[("Authorization", &format!("Bearer {token}"))]).await.json();
+    let base = paths["configs"][0].as_str().and_then(|path| path.strip_suffix("/models/configs")).expect("a real ComfyUI");
+    let mut real = Site::new(addr, token, base.to_owned());
+    let home = tempfile::tempdir().expect("a folder");
+    let (_server, mut ours) = sim(home.path(), |builder| builder).await;
+    let mut found = Vec::new();
+    for file in own() {
+        let mut scenarios = read(&file);
+        found.extend(run(&mut scenarios, &mut ours, Some(&mut real), true).await);
+        if variable("GENAI_LIVE_RECORD").is_some() {
+            fs::write(&file, lines(&scenarios)).expect("written");
         }
     }
+    none(&found);
+}
+
+/// JSON with one step in a line.
+fn lines(scenarios: &[Value]) -> String {
+    let one = |scenario: &Value| {
+        let steps = scenario["exchanges"].as_array().expect("steps").iter().map(|step| format!("    {step}"));
+        let steps = steps.collect::<Vec<_>>().join(",\n");
+        format!("  {{\"name\": {}, \"about\": {}, \"exchanges\": [\n{steps}\n  ]}}", scenario["name"], scenario["about"])
+    };
+    format!("[\n{}\n]\n", scenarios.iter().map(one).collect::<Vec<_>>().join(",\n"))
 }
 
 #[tokio::test]
 async fn object_info() {
-    let Some(folder) = recordings() else { return };
-    let text = std::fs::read_to_string(folder.join("object_info.json")).expect("readable");
+    let Some(folder) = shared() else { return };
+    let text = fs::read_to_string(folder.join("object_info.json")).expect("readable");
     let real: Value = serde_json::from_str(&text).expect("JSON");
     let folder = tempfile::tempdir().expect("a folder");
-    let server = Server::builder().comfy_dir(folder.path()).spawn().await.expect("starts");
-    for name in ["blue.png", "broken.png", "example.png", "red (1).png", "red.png", "not-shown.txt"] {
-        std::fs::write(folder.path().join("input").join(name), "").expect("written");
+    let server = Server::builder().comfy_dir(folder.path()).checkpoint("random-sd15.safetensors").spawn().await.expect("starts");
+    for name in ["blue.png", "broken.png", "example.png", "red (1).png", "red.png"] {
+        fs::write(folder.path().join("input").join(name), "").expect("written");
     }
     let ours = get(server.addr(), "/object_info", &[]).await.json();
     for (class, entry) in ours.as_object().expect("classes") {
         assert_eq!(entry.to_string(), real[class].to_string(), "{class}, keys in their order");
     }
+    fs::write(folder.path().join("input/no-picture.txt"), "").expect("written");
+    let again = get(server.addr(), "/object_info/LoadImage", &[]).await.json();
+    assert_eq!(again["LoadImage"], real["LoadImage"], "only pictures are offered");
 }

@@ -1,5 +1,6 @@
 //! The report as JSON: a versioned adapter with structs of its own, so that inner words stay free to change.
 
+pub mod serving_v1;
 pub mod settings_v1;
 pub mod v1;
 pub mod watch_v1;
@@ -9,6 +10,25 @@ use report::Report;
 /// The report as one JSON document of version 1, with a line end.
 pub fn render(report: &Report) -> String {
     pretty(&v1::Report::from(report))
+}
+
+/// A server that answers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Serving {
+    /// Where it answers.
+    pub url: String,
+    /// Whether the login is on.
+    pub login: bool,
+    /// Its ComfyUI folder.
+    pub comfy_dir: String,
+}
+
+impl Serving {
+    /// One line of JSON, for the program that waits for the server.
+    pub fn line(&self) -> String {
+        let Self { url, login, comfy_dir } = self.clone();
+        line(&serving_v1::Serving { version: 1, url, login, comfy_dir })
+    }
 }
 
 /// A document of ours as JSON, with a line end.
@@ -26,9 +46,10 @@ pub(crate) fn line(object: &impl serde::Serialize) -> String {
 }
 
 /// The published schemas: file name in `docs/reference/schemas/`, and text.
-pub fn schemas() -> [(&'static str, String); 3] {
+pub fn schemas() -> [(&'static str, String); 4] {
     [
         ("report-v1.json", pretty(&schemars::schema_for!(v1::Report))),
+        ("serving-v1.json", pretty(&schemars::schema_for!(serving_v1::Serving))),
         ("settings-v1.json", pretty(&schemars::schema_for!(settings_v1::Settings))),
         ("watch-v1.json", pretty(&schemars::schema_for!(watch_v1::Line))),
     ]

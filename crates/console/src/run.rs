@@ -77,15 +77,19 @@ fn by_the_user() -> Failure {
         .hint("nothing is half-written; run the same command again to go on")
 }
 
-/// Waits for Ctrl-C, or for the system's wish to end the process.
-pub async fn interrupted() {
+/// Waits for Ctrl-C, or for the system's wish to end the process. What comes between this call and the waiting counts too.
+///
+/// # Panics
+/// Outside of a tokio runtime.
+pub fn interrupted() -> impl Future<Output = ()> {
     use tokio::signal::unix::{SignalKind, signal};
-    let Ok(mut terminate) = signal(SignalKind::terminate()) else {
-        let _ = tokio::signal::ctrl_c().await;
-        return;
-    };
-    tokio::select! {
-        _ = tokio::signal::ctrl_c() => {}
-        _ = terminate.recv() => {}
+    let signals = [SignalKind::interrupt(), SignalKind::terminate()].map(signal);
+    async move {
+        // A system that lets nobody listen ends the process itself.
+        let [Ok(mut interrupt), Ok(mut terminate)] = signals else { return std::future::pending().await };
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
     }
 }

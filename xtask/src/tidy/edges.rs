@@ -17,6 +17,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("console", &["report", "settings"]),
     ("genai-auth", BELOW_BINARIES),
     ("genai-tokens", BELOW_BINARIES),
+    ("genai-comfy", BELOW_BINARIES),
     ("xtask", BELOW_BINARIES),
 ];
 

@@ -24,6 +24,8 @@ pub(super) fn routes() -> Vec<Route> {
         get("/models", folders),
         get("/models/{folder}", folder),
         get("/extensions", extensions),
+        get("/workflow_templates", nothing),
+        get("/i18n", nothing),
     ]
 }
 
@@ -50,19 +52,24 @@ async fn extensions(_: Arc<App>, _: Request) -> Answer {
     ok(&json!([]))
 }
 
+/// No node packs, so none of their templates and translations.
+async fn nothing(_: Arc<App>, _: Request) -> Answer {
+    ok(&json!({}))
+}
+
 async fn folders(_: Arc<App>, _: Request) -> Answer {
     ok(&json!(models::names()))
 }
 
 async fn folder(app: Arc<App>, request: Request) -> Answer {
-    match models::files(app.folders.base(), request.segment(0)) {
+    match app.folders.models(request.segment(0)) {
         None => Ok(empty(StatusCode::NOT_FOUND)),
         Some(files) => ok(&json!(files)),
     }
 }
 
 async fn embeddings(app: Arc<App>, _: Request) -> Answer {
-    let files = models::files(app.folders.base(), "embeddings").unwrap_or_default();
+    let files = app.folders.models("embeddings").unwrap_or_default();
     let names: Vec<_> = files.iter().map(|file| splitext(file).0).collect();
     ok(&json!(names))
 }
@@ -70,7 +77,9 @@ async fn embeddings(app: Arc<App>, _: Request) -> Answer {
 /// The versions are those of the server that is emulated. There is no Python, no torch and no card here, and the
 /// answer says so; nothing measures the memory, so its figures are 0.
 async fn system(app: Arc<App>, _: Request) -> Answer {
-    ok(&stats(app.folders.base()))
+    let mut stats = stats(app.folders.base());
+    app.faults.falling_vram(&mut stats);
+    ok(&stats)
 }
 
 fn stats(base: &Path) -> Value {
@@ -90,7 +99,7 @@ fn stats(base: &Path) -> Value {
             "argv": ["comfy-sim", "--base-directory", base.to_string_lossy()],
         },
         "devices": [{
-            "name": "comfy-sim (embedded server, no device)",
+            "name": "comfy-sim (embedded server, no device, models are simulated)",
             "type": "cpu",
             "index": null,
             "vram_total": 0,

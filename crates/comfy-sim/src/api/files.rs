@@ -1,5 +1,6 @@
 //! A file as aiohttp sends it: entity tag, conditions and one range.
 
+use std::fs::Metadata;
 use std::io::SeekFrom;
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -14,51 +15,99 @@ use tokio::io::{AsyncReadExt, AsyncSeekExt};
 use tokio_util::io::ReaderStream;
 
 use crate::clock::{http_date, parse_http_date};
-use crate::reply::{Answer, Response, empty, full, set};
-use crate::request::header;
+use crate::reply::{Answer, Response, empty, file_refusal, full, no_file, set};
+use crate::request::{Request, header};
 
-/// Sends the file, a part of it, or word that the client's copy is still good.
-pub(super) async fn send(headers: &HeaderMap, path: &Path, content_type: &'static str) -> Answer {
-    let mut file = tokio::fs::File::open(path).await?;
-    let facts = file.metadata().await?;
-    let stamp = Stamp::of(facts.modified()?, facts.len());
-    if let Some(early) = stamp.condition(headers) {
-        return Ok(early);
+/// Sends the file, a part of it, or word that the client's copy is still good. What is no plain file is forbidden.
+pub(super) async fn send(request: &Request, path: &Path, content_type: &'static str) -> Answer {
+    let Ok(facts) = tokio::fs::metadata(path).await else {
+        return Ok(no_file(&request.method));
+    };
+    if !facts.is_file() {
+        return Ok(file_refusal(StatusCode::FORBIDDEN, &request.method));
     }
-    let size = facts.len();
-    let ranged = header(headers, IF_RANGE).is_none_or(|text| parse_http_date(&text).is_some_and(|at| stamp.is_by(at)));
-    let part = match header(headers, RANGE).filter(|_| ranged) {
-        None => None,
+    let mut file = tokio::fs::File::open(path).await?;
+    let (stamp, part) = match wanted(request, facts.modified()?, facts.len()) {
+        Ok(wanted) => wanted,
+        Err(early) => return Ok(*early),
+    };
+    let (from, length) = part.unwrap_or((0, facts.len()));
+    file.seek(SeekFrom::Start(from)).await?;
+    Ok(stamp.answer(content_type, part, Body::from_stream(ReaderStream::new(file.take(length)))))
+}
+
+/// The same with a text of the server's own, as old as the server.
+pub(super) fn send_text(request: &Request, text: &str, modified: SystemTime, content_type: &'static str) -> Response {
+    match wanted(request, modified, text.len() as u64) {
+        Err(early) => *early,
+        Ok((stamp, part)) => {
+            let (from, length) = part.unwrap_or((0, text.len() as u64));
+            let bytes = text.as_bytes().iter().skip(from as usize).take(length as usize);
+            stamp.answer(content_type, part, Body::from(bytes.copied().collect::<Vec<_>>()))
+        }
+    }
+}
+
+/// A start and a length.
+type Part = (u64, u64);
+
+/// Which part of the file is wanted, none for all of it; or the answer to a condition that is not met.
+fn wanted(request: &Request, modified: SystemTime, size: u64) -> Result<(Stamp, Option<Part>), Box<Response>> {
+    let (headers, method) = (&request.headers, &request.method);
+    let stamp = Stamp::of(modified, size);
+    if let Some(early) = stamp.condition(headers) {
+        return Err(Box::new(early));
+    }
+    // What is no date, such as a tag, counts as no condition.
+    let ranged = header(headers, IF_RANGE).and_then(|text| parse_http_date(&text)).is_none_or(|at| stamp.is_by(at));
+    match header(headers, RANGE).filter(|_| ranged) {
+        None => Ok((stamp, None)),
         Some(text) => match range(&text, size) {
-            Some(part) => Some(part),
+            Some(part) => Ok((stamp, Some(part))),
             None => {
-                let mut response = empty(StatusCode::RANGE_NOT_SATISFIABLE);
+                let mut response = file_refusal(StatusCode::RANGE_NOT_SATISFIABLE, method);
                 set(&mut response, CONTENT_RANGE, &format!("bytes */{size}"));
-                return Ok(response);
+                Err(Box::new(response))
             }
         },
-    };
-    let (from, length) = part.unwrap_or((0, size));
-    file.seek(SeekFrom::Start(from)).await?;
-    let body = Body::from_stream(ReaderStream::new(file.take(length)));
-    let status = if part.is_some() { StatusCode::PARTIAL_CONTENT } else { StatusCode::OK };
-    let mut response = full(status, content_type, body);
-    stamp.mark(&mut response);
-    set(&mut response, ACCEPT_RANGES, "bytes");
-    set(&mut response, CONTENT_LENGTH, &length.to_string());
-    if part.is_some() {
-        set(&mut response, CONTENT_RANGE, &format!("bytes {from}-{}/{size}", from + length - 1));
     }
-    Ok(response)
+}
+
+/// `os.path.relpath` of what lies below the folder; `.` for the folder itself.
+pub(super) fn relative(path: &Path, folder: &Path) -> String {
+    match path.strip_prefix(folder) {
+        Ok(rest) if !rest.as_os_str().is_empty() => rest.to_string_lossy().into_owned(),
+        _ => ".".to_owned(),
+    }
+}
+
+/// A time as Python's `getmtime` gives it.
+pub(super) fn seconds(time: SystemTime) -> f64 {
+    time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64()
+}
+
+/// `getctime`: on Unix when the file was last changed in any way.
+#[cfg(unix)]
+pub(super) fn created(facts: &Metadata) -> f64 {
+    use std::os::unix::fs::MetadataExt;
+    facts.ctime() as f64 + facts.ctime_nsec() as f64 * 1e-9
+}
+
+/// `getctime`: on Windows when the file was made.
+#[cfg(not(unix))]
+pub(super) fn created(facts: &Metadata) -> f64 {
+    facts.created().map_or(0.0, seconds)
 }
 
 /// Start and length of the one range asked for; `None` if it cannot be had.
-fn range(text: &str, size: u64) -> Option<(u64, u64)> {
+fn range(text: &str, size: u64) -> Option<Part> {
     let (start, end) = text.strip_prefix("bytes=")?.split_once('-')?;
     let number = |text: &str| text.bytes().all(|b| b.is_ascii_digit()).then(|| text.parse::<u64>().ok());
     let (start, end) = (number(start)?, number(end)?);
     let (start, length) = match (start, end) {
         (None, None) => return None,
+        // Python cuts from the end, and `-0` is the start.
+        (None, Some(0)) => (0, size),
         (None, Some(last)) => (size.saturating_sub(last), size.min(last)),
         (Some(start), None) => (start, size.saturating_sub(start)),
         (Some(start), Some(end)) if start <= end => (start, end.saturating_add(1).min(size).saturating_sub(start)),
@@ -70,6 +119,7 @@ fn range(text: &str, size: u64) -> Option<(u64, u64)> {
 /// What tells one state of a file from another.
 struct Stamp {
     tag: String,
+    size: u64,
     /// The whole second at or after the change.
     seconds: u64,
 }
@@ -77,12 +127,29 @@ struct Stamp {
 impl Stamp {
     fn of(modified: SystemTime, size: u64) -> Self {
         let since = modified.duration_since(UNIX_EPOCH).unwrap_or_default();
-        Self { tag: format!("{:x}-{size:x}", since.as_nanos()), seconds: since.as_secs() + u64::from(since.subsec_nanos() > 0) }
+        Self {
+            size,
+            tag: format!("{:x}-{size:x}", since.as_nanos()),
+            seconds: since.as_secs() + u64::from(since.subsec_nanos() > 0),
+        }
     }
 
     /// Whether the file changed no later than that.
     fn is_by(&self, at: u64) -> bool {
         self.seconds <= at
+    }
+
+    fn answer(&self, content_type: &'static str, part: Option<Part>, body: Body) -> Response {
+        let (from, length) = part.unwrap_or((0, self.size));
+        let status = if part.is_some() { StatusCode::PARTIAL_CONTENT } else { StatusCode::OK };
+        let mut response = full(status, content_type, body);
+        self.mark(&mut response);
+        set(&mut response, ACCEPT_RANGES, "bytes");
+        set(&mut response, CONTENT_LENGTH, &length.to_string());
+        if part.is_some() {
+            set(&mut response, CONTENT_RANGE, &format!("bytes {from}-{}/{}", from + length - 1, self.size));
+        }
+        response
     }
 
     fn mark(&self, response: &mut Response) {
@@ -99,7 +166,9 @@ impl Stamp {
             None => date(IF_UNMODIFIED_SINCE).is_some_and(|at| !self.is_by(at)),
         };
         if failed {
-            return Some(empty(StatusCode::PRECONDITION_FAILED));
+            let mut response = empty(StatusCode::PRECONDITION_FAILED);
+            set(&mut response, CONTENT_LENGTH, "0");
+            return Some(response);
         }
         let unchanged = match &unwanted {
             Some(tags) => self.matches(tags, true),
@@ -141,6 +210,7 @@ mod tests {
             ("bytes=4-", Some((4, 6))),
             ("bytes=-3", Some((7, 3))),
             ("bytes=-99", Some((0, 10))),
+            ("bytes=-0", Some((0, 10))),
             ("bytes=8-99", Some((8, 2))),
             ("bytes=10-", None),
             ("bytes=5-2", None),

@@ -23,6 +23,7 @@ async fn remaining(app: Arc<App>, _: Request) -> Answer {
 }
 
 async fn submit(app: Arc<App>, mut request: Request) -> Answer {
+    app.logs.add(&app, "got prompt\n");
     let body = request.json().await?;
     // The number is taken before anything is looked at, so that a refused prompt uses one up too.
     let number = if py::contains(&body, "number")? {
@@ -55,8 +56,12 @@ async fn submit(app: Arc<App>, mut request: Request) -> Answer {
 
     let extra_data = extra_data(&mut body)?;
     match verdict {
-        Verdict::Refused { error, node_errors } => Ok(refuse(&error, &node_errors)),
+        Verdict::Refused { error, node_errors } => {
+            app.logs.add(&app, format!("invalid prompt: {}\n", py::repr(&error)));
+            Ok(refuse(&error, &node_errors))
+        }
         Verdict::Accepted { outputs, node_errors } => {
+            let (outputs, node_errors) = app.faults.partial_prompt(&prompt, outputs, node_errors);
             app.queue.put(Item { number: number.clone(), id: id.clone(), prompt, extra_data, outputs })?;
             ok(&json!({"prompt_id": id, "number": number, "node_errors": node_errors}))
         }

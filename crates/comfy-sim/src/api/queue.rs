@@ -44,9 +44,16 @@ async fn interrupt(app: Arc<App>, mut request: Request) -> Answer {
         other => other?,
     };
     let wanted = py::get(&body, "prompt_id")?.filter(|id| py::truthy(id));
-    if wanted.is_none_or(|id| id.as_str().is_some_and(|id| app.queue.is_running(id))) {
+    let runs = wanted.is_none_or(|id| id.as_str().is_some_and(|id| app.queue.is_running(id)));
+    if runs {
         app.interrupt.store(true, Ordering::Relaxed);
     }
+    let said = match wanted.map(py::str_of) {
+        None => "Global interrupt (no prompt_id specified)\n".to_owned(),
+        Some(id) if runs => format!("Interrupting prompt {id}\n"),
+        Some(id) => format!("Prompt {id} is not currently running, skipping interrupt\n"),
+    };
+    app.logs.add(&app, said);
     Ok(empty(StatusCode::OK))
 }
 

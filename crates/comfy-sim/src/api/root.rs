@@ -4,27 +4,33 @@ use std::sync::Arc;
 
 use http::header::{CACHE_CONTROL, EXPIRES, PRAGMA};
 
+use super::files::send_text;
 use crate::app::App;
-use crate::reply::{Answer, html, set_default};
+use crate::reply::{Answer, set_default};
 use crate::request::Request;
 use crate::router::{Route, get};
 
 pub(super) fn routes() -> Vec<Route> {
-    vec![get("/", root).bare_only()]
+    vec![get("/", root), get("/index.html", page).bare_only()]
 }
 
-async fn root(app: Arc<App>, _: Request) -> Answer {
+async fn root(app: Arc<App>, request: Request) -> Answer {
+    let mut response = page(app, request).await?;
+    set_default(&mut response, CACHE_CONTROL, "no-cache");
+    set_default(&mut response, PRAGMA, "no-cache");
+    set_default(&mut response, EXPIRES, "0");
+    Ok(response)
+}
+
+async fn page(app: Arc<App>, request: Request) -> Answer {
     let classes: Vec<_> = app.registry.iter().map(|node| format!("<li>{}</li>", node.class())).collect();
     let logout = if app.guard.is_some() { "<p><a id=\"logout\" href=\"/logout\">Log out</a></p>" } else { "" };
-    let mut response = html(format!(
+    let text = format!(
         "<!DOCTYPE html><html lang=\"en\"><head><meta charset=\"utf-8\"><title>comfy-sim</title></head><body>\
          <h1>comfy-sim</h1><p>An embedded server that speaks ComfyUI's API. It has no front end.</p>\
          <p><a href=\"/queue\">queue</a> <a href=\"/history\">history</a> <a href=\"/system_stats\">system</a></p>\
          <h2>Nodes</h2><ul>{}</ul>{logout}</body></html>\n",
         classes.concat()
-    ));
-    set_default(&mut response, CACHE_CONTROL, "no-cache");
-    set_default(&mut response, PRAGMA, "no-cache");
-    set_default(&mut response, EXPIRES, "0");
-    Ok(response)
+    );
+    Ok(send_text(&request, &text, app.started, "text/html"))
 }

@@ -1,15 +1,18 @@
-//! `/upload/image`.
+//! `/upload/image` and `/upload/mask`.
 
-use std::path::PathBuf;
+use std::io::Cursor;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bytes::Bytes;
 use http::StatusCode;
-use serde_json::json;
+use image::ImageFormat;
+use serde_json::{Value, json};
 use tokio::fs;
 
 use crate::app::App;
 use crate::form::{Field, Form};
+use crate::png_text::{texts, with_text};
 use crate::py::path::{inside, normpath, splitext};
 use crate::py::{self, Raised};
 use crate::reply::{Answer, Fault, empty, ok};
@@ -17,11 +20,66 @@ use crate::request::Request;
 use crate::router::{Route, post};
 
 pub(super) fn routes() -> Vec<Route> {
-    vec![post("/upload/image", image)]
+    vec![post("/upload/image", image), post("/upload/mask", mask)]
 }
 
 async fn image(app: Arc<App>, mut request: Request) -> Answer {
     let form = Form::read(&mut request).await?;
+    upload(&app, &form, |bytes| Ok(Some(bytes.clone()))).await
+}
+
+/// The original with the transparency of the picture that is sent. Where there is no original nothing is written, and
+/// the answer is the same.
+async fn mask(app: Arc<App>, mut request: Request) -> Answer {
+    let form = Form::read(&mut request).await?;
+    upload(&app, &form, |mask| {
+        let original = form
+            .text("original_ref")?
+            .ok_or_else(|| Raised::type_error("the JSON object must be str, bytes or bytearray, not NoneType"))?;
+        let broken = |e: serde_json::Error| Raised::new("json.decoder.JSONDecodeError", e.to_string());
+        let original: Value = serde_json::from_str(original).map_err(broken)?;
+        match original_path(&app, &original)? {
+            Some(path) if path.is_file() => masked(&std::fs::read(path)?, mask).map(Some),
+            _ => Ok(None),
+        }
+    })
+    .await
+}
+
+/// The file that `original_ref` names; `None` if it names none that may be read.
+fn original_path(app: &App, original: &Value) -> Result<Option<PathBuf>, Raised> {
+    let name = py::item(original, "filename")?;
+    let name = name.as_str().ok_or_else(|| py::no_attribute(name, "endswith"))?;
+    let (name, folder) = app.folders.annotated(name);
+    if name.is_empty() || name.starts_with('/') || name.contains("..") {
+        return Ok(None);
+    }
+    let text = |key: &str, default: &'static str| original.get(key).map_or(default.to_owned(), py::str_of);
+    let Some(folder) = folder.or_else(|| app.folders.of_type(&text("type", "output"))) else {
+        return Ok(None);
+    };
+    Ok(inside(&folder, &text("subfolder", "")).map(|folder| folder.join(name)))
+}
+
+/// The original's colours and texts, the mask's transparency.
+fn masked(original: &[u8], mask: &[u8]) -> Result<Bytes, Fault> {
+    let broken = |e: image::ImageError| Raised::new("PIL.UnidentifiedImageError", e.to_string());
+    let mut picture = image::load_from_memory(original).map_err(broken)?.into_rgba8();
+    let mask = image::load_from_memory(mask).map_err(broken)?.into_rgba8();
+    if picture.dimensions() != mask.dimensions() {
+        return Err(Raised::new("ValueError", "illegal image mode").into());
+    }
+    for (pixel, mask) in picture.pixels_mut().zip(mask.pixels()) {
+        pixel.0[3] = mask.0[3];
+    }
+    let mut png = Cursor::new(Vec::new());
+    picture.write_to(&mut png, ImageFormat::Png).map_err(broken)?;
+    let png = png.into_inner();
+    Ok(with_text(&png, &texts(original)).unwrap_or(png).into())
+}
+
+/// Stores the picture of a form as what `make` makes of it; nothing, where that is nothing.
+async fn upload(app: &App, form: &Form, make: impl Fn(&Bytes) -> Result<Option<Bytes>, Fault>) -> Answer {
     let kind = form.text("type")?.unwrap_or("input");
     let unbound = || Raised::new("UnboundLocalError", "no folder is of that type");
     let folder = app.folders.of_type(kind).ok_or_else(unbound)?;
@@ -33,35 +91,32 @@ async fn image(app: Arc<App>, mut request: Request) -> Answer {
     };
     let subfolder = form.text("subfolder")?.unwrap_or("");
     let asked = format!("{}/{name}", normpath(subfolder));
-    // An absolute name or subfolder takes the place of what stands before it.
-    let asked = if name.starts_with('/') { name.clone() } else { asked };
     let (Some(path), Some(into)) = (inside(&folder, &asked), inside(&folder, &normpath(subfolder))) else {
         return Ok(empty(StatusCode::BAD_REQUEST));
     };
     fs::create_dir_all(&into).await?;
     let overwrite = matches!(form.text("overwrite"), Ok(Some("true" | "1")));
-    let name = if overwrite {
-        fs::write(&path, bytes).await?;
-        name.clone()
-    } else {
-        store(path, &into, name, bytes).await?
-    };
+    let (path, name) = if overwrite { (Some(path), name.clone()) } else { free(path, &into, name, bytes).await? };
+    if let Some(path) = path
+        && let Some(made) = make(bytes)?
+    {
+        fs::write(path, made).await?;
+    }
     ok(&json!({"name": name, "subfolder": subfolder, "type": kind}))
 }
 
-/// Writes under the first free name, unless a file of such a name has the same content.
-async fn store(mut path: PathBuf, folder: &std::path::Path, name: &str, bytes: &Bytes) -> Result<String, Fault> {
+/// The first free name, and its path unless a file of such a name has the same content already.
+async fn free(mut path: PathBuf, folder: &Path, name: &str, bytes: &Bytes) -> Result<(Option<PathBuf>, String), Fault> {
     let (stem, extension) = splitext(name);
     let mut free = name.to_owned();
     let mut count = 1;
     while fs::try_exists(&path).await? {
         if fs::read(&path).await? == bytes.as_ref() {
-            return Ok(free);
+            return Ok((None, free));
         }
         free = format!("{stem} ({count}){extension}");
         path = folder.join(&free);
         count += 1;
     }
-    fs::write(&path, bytes).await?;
-    Ok(free)
+    Ok((Some(path), free))
 }

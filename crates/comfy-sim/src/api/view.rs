@@ -4,7 +4,7 @@ use std::io::Cursor;
 use std::sync::Arc;
 
 use http::StatusCode;
-use http::header::CONTENT_DISPOSITION;
+use http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use image::codecs::jpeg::JpegEncoder;
 use image::{DynamicImage, GrayImage, ImageFormat, ImageReader, RgbaImage};
 
@@ -46,7 +46,9 @@ async fn view(app: Arc<App>, request: Request) -> Answer {
     }
     let channel = request.query("channel").unwrap_or_default();
     let Some(form) = Form::of(request.query("preview"), channel) else {
-        let mut response = send(&request.headers, &path, mime::for_view(&name)).await?;
+        let kind = mime::for_view(&name);
+        let mut response = send(&request, &path, kind).await?;
+        set(&mut response, CONTENT_TYPE, kind);
         disposition(&mut response, &name);
         return Ok(response);
     };
@@ -73,6 +75,8 @@ enum Form {
     Webp {
         rgb: bool,
     },
+    /// WebP of a quality that there is not.
+    Beyond,
     Rgb,
     Alpha,
 }
@@ -88,9 +92,13 @@ impl Form {
             };
         };
         let parts: Vec<&str> = preview.split(';').collect();
-        let quality = parts.last().and_then(|last| py::small_int(last)).unwrap_or(90);
+        let digits = parts.last().filter(|last| last.bytes().all(|byte| byte.is_ascii_digit()));
+        let quality = digits.and_then(|digits| py::small_int(digits)).unwrap_or(90);
         if parts.first() == Some(&"jpeg") && !channel.contains('a') {
             return Some(Self::Jpeg { quality: u8::try_from(quality.clamp(1, 100)).unwrap_or(90) });
+        }
+        if quality > 100 {
+            return Some(Self::Beyond);
         }
         Some(Self::Webp { rgb: channel == "rgb" })
     }
@@ -98,7 +106,7 @@ impl Form {
     fn content_type(self) -> &'static str {
         match self {
             Self::Jpeg { .. } => "image/jpeg",
-            Self::Webp { .. } => "image/webp",
+            Self::Webp { .. } | Self::Beyond => "image/webp",
             Self::Rgb | Self::Alpha => "image/png",
         }
     }
@@ -109,6 +117,7 @@ impl Form {
         let picture = reader.map_err(|e| Raised::new("OSError", e.to_string()))?.decode().map_err(broken)?;
         let mut out = Cursor::new(Vec::new());
         match self {
+            Self::Beyond => return Err(Raised::new("ValueError", "encoding error")),
             Self::Jpeg { quality } => picture.into_rgb8().write_with_encoder(JpegEncoder::new_with_quality(&mut out, quality)),
             Self::Webp { rgb } if rgb || !picture.color().has_alpha() => {
                 picture.into_rgb8().write_to(&mut out, ImageFormat::WebP)
@@ -148,6 +157,7 @@ mod tests {
             (Some("jpeg"), "", Some(Form::Jpeg { quality: 90 })),
             (Some("jpeg;50"), "rgb", Some(Form::Jpeg { quality: 50 })),
             (Some("jpeg;50"), "a", Some(Form::Webp { rgb: false })),
+            (Some("webp;101"), "", Some(Form::Beyond)),
             (Some("webp;90"), "rgb", Some(Form::Webp { rgb: true })),
             (Some(""), "", Some(Form::Webp { rgb: false })),
         ] {

@@ -22,7 +22,7 @@ pub(crate) fn routes() -> Vec<Route> {
 
 async fn show(app: Arc<App>, request: Request) -> Answer {
     let Some(guard) = &app.guard else {
-        return Ok(no_file());
+        return Ok(no_file(&request.method));
     };
     if guard.key.session(&request).has("logged_in") {
         return Err(Fault::Found("/"));
@@ -40,7 +40,7 @@ async fn show(app: Arc<App>, request: Request) -> Answer {
 
 async fn log_in(app: Arc<App>, mut request: Request) -> Answer {
     let Some(guard) = &app.guard else {
-        return Ok(no_file());
+        return Ok(no_file(&request.method));
     };
     let mut session = guard.key.session(&request);
     let form = Form::read(&mut request).await?;
@@ -73,7 +73,7 @@ async fn log_in(app: Arc<App>, mut request: Request) -> Answer {
 
 async fn log_out(app: Arc<App>, request: Request) -> Answer {
     let Some(guard) = &app.guard else {
-        return Ok(no_file());
+        return Ok(no_file(&request.method));
     };
     let mut session = guard.key.session(&request);
     session.set("logged_in", false);

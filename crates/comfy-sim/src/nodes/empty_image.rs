@@ -1,10 +1,8 @@
 //! `EmptyImage`: pictures of one colour.
 
-use std::sync::Arc;
-
-use super::{Call, Node, Slot, Yield};
+use super::{Call, Node, Yield};
 use crate::py::Raised;
-use crate::tensor::Images;
+use crate::tensor::{Images, LIMIT, too_much};
 
 pub(crate) struct EmptyImage;
 
@@ -17,12 +15,12 @@ impl Node for EmptyImage {
         let color = call.int("color", 0)?;
         // The quotient is a Python float, which the tensor then stores in 32 bits.
         let part = |shift: u64| (f64::from(u8::try_from(color >> shift & 0xFF).unwrap_or_default()) / 255.0) as f32;
-        let images = Images::filled(
-            call.int("batch_size", 1)?,
-            call.int("height", 512)?,
-            call.int("width", 512)?,
-            [part(16), part(8), part(0)],
-        )?;
-        Ok(Yield { slots: vec![Slot::Images(Arc::new(images))], ui: None })
+        let (batch, height, width) = (call.int("batch_size", 1)?, call.int("height", 512)?, call.int("width", 512)?);
+        // The channels are made one by one, so it is one of them that does not fit.
+        let bytes = [batch, height, width].into_iter().fold(4, u64::saturating_mul);
+        if bytes > LIMIT / 3 {
+            return Err(too_much(bytes));
+        }
+        Ok(Yield::images(Images::filled(batch, height, width, [part(16), part(8), part(0)])?))
     }
 }

@@ -9,10 +9,10 @@ use image::codecs::png::{CompressionType, FilterType, PngEncoder};
 use image::{ExtendedColorType, ImageEncoder};
 use serde_json::{Value, json};
 
-use super::{Call, Node, Yield};
+use super::{Call, Node, Use, Yield};
 use crate::clock::Calendar;
 use crate::png_text;
-use crate::py::path::{basename, dirname, inside, normpath};
+use crate::py::path::{absolute, basename, common, dirname, inside, normpath};
 use crate::py::{self, Raised, json::dumps};
 use crate::tensor::Images;
 
@@ -31,10 +31,13 @@ impl Node for SaveImage {
 
 /// Saves the batch below `folder` and shows the files under this `type`.
 pub(super) fn save(call: &Call<'_>, folder: &Path, kind: &str, prefix: &str) -> Result<Yield, Raised> {
-    let images = call.images("images")?;
+    let images = call.images("images", Use::Attribute("shape"))?;
     let prefix = expand(prefix, images, call);
     let place = Place::find(folder, &prefix)?;
     let text = metadata(call)?;
+    if images.values.is_empty() {
+        return Err(Raised::new("ValueError", "cannot write empty image"));
+    }
     let mut shown = Vec::new();
     for (index, pixels) in images.rgb8().enumerate() {
         let name = place.filename.replace("%batch_num%", &index.to_string());
@@ -44,7 +47,7 @@ pub(super) fn save(call: &Call<'_>, folder: &Path, kind: &str, prefix: &str) -> 
         fs::write(&path, bytes).map_err(|e| os_error(&e, &path))?;
         shown.push(json!({"filename": file, "subfolder": place.subfolder, "type": kind}));
     }
-    Ok(Yield { slots: vec![], ui: Some(json!({"images": shown})) })
+    Ok(Yield { ui: Some(json!({"images": shown})), ..Yield::default() })
 }
 
 /// Fills in `%width%`, `%year%` and their like. The calendar is UTC; ComfyUI takes its own time zone.
@@ -77,13 +80,15 @@ impl Place {
         let norm = normpath(prefix);
         let (subfolder, filename) = (dirname(&norm), basename(&norm));
         let Some(folder) = inside(base, subfolder) else {
+            let folder = absolute(base, subfolder);
             return Err(Raised::new(
                 "Exception",
                 format!(
                     "**** ERROR: Saving image outside the output folder is not allowed.\n full_output_folder: {}\n         \
-                     output_dir: {}",
-                    base.join(subfolder).display(),
-                    base.display()
+                     output_dir: {}\n         commonpath: {}",
+                    folder.display(),
+                    base.display(),
+                    common(base, &folder).display()
                 ),
             ));
         };
@@ -129,6 +134,7 @@ fn metadata(call: &Call<'_>) -> Result<Vec<(String, String)>, Raised> {
             return Err(Raised::type_error(format!("'{}' object is no extra_pnginfo", py::type_name(other))));
         }
     }
+    text.extend(super::simulated::note(call.prompt));
     Ok(text)
 }
 
@@ -142,7 +148,7 @@ fn encode(images: &Images, pixels: &[u8], text: &[(String, String)]) -> Result<V
 }
 
 /// The `OSError` that Python raises for the file.
-pub(super) fn os_error(error: &io::Error, path: &Path) -> Raised {
+pub(crate) fn os_error(error: &io::Error, path: &Path) -> Raised {
     let (kind, text) = match error.kind() {
         io::ErrorKind::NotFound => ("FileNotFoundError", "[Errno 2] No such file or directory".to_owned()),
         io::ErrorKind::PermissionDenied => ("PermissionError", "[Errno 13] Permission denied".to_owned()),
@@ -181,5 +187,8 @@ mod tests {
             assert_eq!(place.as_ref().ok().map(|p| (p.subfolder.as_str(), p.filename.as_str())), found, "{prefix}");
         }
         assert!(dir.path().join("a/b").is_dir());
+        let raised = Place::find(Path::new("/comfy/output"), "../x/y").err().expect("refused");
+        let told: Vec<&str> = raised.text.lines().map(str::trim).skip(1).collect();
+        assert_eq!(told, ["full_output_folder: /comfy/x", "output_dir: /comfy/output", "commonpath: /comfy"]);
     }
 }

@@ -16,6 +16,36 @@ pub(crate) fn dumps(value: &Value) -> String {
     String::from_utf8(out).unwrap_or_default()
 }
 
+/// `json.dumps(value, indent=4)`.
+pub(crate) fn dumps_indented(value: &Value) -> String {
+    let mut out = String::new();
+    indented(value, 0, &mut out);
+    out
+}
+
+fn indented(value: &Value, depth: usize, out: &mut String) {
+    let mut parts = |marks: [&str; 2], parts: Vec<(Option<&String>, &Value)>| {
+        out.push_str(marks[0]);
+        for (at, (key, part)) in parts.into_iter().enumerate() {
+            out.push_str(if at == 0 { "\n" } else { ",\n" });
+            out.push_str(&"    ".repeat(depth + 1));
+            if let Some(key) = key {
+                out.push_str(&dumps(&Value::from(key.as_str())));
+                out.push_str(": ");
+            }
+            indented(part, depth + 1, out);
+        }
+        out.push('\n');
+        out.push_str(&"    ".repeat(depth));
+        out.push_str(marks[1]);
+    };
+    match value {
+        Value::Object(map) if !map.is_empty() => parts(["{", "}"], map.iter().map(|(key, part)| (Some(key), part)).collect()),
+        Value::Array(list) if !list.is_empty() => parts(["[", "]"], list.iter().map(|part| (None, part)).collect()),
+        other => out.push_str(&dumps(other)),
+    }
+}
+
 /// A number as both `repr()` and `json.dumps` write it.
 pub(crate) fn number(n: &Number) -> String {
     match n.as_f64() {
@@ -59,6 +89,9 @@ impl Formatter for Python {
     }
 
     fn write_string_fragment<W: ?Sized + io::Write>(&mut self, writer: &mut W, fragment: &str) -> io::Result<()> {
+        if fragment.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+            return writer.write_all(fragment.as_bytes());
+        }
         for c in fragment.chars() {
             if matches!(c, ' '..='~') {
                 writer.write_all(&[c as u8])?;
@@ -91,6 +124,14 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn indented_text_is_what_python_writes() {
+        let value = json!({"a": 1, "b": {"x": [1, 2.5, "é"], "y": [], "z": {}}});
+        let text = "{\n    \"a\": 1,\n    \"b\": {\n        \"x\": [\n            1,\n            2.5,\n            \
+                    \"\\u00e9\"\n        ],\n        \"y\": [],\n        \"z\": {}\n    }\n}";
+        assert_eq!(dumps_indented(&value), text);
+    }
 
     #[test]
     fn text_is_what_python_writes() {

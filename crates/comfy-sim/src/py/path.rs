@@ -50,8 +50,8 @@ pub(crate) fn splitext(path: &str) -> (&str, &str) {
     }
 }
 
-/// `os.path.abspath(os.path.join(folder, path))` for an absolute folder; `None` where that leaves `folder`.
-pub(crate) fn inside(folder: &Path, path: &str) -> Option<PathBuf> {
+/// `os.path.abspath(os.path.join(folder, path))` for an absolute folder.
+pub(crate) fn absolute(folder: &Path, path: &str) -> PathBuf {
     let mut out = PathBuf::new();
     for part in folder.join(path).components() {
         match part {
@@ -62,7 +62,17 @@ pub(crate) fn inside(folder: &Path, path: &str) -> Option<PathBuf> {
             other => out.push(other),
         }
     }
-    out.starts_with(folder).then_some(out)
+    out
+}
+
+/// [`absolute`]; `None` where that leaves `folder`.
+pub(crate) fn inside(folder: &Path, path: &str) -> Option<PathBuf> {
+    Some(absolute(folder, path)).filter(|path| path.starts_with(folder))
+}
+
+/// `os.path.commonpath` of two absolute paths.
+pub(crate) fn common(left: &Path, right: &Path) -> PathBuf {
+    left.components().zip(right.components()).take_while(|(left, right)| left == right).map(|(part, _)| part).collect()
 }
 
 #[cfg(test)]

@@ -63,13 +63,24 @@ fn bounds(input: &Declared, value: &Value) -> Option<Value> {
     } else {
         ("value_bigger_than_max", "bigger than max", beyond("max", Ordering::Greater)?)
     };
-    let message = format!("Value {} {word} of {}", py::str_of(value), py::str_of(limit));
+    let message = format!("Value {} {word} of {}", shown(input, value), py::str_of(limit));
     Some(error(kind, &message, &input.name, &about(input, value)))
 }
 
-/// Compares two numbers; integers are compared as such, since a float would blur seeds.
+/// The value as Python shows it. A whole number that fits no 64 bits is a float here, and has digits all the same.
+fn shown(input: &Declared, value: &Value) -> String {
+    match value.as_f64() {
+        Some(float) if value.is_f64() && input.kind == "INT" => format!("{float:.0}"),
+        _ => py::str_of(value),
+    }
+}
+
+/// Compares two numbers; whole ones are compared as such, since a float would blur seeds.
 fn compare(left: &Value, right: &Value) -> Option<Ordering> {
-    let whole = |value: &Value| value.as_i64().map(i128::from).or_else(|| value.as_u64().map(i128::from));
+    // Beyond 128 bits a float is only held at the edge, which is beyond every bound.
+    let of_float = |value: &Value| value.as_f64().filter(|float| float.fract() == 0.0).map(|float| float as i128);
+    let of_int = |value: &Value| value.as_i64().map(i128::from).or_else(|| value.as_u64().map(i128::from));
+    let whole = |value: &Value| of_int(value).or_else(|| of_float(value));
     match (whole(left), whole(right)) {
         (Some(left), Some(right)) => Some(left.cmp(&right)),
         _ => left.as_f64()?.partial_cmp(&right.as_f64()?),

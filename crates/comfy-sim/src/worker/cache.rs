@@ -14,12 +14,16 @@ use crate::py::json::dumps;
 #[derive(Debug, Default)]
 pub(super) struct Cache {
     keys: HashMap<String, Key>,
-    slots: HashMap<Key, Vec<Slot>>,
-    shown: HashMap<Key, Value>,
+    slots: HashMap<Key, Outputs>,
+    /// What was shown, and by which node: under another id a node still shows it under the first one.
+    shown: HashMap<Key, (String, Value)>,
     /// What node objects remember, by node id and class.
     instances: HashMap<(String, String), String>,
     unique: u64,
 }
+
+/// What a node gave: for each output slot the values of all its calls.
+pub(super) type Outputs = Vec<Vec<Slot>>;
 
 /// A digest of a node's class, inputs and ancestors.
 type Key = [u8; 32];
@@ -61,15 +65,15 @@ impl Cache {
         self.instances.retain(|(id, class), _| graph::class(prompt, id) == class);
     }
 
-    pub(super) fn slots(&self, id: &str) -> Option<&Vec<Slot>> {
+    pub(super) fn slots(&self, id: &str) -> Option<&Outputs> {
         self.slots.get(self.keys.get(id)?)
     }
 
-    pub(super) fn shown(&self, id: &str) -> Option<&Value> {
+    pub(super) fn shown(&self, id: &str) -> Option<&(String, Value)> {
         self.shown.get(self.keys.get(id)?)
     }
 
-    pub(super) fn keep(&mut self, id: &str, slots: Vec<Slot>) {
+    pub(super) fn keep(&mut self, id: &str, slots: Outputs) {
         if let Some(key) = self.keys.get(id) {
             self.slots.insert(*key, slots);
         }
@@ -77,7 +81,7 @@ impl Cache {
 
     pub(super) fn keep_shown(&mut self, id: &str, shown: Value) {
         if let Some(key) = self.keys.get(id) {
-            self.shown.insert(*key, shown);
+            self.shown.insert(*key, (id.to_owned(), shown));
         }
     }
 
@@ -112,7 +116,8 @@ impl Signatures {
                     None => json!([name, value]),
                 });
                 let given: Vec<Value> = given.collect();
-                Sha256::digest(dumps(&json!([class.class(), changed, given]))).into()
+                let own_id = class.knows_its_id().then_some(id);
+                Sha256::digest(dumps(&json!([class.class(), changed, own_id, given]))).into()
             }));
         }
         out

@@ -18,8 +18,14 @@ pub(super) struct Order {
 }
 
 impl Order {
-    /// Adds a node and what it needs, except what the cache has.
-    pub(super) fn add(&mut self, prompt: &Map<String, Value>, id: &str, cached: impl Fn(&str) -> bool) {
+    /// Adds a node and what it needs, except what the cache has and what `lazy` says of a node's input.
+    pub(super) fn add(
+        &mut self,
+        prompt: &Map<String, Value>,
+        id: &str,
+        cached: impl Fn(&str) -> bool,
+        lazy: impl Fn(&str, &str) -> bool,
+    ) {
         let mut stack = vec![id.to_owned()];
         let mut links = Vec::new();
         while let Some(id) = stack.pop() {
@@ -27,8 +33,9 @@ impl Order {
                 continue;
             }
             self.blocked.insert(id.clone(), 0);
-            for (from, _) in inputs(prompt, &id).into_iter().flat_map(Map::values).filter_map(link) {
-                if prompt.contains_key(from) && !cached(from) {
+            for (name, value) in inputs(prompt, &id).into_iter().flatten() {
+                let Some((from, _)) = link(value) else { continue };
+                if prompt.contains_key(from) && !cached(from) && !lazy(&id, name) {
                     stack.push(from.to_owned());
                     links.push((from.to_owned(), id.clone()));
                 }
@@ -36,11 +43,16 @@ impl Order {
             self.pending.push(id);
         }
         for (from, to) in links {
-            let waiting = self.blocking.entry(from).or_default();
-            if !waiting.contains(&to) {
-                *self.blocked.entry(to.clone()).or_default() += 1;
-                waiting.push(to);
-            }
+            self.wait(from, to);
+        }
+    }
+
+    /// Makes one node wait for another.
+    pub(super) fn wait(&mut self, from: String, to: String) {
+        let waiting = self.blocking.entry(from).or_default();
+        if !waiting.contains(&to) {
+            *self.blocked.entry(to.clone()).or_default() += 1;
+            waiting.push(to);
         }
     }
 
@@ -84,7 +96,7 @@ mod tests {
         let prompt = prompt.as_object().expect("a prompt");
         let mut order = Order::default();
         for id in outputs {
-            order.add(prompt, id, |_| false);
+            order.add(prompt, id, |_| false, |_, _| false);
         }
         let mut out = Vec::new();
         while !order.is_empty() {
@@ -111,7 +123,7 @@ mod tests {
     fn a_cycle_has_no_next_node() {
         let prompt = json!({"1": {"inputs": {"a": ["2", 0]}}, "2": {"inputs": {"a": ["1", 0]}}});
         let mut order = Order::default();
-        order.add(prompt.as_object().expect("a prompt"), "1", |_| false);
+        order.add(prompt.as_object().expect("a prompt"), "1", |_| false, |_, _| false);
         assert_eq!(order.next(|_| false), Err("1"));
     }
 }

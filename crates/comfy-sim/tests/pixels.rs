@@ -1,0 +1,257 @@
+//! Every image node against ComfyUI 0.3.64, pixel by pixel: `pixels.json` holds workflows and the digests of the pictures
+//! that the real server made of them. Files come from `pixels/`, or are drawn here where their name says how.
+//!
+//! With `GENAI_LIVE_COMFYUI=http://127.0.0.1:PORT` (a server of one's own, without login: files are uploaded to it) the
+//! same workflows, and `GENAI_LIVE_CASES` random ones (300 if unset), run on both and are compared. With
+//! `GENAI_LIVE_RECORD=1` the digests are taken from the real server and written to `pixels.json`.
+//!
+//! The digests hold for torch 2.8 on an x86 processor with fused multiply-add, and Pillow 13.
+
+mod draw;
+mod socket;
+mod wire;
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use comfy_sim::Server;
+use draw::Dice;
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+use socket::Socket;
+use wire::{call, get, post};
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests")
+}
+
+fn cases() -> Vec<Value> {
+    let text = std::fs::read_to_string(folder().join("pixels.json")).expect("readable");
+    serde_json::from_str(&text).expect("JSON")
+}
+
+/// A server under test, and what it has been given.
+struct Site {
+    addr: SocketAddr,
+    socket: Socket,
+    files: BTreeSet<String>,
+}
+
+impl Site {
+    async fn open(addr: SocketAddr) -> Self {
+        let mut socket = Socket::open(addr, "clientId=pixels").await.expect("opens");
+        // What every front end says first; nobody waits for the answer.
+        socket.send(r#"{"type": "feature_flags", "data": {}}"#).await;
+        Self { addr, socket, files: BTreeSet::new() }
+    }
+
+    /// Runs a workflow: the digests of what each node shows, or what was raised.
+    async fn run(&mut self, prompt: &Value) -> Value {
+        for node in prompt.as_object().expect("nodes").values() {
+            if let Some(name) = node["inputs"]["image"].as_str() {
+                self.upload(name.trim_end_matches(" [input]")).await;
+            }
+        }
+        let body = json!({"prompt": prompt, "client_id": "pixels"});
+        let told = post(self.addr, "/prompt", "application/json", &[], &body.to_string()).await;
+        assert_eq!(told.status, 200, "{prompt} {}", told.text());
+        let id = told.json()["prompt_id"].as_str().expect("an id").to_owned();
+        loop {
+            let message = self.socket.next().await.expect("the end of the prompt");
+            let data = &message["data"];
+            if message["type"] == "execution_error" {
+                let text = data["exception_message"].as_str().expect("a text").trim_end();
+                return json!([data["node_type"], data["exception_type"], text]);
+            }
+            if message["type"] == "executing" && data["node"].is_null() && data["prompt_id"] == id.as_str() {
+                break;
+            }
+        }
+        let entry = get(self.addr, &format!("/history/{id}"), &[]).await.json();
+        let mut out = json!({});
+        for (node, shown) in entry[&id]["outputs"].as_object().expect("outputs") {
+            let mut digests = Vec::new();
+            for image in shown["images"].as_array().expect("images") {
+                digests.push(self.digest(image).await);
+            }
+            out[node] = json!(digests);
+        }
+        out
+    }
+
+    async fn digest(&self, image: &Value) -> String {
+        let part = |key: &str| image[key].as_str().expect("a text").to_owned();
+        let path = format!("/view?filename={}&subfolder={}&type={}", part("filename"), part("subfolder"), part("type"));
+        let file = get(self.addr, &path, &[]).await;
+        assert_eq!(file.status, 200, "{path}");
+        let picture = image::load_from_memory(&file.body).expect("a picture").into_rgb8();
+        let mut out = format!("{}x{} ", picture.width(), picture.height());
+        for byte in Sha256::digest(picture.as_raw()) {
+            write!(out, "{byte:02x}").expect("writes");
+        }
+        out
+    }
+
+    async fn upload(&mut self, name: &str) {
+        if !self.files.insert(name.to_owned()) {
+            return;
+        }
+        let file = std::fs::read(folder().join("pixels").join(name)).unwrap_or_else(|_| draw::png(name));
+        let mut body = b"--part\r\nContent-Disposition: form-data; name=\"overwrite\"\r\n\r\ntrue\r\n--part\r\n".to_vec();
+        let head = format!("Content-Disposition: form-data; name=\"image\"; filename=\"{name}\"\r\n\r\n");
+        body.extend(head.bytes().chain(file));
+        body.extend(b"\r\n--part--\r\n");
+        let kind = [("Content-Type", "multipart/form-data; boundary=part")];
+        let told = call(self.addr, "POST", "/upload/image", &kind, &body).await;
+        assert_eq!((told.status, &told.json()["name"]), (200, &json!(name)));
+    }
+}
+
+#[tokio::test]
+async fn every_case_has_the_pixels_of_the_real_server() {
+    let home = tempfile::tempdir().expect("a folder");
+    let server = Server::builder().comfy_dir(home.path()).spawn().await.expect("starts");
+    let mut site = Site::open(server.addr()).await;
+    let mut wrong = Vec::new();
+    for case in cases() {
+        let result = site.run(&case["prompt"]).await;
+        if result != case["result"] {
+            wrong.push(format!("{}\n  real {}\n  sim  {result}", case["name"], case["result"]));
+        }
+    }
+    assert!(wrong.is_empty(), "{} differ:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+#[tokio::test]
+async fn a_real_server_makes_the_same_pixels() {
+    #[expect(clippy::disallowed_methods, reason = "a test of its own server is asked for by the environment")]
+    let set = |name: &str| std::env::var(name).ok();
+    let Some(url) = set("GENAI_LIVE_COMFYUI") else {
+        println!("skipped: set GENAI_LIVE_COMFYUI=http://127.0.0.1:PORT to run it");
+        return;
+    };
+    let addr = url.trim_start_matches("http://").trim_end_matches('/').parse().expect("http://127.0.0.1:PORT");
+    let mut real = Site::open(addr).await;
+    let mut known = cases();
+    if set("GENAI_LIVE_RECORD").is_some() {
+        for case in &mut known {
+            case["result"] = real.run(&case["prompt"]).await;
+        }
+        let lines: Vec<String> = known.iter().map(Value::to_string).collect();
+        std::fs::write(folder().join("pixels.json"), format!("[\n{}\n]\n", lines.join(",\n"))).expect("written");
+        return;
+    }
+    let home = tempfile::tempdir().expect("a folder");
+    let server = Server::builder().comfy_dir(home.path()).spawn().await.expect("starts");
+    let mut ours = Site::open(server.addr()).await;
+    let count: u64 = set("GENAI_LIVE_CASES").map_or(300, |count| count.parse().expect("a number"));
+    let random = (0..count).map(|seed| json!({"name": format!("random {seed}"), "prompt": random(&mut Dice(seed))}));
+    let (mut run, mut wrong) = (0, Vec::new());
+    for case in known.into_iter().chain(random) {
+        let (expected, result) = (real.run(&case["prompt"]).await, ours.run(&case["prompt"]).await);
+        run += 1;
+        if expected != result {
+            wrong.push(format!("{} {}\n  real {expected}\n  sim  {result}", case["name"], case["prompt"]));
+        }
+    }
+    println!("{run} workflows, {} differ", wrong.len());
+    assert!(wrong.is_empty(), "{} of {run} differ:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+/// How far a decoded JPEG may be from Pillow's: by so many levels, in so many of a thousand values.
+const LEVELS: u8 = 2;
+const SHARE: usize = 140;
+
+#[tokio::test]
+async fn a_jpeg_is_nearly_that_of_the_real_server() {
+    let home = tempfile::tempdir().expect("a folder");
+    let server = Server::builder().comfy_dir(home.path()).spawn().await.expect("starts");
+    let mut site = Site::open(server.addr()).await;
+    let mut wrong = Vec::new();
+    for entry in std::fs::read_dir(folder().join("jpeg")).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        if path.extension().is_some_and(|extension| extension == "png") {
+            continue;
+        }
+        let name = path.file_name().and_then(|name| name.to_str()).expect("a name");
+        std::fs::copy(&path, home.path().join("input").join(name)).expect("copied");
+        site.files.insert(name.to_owned());
+        let prompt = json!({"1": node("LoadImage", json!({"image": name})), "out": node("SaveImage", json!({"images": ["1", 0], "filename_prefix": name}))});
+        site.run(&prompt).await;
+        let open = |path: &Path| image::open(path).expect("a picture").into_rgb8();
+        let (real, ours) = (open(&path.with_extension("png")), open(&home.path().join(format!("output/{name}_00001_.png"))));
+        assert_eq!(real.dimensions(), ours.dimensions(), "{name}");
+        let apart: Vec<u8> =
+            real.iter().zip(ours.iter()).map(|(real, ours)| real.abs_diff(*ours)).filter(|apart| *apart > 0).collect();
+        let (most, share) = (apart.iter().max().copied().unwrap_or(0), apart.len() * 1000 / real.len());
+        if most > LEVELS || share > SHARE {
+            wrong.push(format!("{name}: up to {most} levels, {share} of a thousand values"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// A chain of nodes behind a picture or two.
+fn random(dice: &mut Dice) -> Value {
+    let mut prompt = json!({});
+    let size = |dice: &mut Dice| if dice.below(3) == 0 { dice.below(300) + 1 } else { dice.below(70) + 1 };
+    for id in ["a", "b"] {
+        let (width, height) = (size(dice), size(dice));
+        prompt[id] = match dice.below(4) {
+            0 => node(
+                "EmptyImage",
+                json!({"width": width, "height": height, "batch_size": dice.below(3) + 1, "color": dice.below(1 << 24)}),
+            ),
+            1 => node("LoadImage", json!({"image": format!("rgba-{width}x{height}-{}.png", dice.below(1000))})),
+            _ => node("LoadImage", json!({"image": format!("rgb-{width}x{height}-{}.png", dice.below(1000))})),
+        };
+    }
+    let mut last = "a".to_owned();
+    for step in 1..=dice.below(3) + 1 {
+        let id = step.to_string();
+        let image = json!([last, 0]);
+        let method = dice.pick(&["nearest-exact", "bilinear", "area", "bicubic", "lanczos"]);
+        prompt[&id] = match dice.below(8) {
+            0..=2 => {
+                let (mut width, mut height) = (size(dice), size(dice));
+                match dice.below(6) {
+                    0 => width = 0,
+                    1 => height = 0,
+                    _ => {}
+                }
+                let crop = dice.pick(&["disabled", "center"]);
+                node(
+                    "ImageScale",
+                    json!({"image": image, "upscale_method": method, "width": width, "height": height, "crop": crop}),
+                )
+            }
+            3..=4 => {
+                let factor = (dice.below(190) + 10) as f64 / 100.0;
+                node("ImageScaleBy", json!({"image": image, "upscale_method": method, "scale_by": factor}))
+            }
+            5 => {
+                let (width, height, x, y) = (size(dice), size(dice), dice.below(90), dice.below(90));
+                node("ImageCrop", json!({"image": image, "width": width, "height": height, "x": x, "y": y}))
+            }
+            6 => node("ImageBatch", json!({"image1": image, "image2": ["b", 0]})),
+            _ => node("ImageInvert", json!({"image": image})),
+        };
+        last = id;
+    }
+    prompt["mask"] = match dice.below(3) {
+        0 => node("SolidMask", json!({"value": dice.below(101) as f64 / 100.0, "width": size(dice), "height": size(dice)})),
+        _ => node("ImageToMask", json!({"image": [last, 0], "channel": dice.pick(&["red", "green", "blue"])})),
+    };
+    prompt["inverted"] = node("InvertMask", json!({"mask": ["mask", 0]}));
+    prompt["grey"] = node("MaskToImage", json!({"mask": [dice.pick(&["mask", "inverted"]), 0]}));
+    prompt["out"] = node("SaveImage", json!({"images": [last, 0], "filename_prefix": "pixels/out"}));
+    prompt["masks"] = node("SaveImage", json!({"images": ["grey", 0], "filename_prefix": "pixels/mask"}));
+    prompt
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "its callers make it for this")]
+fn node(class: &str, inputs: Value) -> Value {
+    json!({"class_type": class, "inputs": inputs})
+}
