@@ -34,6 +34,21 @@ pub(crate) fn capture(program: &str, args: &[&str], folder: &Path) -> Result<(St
     Ok((String::from_utf8_lossy(&output.stdout).into_owned(), output.status.code()))
 }
 
+/// The most memory that `program` held at once while it ran, in bytes, as Linux counts it; looked at every millisecond.
+pub(crate) fn peak_memory(program: &str, args: &[&str], folder: &Path) -> Result<u64, Failure> {
+    let child = command(program).args(args).current_dir(folder).stdin(Stdio::null()).stdout(Stdio::null()).spawn();
+    let mut child = child.map_err(|error| not_started(program, &error))?;
+    let status = format!("/proc/{}/status", child.id());
+    let mut peak = 0;
+    while let Ok(None) = child.try_wait() {
+        let text = std::fs::read_to_string(&status).unwrap_or_default();
+        let held = text.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB")?.parse::<u64>().ok());
+        peak = peak.max(held.unwrap_or_default() * 1024);
+        std::thread::sleep(std::time::Duration::from_millis(1));
+    }
+    Ok(peak)
+}
+
 /// Whether `cargo SUBCOMMAND` is installed.
 pub(crate) fn has_cargo(subcommand: &str) -> bool {
     let probe = command("cargo")

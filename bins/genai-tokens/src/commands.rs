@@ -24,6 +24,10 @@ pub(crate) async fn run(cli: &Cli, screen: &Screen) -> ExitCode {
     };
     let sink = screen.sink();
     let (name, ended) = match &cli.command {
+        Command::Read(_) if cli.shared.format == console::Format::Sarif => {
+            let failure = Failure::new(FailureKind::Usage, "`read` shows a file, which SARIF has no words for");
+            return screen.fail(&failure.hint("leave `--format sarif` away"));
+        }
         Command::Read(args) => return read::run(&world, args, screen),
         Command::Watch(args) => return watch::run(cli, &world, args, screen).await,
         Command::Rotate(args) => ("rotate", rotate::run(&world, &cli.shared, args, screen).await),

@@ -2,6 +2,10 @@
 
 use std::fmt;
 
+use serde::{
+    Deserialize, Deserializer,
+    de::{Error as _, MapAccess, Visitor},
+};
 use serde_json::{Map, Value, json};
 use zeroize::Zeroizing;
 
@@ -82,9 +86,11 @@ impl SourceOfTruth {
             source_error(format!("not JSON: {error}"))
                 .hint("restore it from a backup, or run `genai-auth setup` with the file moved away")
         })?;
-        let Value::Object(mut fields) = document else {
+        if !document.is_object() {
             return Err(source_error("not a JSON object"));
-        };
+        }
+        // Of an object nothing else can be wrong, so that the words hold a field's name and no value.
+        let Unrepeated(mut fields) = serde_json::from_slice(bytes).map_err(|error| source_error(error.to_string()))?;
         let version = take_text(&mut fields, "version")?;
         let shape = match version.as_deref() {
             None => SourceShape::Unversioned,
@@ -313,6 +319,34 @@ fn write_target(entry: &TargetEntry) -> Value {
     }
     fields.extend(entry.unknown.clone());
     Value::Object(fields)
+}
+
+/// An object in which no field stands twice: of two tokens nobody knows the right one.
+struct Unrepeated(Map<String, Value>);
+
+impl<'de> Deserialize<'de> for Unrepeated {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Fields;
+        impl<'de> Visitor<'de> for Fields {
+            type Value = Unrepeated;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a JSON object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<Unrepeated, A::Error> {
+                let mut seen = Map::new();
+                while let Some((name, value)) = fields.next_entry::<String, Value>()? {
+                    if seen.contains_key(&name) {
+                        return Err(A::Error::custom(format!("the field `{}` stands twice", name.escape_debug())));
+                    }
+                    seen.insert(name, value);
+                }
+                Ok(Unrepeated(seen))
+            }
+        }
+        deserializer.deserialize_map(Fields)
+    }
 }
 
 #[cfg(test)]

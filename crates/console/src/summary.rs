@@ -1,6 +1,6 @@
 //! The table at the end.
 
-use comfy_table::{Cell, ContentArrangement, Table, presets};
+use comfy_table::{ContentArrangement, Table, presets};
 use report::{Report, Verdict};
 
 use crate::style;
@@ -11,11 +11,17 @@ pub(crate) fn render(report: &Report) -> String {
     if !report.findings.is_empty() {
         let mut table = Table::new();
         table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
-        table.set_header(["", "check", "outcome", "took"]);
+        let several = report.findings.iter().any(|finding| finding.service.is_some());
+        let columns = |service: &str| if several { vec![service.to_owned()] } else { Vec::new() };
+        table.set_header(
+            [""].map(str::to_owned).into_iter().chain(columns("service")).chain(["check", "outcome", "took"].map(str::to_owned)),
+        );
         for finding in &report.findings {
             let (sign, _) = style::of(&finding.outcome);
             let took = finding.took.map_or_else(String::new, |took| format!("{:.0} ms", took.as_secs_f64() * 1e3));
-            table.add_row([Cell::new(sign), Cell::new(finding.check.0), Cell::new(finding.outcome.name()), Cell::new(took)]);
+            let cells = [finding.check.0.to_owned(), finding.outcome.name().to_owned(), took];
+            let service = columns(finding.service.as_deref().unwrap_or_default());
+            table.add_row([sign.to_owned()].into_iter().chain(service).chain(cells));
         }
         text.push('\n');
         text.push_str(&table.to_string());

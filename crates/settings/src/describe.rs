@@ -43,7 +43,7 @@ impl Settings {
         say("token", token, origin);
         say("source", self.source.value.path().display().to_string(), self.source.origin.to_string());
         say("allow-plain-http", self.allow_plain_http.value.to_string(), self.allow_plain_http.origin.to_string());
-        let Rules { links, outside, backups, limits, allowed } = &self.rules;
+        let Rules { links, outside, backups, limits, fingerprint_key, allowed } = &self.rules;
         for (name, paths) in [("links", links), ("outside", outside)] {
             say(name, list(paths.value.iter().map(|path| self.shown(path))), paths.origin.to_string());
         }
@@ -59,14 +59,17 @@ impl Settings {
         say("min-password", format!("{} bytes", shortest.value), shortest.origin.to_string());
         let what = |entry: &Allow| entry.path().or(entry.fingerprint()).unwrap_or_default().to_owned();
         let entries = allowed.value.iter().map(|entry| format!("{} until {}", what(entry), entry.until()));
+        let key = fingerprint_key.value.as_ref().map_or("the project's path", |_| "(set)");
+        say("fingerprint-key", key.to_owned(), fingerprint_key.origin.to_string());
         say("scan-allow", list(entries), allowed.origin.to_string());
         all
     }
 
     /// The key for the fingerprints of this project: the same in every run, so that they can be compared; another in every
-    /// other project.
+    /// other project. Without `scan.fingerprint_key` it is the project's path, so that a copy elsewhere has another.
     pub fn fingerprint_key(&self) -> FingerprintKey {
-        FingerprintKey::new(self.project.value.as_os_str().as_encoded_bytes())
+        let path = self.project.value.as_os_str().as_encoded_bytes();
+        FingerprintKey::new(self.rules.fingerprint_key.value.as_deref().map_or(path, str::as_bytes))
     }
 }
 
@@ -104,6 +107,7 @@ mod tests {
         max-age: 365 days (default)
         min-cost: 12 (default)
         min-password: 12 bytes (default)
+        fingerprint-key: the project's path (default)
         scan-allow: (none) (default)
         ");
     }

@@ -59,6 +59,7 @@ pub(crate) struct Policy {
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Scan {
+    pub(crate) fingerprint_key: Option<String>,
     #[serde(default)]
     pub(crate) allow: Vec<Allow>,
 }

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use token_sync::{Dialect, Target};
+use token_sync::{Dialect, SourceFile, Target};
 
 use crate::{Error, ErrorKind, Settings};
 
@@ -48,6 +48,13 @@ impl<'a> Permits<'a> {
                 "take it out of the `targets` of one of them, or use one for both: `source = \"{own}\"` in genai.toml"
             )));
         }
+        let is_file = |other: &Path| path == other || target.file().is_ok_and(|file| file == real(other));
+        let sources = self.settings.rivals.iter().chain([&self.settings.source.value]).map(SourceFile::path);
+        let toml = self.settings.project.value.join(crate::file::NAME);
+        if sources.chain([toml.as_path()]).any(is_file) {
+            return Err(refused("is a source of truth or genai.toml itself".to_owned())
+                .hint("take it out of the `targets` of the source of truth"));
+        }
         if rules.links.value.contains(&path) {
             return Ok(target.through_link()); // who allows a link allows where it leads
         }
@@ -83,7 +90,8 @@ impl<'a> Permits<'a> {
 
 /// Whether writing one is writing the other.
 fn is_same(one: &Target, other: &Target) -> bool {
-    one.path() == other.path() && (one.key() == other.key() || one.key().is_none() || other.key().is_none())
+    let file = |target: &Target| target.file().unwrap_or_else(|_| target.path().to_owned());
+    file(one) == file(other) && (one.key() == other.key() || one.key().is_none() || other.key().is_none())
 }
 
 /// Whether it is the plugin's own file in a ComfyUI: the one that guards it, wherever that ComfyUI is.

@@ -5,8 +5,11 @@ use std::{
     time::Duration,
 };
 
-use auth_core::{DEFAULT_POLICY, Policy};
-use token_sync::{Backups, SourceFile, scan::Allow};
+use auth_core::{DEFAULT_POLICY, FingerprintKey, Policy};
+use token_sync::{
+    Backups, SourceFile,
+    scan::{Allow, Control, Scanner},
+};
 
 use crate::{Error, ErrorKind, Origin, Setting, file, load::normal};
 
@@ -27,6 +30,8 @@ pub struct Rules {
     pub backups: Setting<Option<Backups>>,
     /// What is asked of the credential.
     pub limits: Limits,
+    /// What fingerprints are made under, where they must be the same in every copy of the project.
+    pub fingerprint_key: Setting<Option<String>>,
     /// What a leak scan may find.
     pub allowed: Setting<Vec<Allow>>,
 }
@@ -60,6 +65,7 @@ pub(crate) fn read(file: &file::File, toml: &Path, root: &Path, source: &SourceF
         outside: paths("targets.outside", &file.targets.outside),
         backups: at.setting("backups", file.backups.as_ref().map(|table| backups(table, root, source)), None),
         limits: limits(&file.policy, &at)?,
+        fingerprint_key: at.setting("scan.fingerprint_key", file.scan.fingerprint_key.clone().map(Some), None),
         allowed: allowed(&file.scan.allow, &at)?,
     })
 }
@@ -89,10 +95,13 @@ fn allowed(entries: &[file::Allow], at: &At<'_>) -> Result<Setting<Vec<Allow>>, 
             toml::Value::Datetime(date) => date.to_string(),
             other => other.type_str().to_owned(),
         };
-        Allow::new(entry.path.as_deref(), entry.fingerprint.as_deref(), &entry.reason, &until).map_err(|error| {
-            let place = format!("entry {} of `scan.allow` in `{}`", number + 1, at.0.display());
-            Error::new(ErrorKind::File, format!("{place}: {error}")).hints_of(error.hints())
-        })
+        let place = || format!("entry {} of `scan.allow` in `{}`", number + 1, at.0.display());
+        let scanner = Scanner::new(&[], &FingerprintKey::new(b"reason"));
+        if !scanner.stream("reason", &mut entry.reason.as_bytes(), &Control::silent()).matches.is_empty() {
+            return Err(Error::new(ErrorKind::File, format!("{}: its `reason` holds a token, which would be shown", place())));
+        }
+        Allow::new(entry.path.as_deref(), entry.fingerprint.as_deref(), &entry.reason, &until)
+            .map_err(|error| Error::new(ErrorKind::File, format!("{}: {error}", place())).hints_of(error.hints()))
     };
     let entries: Vec<Allow> = entries.iter().enumerate().map(read).collect::<Result<_, _>>()?;
     Ok(at.setting("scan.allow", Some(entries).filter(|entries| !entries.is_empty()), Vec::new()))

@@ -57,6 +57,11 @@ impl Backups {
         path.parent() == Some(&self.folder) && path.file_name().and_then(|name| stamp_of(name.to_str()?)).is_some()
     }
 
+    /// Whether `path` is called like a copy of any project's or service's backups, whatever their settings say now.
+    pub fn is_called_like_a_copy(path: &Path) -> bool {
+        path.file_name().and_then(|name| stamp_of(name.to_str()?)).is_some()
+    }
+
     /// How many plans' copies are kept.
     pub fn kept(&self) -> usize {
         self.keep

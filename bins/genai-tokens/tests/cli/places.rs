@@ -110,6 +110,73 @@ fn a_stray_password_is_named_and_never_written() {
     assert!(code == 3 && out.contains("at its next start"), "{out}");
 }
 
+/// What a hint says is a command that does what the hint promises: the token in force stays.
+#[test]
+fn the_audits_hints_keep_the_token() {
+    let place = project(&format!("WG_PASSWORD_HASH='{}'\n", line('w')));
+    assert_eq!(place.run(&["unify", "--from", "login/PASSWORD", "--yes"]).0, 0);
+    place.write("web/.env", &format!("COMFYUI_API_TOKEN='{}'\n", line('m')));
+    let (_, out, _) = place.run(&["audit"]);
+    let hints: Vec<&str> = out.split('`').filter(|part| part.starts_with("genai-tokens unify ")).collect();
+    assert_eq!(hints.len(), 2, "{out}");
+    for hint in hints {
+        let mut args: Vec<&str> = Vec::new();
+        for (at, part) in hint.trim_start_matches("genai-tokens ").split('\'').enumerate() {
+            if at % 2 == 1 { args.push(part) } else { args.extend(part.split_whitespace()) }
+        }
+        args.push("--yes");
+        args.dedup();
+        let (code, out, err) = place.run(&args);
+        assert_eq!(code, 0, "{hint}: {out}{err}");
+        assert!(place.read("login/PASSWORD").starts_with(&line('m')), "{hint} made another token");
+    }
+    assert!(place.read("web/.env").contains(&line('m')) && place.read(".env").contains(&line('m')));
+    assert_eq!(place.run(&["audit"]).0, 0);
+}
+
+#[test]
+fn copies_of_what_was_replaced_are_no_places_whatever_the_settings_say() {
+    let place = project("");
+    let copy = ".secrets/backups/20261122T132336Z-2-.env";
+    place.write(copy, "COMFYUI_API_TOKEN=old\n");
+    assert_eq!(place.run(&["unify", "--from", "login/PASSWORD", "--yes"]).0, 0);
+    assert_eq!(place.read(copy), "COMFYUI_API_TOKEN=old\n");
+    let (code, out, _) = place.run(&["audit"]);
+    assert!(code == 0 && !out.contains("backups"), "{out}");
+}
+
+#[test]
+fn a_source_of_truth_is_never_a_target() {
+    let place = Place::empty();
+    place.write("genai.toml", "[service.a]\n[service.b]\nsource = \"b.conf\"\n");
+    let other = r#"{"version": "2", "bcrypt_hash": "token-of-b", "targets": []}"#;
+    place.write("b.conf", other);
+    for target in [".secrets/comfyui_auth_tokens.conf", "b.conf", "genai.toml", "lnk/comfyui_auth_tokens.conf"] {
+        let source = format!(
+            r#"{{"version": "2", "raw_token": "pw", "bcrypt_hash": "a-token", "targets": [{{"path": "{target}", "dialect": "token-file"}}]}}"#
+        );
+        place.write(".secrets/comfyui_auth_tokens.conf", &source);
+        let _ = std::os::unix::fs::symlink(".secrets", place.at("lnk"));
+        for command in ["sync", "rotate"] {
+            let (code, out, err) = place.run(&[command, "--service", "a"]);
+            assert_eq!(code, 4, "{target}: {out}{err}");
+        }
+        assert_eq!(place.read(".secrets/comfyui_auth_tokens.conf"), source);
+        assert_eq!(place.read("b.conf"), other);
+    }
+}
+
+#[test]
+fn a_source_with_one_field_twice_is_refused() {
+    let place = project("");
+    place.write(
+        ".secrets/comfyui_auth_tokens.conf",
+        r#"{"bcrypt_hash": "one", "bcrypt_hash": "two", "targets": ["login/PASSWORD"]}"#,
+    );
+    let (code, _, err) = place.run(&["sync"]);
+    assert!(code == 4 && err.contains("`bcrypt_hash` stands twice"), "{err}");
+}
+
 #[test]
 fn a_damaged_source_is_not_spread() {
     let place = project("");

@@ -41,3 +41,21 @@ fn killed_at_the_restart_it_goes_on_and_is_proven() {
     assert_eq!((on_file().token(), on_file().previous()), (pending.token(), None));
     runtime.block_on(server.shutdown());
 }
+
+/// A rotation hashes for a while before it takes the lock; what another command wrote meanwhile is not lost.
+#[test]
+fn a_target_that_is_added_while_a_rotation_hashes_is_kept() {
+    let place = Place::empty();
+    place.write("login/PASSWORD", "first-token\nann\n");
+    assert_eq!(place.run(&["unify", "--from", "login/PASSWORD", "--yes"]).0, 0);
+    place.write("web/.env", "API=foreign\nCOMFY_TOKEN=$2b$12$xxxxxxxxxxxxxxxxxxxxxxxxxxx\n");
+    let rotating = place.command(&["rotate", "--url", "http://127.0.0.1:9"]).stdout(std::process::Stdio::null()).spawn();
+    let (code, _, err) = place.run(&["unify", "--from", SOURCE, "--also", "web/.env COMFY_TOKEN", "--yes"]);
+    let _ = rotating.unwrap().wait();
+    assert!(code == 0 || err.contains("changed meanwhile"), "{err}");
+    if code == 0 {
+        assert!(place.read(SOURCE).contains("web/.env"), "the new target was lost");
+        let source = SourceOfTruth::parse(place.read(SOURCE).as_bytes()).unwrap();
+        assert!(place.read("web/.env").contains(source.token().expose()), "the new target holds the token from before");
+    }
+}

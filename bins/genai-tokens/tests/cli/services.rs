@@ -51,6 +51,16 @@ fn unify_leaves_the_other_services_places_alone() {
     assert!(err.contains("--service NAME"), "{err}");
 }
 
+/// What belongs to another service is no leak of this one's.
+#[test]
+fn a_scan_of_one_service_knows_the_others_places() {
+    let place = two();
+    let (_, out, _) = place.run(&["scan", "--service", "a", "--no-ignore"]);
+    assert!(!out.contains("no-leak                      b/") && !out.contains(".secrets/b.conf:"), "{out}");
+    let (code, out, err) = place.run(&["scan", "--service", "a", "nowhere"]);
+    assert_eq!(code, 2, "{out}{err}");
+}
+
 /// The older shapes of the source of truth have no user: the login keeps the one it has.
 #[test]
 fn the_logins_name_is_kept_where_the_source_names_none() {

@@ -82,6 +82,7 @@ fn no_command_tells_a_secret() {
         let url = server.url();
         // An exported token that is another's beats every place.
         let clean = if format == &FORMATS[0] { 3 } else { 0 };
+        let read = if format == &FORMATS[2] { 2 } else { 0 };
         // Each with its exit code, so that a command that ends before it comes to a secret is seen.
         for (args, code) in [
             (&["check"][..], 3),
@@ -90,8 +91,8 @@ fn no_command_tells_a_secret() {
             (&["scan", "--no-ignore"], 3),
             (&["scan", "-"], 3),
             (&["sync", "--dry-run"], 3),
-            (&["read", "--dialect", "compose-v2-dotenv", ".env"], 0),
-            (&["read", "--dialect", "compose-yaml-v2", "compose.yaml"], 0),
+            (&["read", "--dialect", "compose-v2-dotenv", ".env"], read),
+            (&["read", "--dialect", "compose-yaml-v2", "compose.yaml"], read),
             (&["unify", "--from", ".secrets/old.token", "--dry-run"], 3),
             (&["unify", "--from", "app.env", "--yes"], 4),
             (&["unify", "--from", SOURCE], 6),

@@ -52,6 +52,7 @@ fn run(subject: &Subject<'_>) -> Finding {
     } else {
         fail(id, format!("the token differs in `{}`", drifted.join("`, `")))
             .hint("write them anew with `genai-tokens sync`, then restart what reads them")
+            .at(drifted[0].clone())
     };
     if let Some((token, variable)) = &subject.exported
         && token != source.token()

@@ -16,6 +16,7 @@ pub(crate) const ID: CheckId = CheckId("token-in-place");
 /// `group` names the place's token among the project's distinct ones (`token A, 1f2e3d4c`); `wanted` is the source's.
 pub(crate) fn judge(settings: &Settings, spot: &Spot, group: Option<&str>, wanted: Option<&LoginToken>) -> Finding {
     let (name, group) = (spot.name(settings), group.unwrap_or_default());
+    let source = settings.shown(settings.source.value.path());
     let (shape, mangled) = spot.token().map_or((String::new(), false), shape);
     let finding = match (&spot.reading, spot.role) {
         (_, Role::Stray) => fail(ID, format!("{name}: ComfyUI-Login moves it over login/PASSWORD at its next start"))
@@ -25,7 +26,7 @@ pub(crate) fn judge(settings: &Settings, spot: &Spot, group: Option<&str>, wante
         }
         (Reading::Token(..), Role::Unclaimed) => {
             warn(ID, format!("{name}: a bcrypt line, and nothing says that it is this service's: it is left alone"))
-                .hint(format!("if it should hold the token, add it with `genai-tokens unify --also '{name}'`"))
+                .hint(format!("if it should hold the token, add it with `genai-tokens unify --from '{source}' --also '{name}'`"))
         }
         (Reading::Token(..), _) if mangled => fail(ID, format!("{name}: {group}, {shape}")),
         (Reading::Token(..), Role::Source) => pass(ID, format!("{name}: {group}{shape}")),
@@ -34,7 +35,7 @@ pub(crate) fn judge(settings: &Settings, spot: &Spot, group: Option<&str>, wante
             ID,
             format!("{name}: {group}, in a place that the source of truth does not name, so that a rotation would miss it"),
         )
-        .hint("make it a target with `genai-tokens unify --yes`, or remove the token there"),
+        .hint(format!("make it a target with `genai-tokens unify --from '{source}' --yes`, or remove the token there")),
         (Reading::Token(..), _) if wanted.is_none() => warn(ID, format!("{name}: {group}{shape}")),
         (Reading::Token(..), _) => fail(ID, format!("{name}: {group}, not the source's{shape}")),
         (reading, _) => fail(ID, format!("{name}: {}", credential::lack(reading))),

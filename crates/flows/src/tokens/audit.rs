@@ -15,7 +15,7 @@ use crate::{
     validate,
 };
 
-/// Looks at every place of each service; changes nothing. The server is asked only if somebody named its URL.
+/// Looks at every place of each service; changes nothing. The server is asked only if its URL comes by flag or environment.
 pub async fn run(services: &[Settings], world: &World, sink: &Sink) -> Report {
     let mut journey = Journey::new("audit", world, sink);
     let stopped = journey.each(services, async |journey, settings| steps(journey, settings, world).await).await;
@@ -39,7 +39,7 @@ async fn steps(journey: &mut Journey, settings: &Settings, world: &World) -> Res
     }
     let listed: Vec<_> = groups.0.iter().map(|group| (group.name.clone(), group.places.clone())).collect();
     journey.found(ready(checks::one_token(&listed, subject.known().is_some()))).await;
-    if settings.url.origin != Origin::Default {
+    if matches!(settings.url.origin, Origin::Flag(_) | Origin::Environment(_)) {
         in_force(journey, &subject, &groups).await?;
     }
     Ok(())

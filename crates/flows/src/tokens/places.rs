@@ -7,7 +7,7 @@ use std::{
 
 use auth_core::{HashFault, LoginToken, Mangling, Shape, SourceOfTruth};
 use settings::Settings;
-use token_sync::{Dialect, Reading, Surroundings, Target, read_file};
+use token_sync::{Backups, Dialect, Reading, Surroundings, Target, read_file};
 
 use crate::subject::Subject;
 
@@ -96,7 +96,6 @@ pub(crate) fn find(subject: &Subject<'_>, claimed: &[&str]) -> Places {
     }
     let mut known: BTreeSet<_> = spots.iter().filter_map(|spot| spot.target.as_ref()).map(named).collect();
     known.extend(settings.claimed().iter().map(|(target, _)| named(target)));
-    let backups = settings.rules.backups.value.as_ref();
     let foreign = settings.foreign_places();
     let is_foreign = |target: &Target| {
         foreign.iter().any(|place| place.path == target.path() && (place.key.is_none() || place.key.as_deref() == target.key()))
@@ -104,7 +103,7 @@ pub(crate) fn find(subject: &Subject<'_>, claimed: &[&str]) -> Places {
     let claim = Claim::of(settings);
     let is_left_out = |path: &PathBuf| {
         path.as_path() == settings.source.value.path()
-            || backups.is_some_and(|backups| backups.is_copy(path))
+            || Backups::is_called_like_a_copy(path)
             || refused.iter().any(|(target, _)| settings.place(target) == *path)
     };
     for path in files(settings).iter().filter(|path| !is_left_out(path)) {
@@ -267,7 +266,7 @@ impl<'a> Claim<'a> {
             .into_iter()
             .filter(|entry| entry.spelled)
             .filter_map(|entry| {
-                let role = role(&entry.key, entry.value.as_deref().filter(|value| !value.is_empty())?)?;
+                let role = role(&entry.key, entry.value.as_deref()?)?;
                 Some((entry.key, role))
             })
             .collect();

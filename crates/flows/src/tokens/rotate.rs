@@ -172,7 +172,8 @@ async fn commit(
     };
     let mut workspace = journey.workspace(settings, world)?;
     // Under the lock: whoever changed the source meanwhile was first.
-    if writing::source(settings)?.token() != &old {
+    let source = writing::source(settings)?;
+    if source.token() != &old || source.previous().is_some() {
         return Err(Failure::new(FailureKind::Refused, "another process rotated the token meanwhile")
             .hint("run the same command again to rotate once more"));
     }

@@ -63,8 +63,7 @@ async fn steps(journey: &mut Journey, services: &[Settings], world: &World, opti
     let today = Day::parse(&world.clock.stamp()).map_err(|error| disk_failure(&error))?;
     let allowlist = Allowlist::new(&project, first.rules.allowed.value.clone());
     let is_whole = options.paths.is_empty() && options.stream.is_none();
-    let backups = services.iter().filter_map(|settings| settings.rules.backups.value.clone()).collect();
-    let own = OnPurpose::new(places.iter().map(|(path, _)| path.clone()), backups);
+    let own = OnPurpose::new(places.iter().map(|(path, _)| path.clone()));
     let options = Options { paths: options.paths.iter().map(|path| first.place(path)).collect(), ..options };
     let (base, sink) = (project.clone(), journey.sink().clone());
     let scan = tokio::task::spawn_blocking(move || look(&scanner, &git, &base, options, &own, &sink)).await;
@@ -97,19 +96,16 @@ fn can_be_searched(path: &Path, settings: &Settings) -> Result<(), Failure> {
 }
 
 /// Files that hold a token on purpose: `secrets-kept-out-of-git` and `backups-kept-out-of-git` judge them.
-struct OnPurpose {
-    own: BTreeSet<PathBuf>,
-    backups: Vec<Backups>,
-}
+struct OnPurpose(BTreeSet<PathBuf>);
 
 impl OnPurpose {
-    fn new(own: impl Iterator<Item = PathBuf>, backups: Vec<Backups>) -> Self {
-        Self { own: own.map(|path| real(&path)).collect(), backups }
+    fn new(own: impl Iterator<Item = PathBuf>) -> Self {
+        Self(own.map(|path| real(&path)).collect())
     }
 
     /// However it is spelled.
     fn has(&self, path: &Path) -> bool {
-        self.own.contains(&real(path)) || self.backups.iter().any(|backups| backups.is_copy(path))
+        self.0.contains(&real(path)) || Backups::is_called_like_a_copy(path)
     }
 }
 
@@ -144,7 +140,25 @@ async fn known(journey: &mut Journey, services: &[Settings], world: &World) -> R
         // Where nobody can say which files are targets, those by custom are.
         let customary = settings.customary_targets().into_iter().filter(|_| subject.known().is_none());
         known.places.extend(customary.map(|entry| (settings.place(&entry.path), entry.path)));
-        for target in subject.targets()? {
+        // What other services keep lies where it belongs too.
+        known.places.extend(settings.foreign_places().into_iter().map(|place| {
+            let shown = settings.shown(&place.path);
+            (place.path, shown)
+        }));
+        known
+            .places
+            .extend(settings.claimed().iter().map(|(target, _)| (target.path().to_owned(), settings.shown(target.path()))));
+        let targets = subject.known().map_or_else(Vec::new, |source| settings.each_target(source));
+        for (name, target) in targets {
+            let target = match target {
+                Ok(target) => target,
+                // Not looked into; still a place that holds the token on purpose.
+                Err(error) => {
+                    journey.found(std::future::ready(checks::refused_place(&name, &error))).await;
+                    known.places.push((settings.place(&name), name));
+                    continue;
+                }
+            };
             let shown = settings.shown(target.path());
             if let Reading::Token(token, _) = target.read() {
                 known.secrets.push(Secret::token(&shown, &token));

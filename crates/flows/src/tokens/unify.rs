@@ -79,8 +79,7 @@ async fn steps(journey: &mut Journey, settings: &Settings, world: &World, option
     // The lock is taken only now, so that nobody waits while a person thinks; what was asked must still be so.
     let mut workspace = journey.workspace(settings, world)?;
     let now = Subject::new(settings, world)?;
-    let is_same = now.known().map(SourceOfTruth::token) == subject.known().map(SourceOfTruth::token);
-    if !is_same || at_stake(settings, &places::find(&now, &named).spots, source.token()) != lost {
+    if now.known() != subject.known() || at_stake(settings, &places::find(&now, &named).spots, source.token()) != lost {
         return Err(Failure::new(FailureKind::Refused, "nothing was written: the places were changed meanwhile")
             .hint("run the same command again"));
     }
@@ -165,6 +164,14 @@ fn source(subject: &Subject<'_>, spots: &[Spot], world: &World, password: Option
         if let Some(target) = &spot.target {
             targets.push(TargetEntry::new(settings.shown(&spot.path), target.dialect().name(), target.key()));
         }
+    }
+    // A ComfyUI without PASSWORD lets its first visitor set it.
+    if subject.known().is_none() {
+        let password = settings.customary_targets().into_iter().filter(|entry| entry.path.ends_with("login/PASSWORD"));
+        let missing =
+            password.filter(|entry| targets.iter().all(|known| settings.place(&known.path) != settings.place(&entry.path)));
+        let missing: Vec<_> = missing.collect();
+        targets.extend(missing);
     }
     match subject.known() {
         Some(known) if *known.token() == token => known.clone().with_targets(targets),
