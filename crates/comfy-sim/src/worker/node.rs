@@ -12,8 +12,8 @@ use crate::clock::Clock;
 use crate::events::{Audience, Blocked, Event, Owner};
 use crate::folders::Folders;
 use crate::frames;
-use crate::graph::{self, declared, inputs, link};
-use crate::nodes::{Call, Node, Slot, Yield};
+use crate::graph::{self, inputs, link};
+use crate::nodes::{Call, Facts, Node, Slot, Yield};
 use crate::py::Raised;
 
 /// What became of a node.
@@ -46,7 +46,7 @@ impl Job {
             folders: &self.folders,
             clock: &self.clock,
             instance: &self.instance,
-            inputs: self.inputs.clone(),
+            inputs: &self.inputs,
             prompt: &self.prompt,
             extra_pnginfo: self.extra_data.get("extra_pnginfo"),
         }
@@ -73,8 +73,8 @@ impl Run<'_> {
         let raised = |raised| Stop::Raised { raised, inputs: json!({}) };
         let missing = || raised(Raised::new("KeyError", graph::class(&self.prompt, id)));
         let node = self.node_of(id).ok_or_else(missing)?;
-        let info = node.info(&self.app.folders).map_err(raised)?;
-        let given = gather(cache, &self.prompt, id, &info);
+        let facts = node.facts(&self.app.folders).map_err(raised)?;
+        let given = gather(cache, &self.prompt, id, &facts);
         if self.owner != Owner::Nobody {
             self.app.now_at(Some(id.to_owned()));
             self.app.send(self.owner.or_nobody(), || Event::Executing { node: id.to_owned(), prompt_id: self.id.clone() });
@@ -89,7 +89,7 @@ impl Run<'_> {
             prompt: self.prompt.clone(),
             extra_data: self.extra_data.clone(),
         };
-        let shown = |raised| Stop::Raised { raised, inputs: self.shown(&given, &info) };
+        let shown = |raised| Stop::Raised { raised, inputs: self.shown(&given, &facts) };
         let calls = lists::calls(&given, node.takes_lists()).map_err(shown)?;
         let jobs: Vec<_> = calls.into_iter().map(|inputs| Arc::new(job(inputs))).collect();
 
@@ -101,12 +101,11 @@ impl Run<'_> {
         for job in jobs {
             let made = self.once(id, &job).await;
             results.push(made.map_err(|stop| match stop {
-                Stop::Raised { raised, .. } => Stop::Raised { raised, inputs: self.shown(&given, &info) },
+                Stop::Raised { raised, .. } => Stop::Raised { raised, inputs: self.shown(&given, &facts) },
                 Stop::Interrupted => stop,
             })?);
         }
-        let is_list = info["output_is_list"].as_array().into_iter().flatten().map(|is| *is == Value::Bool(true));
-        let (outputs, ui) = lists::merged(results, &is_list.collect::<Vec<_>>());
+        let (outputs, ui) = lists::merged(results, &facts.is_list);
         if let Some(ui) = ui {
             cache.keep_shown(id, ui.clone());
             self.executed(id, ui);
@@ -145,7 +144,11 @@ impl Run<'_> {
         }
         self.steps(id, job).await?;
         let gone = || Err(Raised::new("RuntimeError", "the node did not come back"));
-        let made = job.apart(|job| job.node.execute(&job.call())).await.unwrap_or_else(gone);
+        let made = if job.node.is_light(&job.call()) {
+            job.node.execute(&job.call())
+        } else {
+            job.apart(|job| job.node.execute(&job.call())).await.unwrap_or_else(gone)
+        };
         let made = made.map_err(|raised| Stop::Raised { raised, inputs: Value::Null })?;
         if let Some(text) = &made.text {
             self.app.hub.send_bytes(&Audience::All, || frames::text(id, text));
@@ -205,13 +208,13 @@ impl Run<'_> {
     }
 
     /// The inputs as `execution_error` shows them, the hidden ones included.
-    fn shown(&self, given: &Inputs, info: &Value) -> Value {
+    fn shown(&self, given: &Inputs, facts: &Facts) -> Value {
         let shown = |values: &[Slot]| values.iter().map(Slot::shown).collect::<Value>();
         let mut out: Map<String, Value> = given.iter().map(|(name, values)| (name.clone(), shown(values))).collect();
-        for (name, kind) in info["input"]["hidden"].as_object().into_iter().flatten() {
+        for (name, kind) in &facts.hidden {
             let value = match kind.as_str() {
-                Some("PROMPT") => Value::Object(self.prompt.as_ref().clone()),
-                Some("EXTRA_PNGINFO") => self.extra_data.get("extra_pnginfo").cloned().unwrap_or_default(),
+                "PROMPT" => Value::Object(self.prompt.as_ref().clone()),
+                "EXTRA_PNGINFO" => self.extra_data.get("extra_pnginfo").cloned().unwrap_or_default(),
                 _ => continue,
             };
             out.insert(name.clone(), json!([Slot::Literal(value).shown()]));
@@ -221,9 +224,8 @@ impl Run<'_> {
 }
 
 /// The inputs of a node: literals of declared names, and what linked nodes gave.
-fn gather(cache: &Cache, prompt: &Map<String, Value>, id: &str, info: &Value) -> Inputs {
-    let declared = declared(info);
-    let known = |name: &str| declared.iter().any(|input| input.name == name);
+fn gather(cache: &Cache, prompt: &Map<String, Value>, id: &str, facts: &Facts) -> Inputs {
+    let known = |name: &str| facts.inputs.iter().any(|input| input.name == name);
     let given = inputs(prompt, id).into_iter().flatten().filter(|(name, _)| known(name));
     given
         .map(|(name, value)| {
