@@ -60,7 +60,13 @@ async fn submit(app: Arc<App>, mut request: Request) -> Answer {
         }
         Verdict::Accepted { outputs, node_errors } => {
             let (outputs, node_errors) = app.faults.partial_prompt(&prompt, outputs, node_errors);
-            app.queue.put(Item { number: number.clone(), id: id.clone(), prompt, extra_data, outputs })?;
+            app.queue.put(Item {
+                number: number.clone(),
+                id: id.clone(),
+                prompt: prompt.into(),
+                extra_data: extra_data.into(),
+                outputs,
+            })?;
             ok(&json!({"prompt_id": id, "number": number, "node_errors": node_errors}))
         }
     }

@@ -116,6 +116,7 @@ async fn told(prompt: &Value) -> (Vec<String>, &'static str) {
     let is_out = |node: &Value| node["class_type"] == "Out";
     let outputs = prompt.iter().filter(|(_, node)| is_out(node)).map(|(id, _)| id.clone()).collect();
     let extra_data = Map::from_iter([("client_id".to_owned(), json!("c"))]);
+    let (prompt, extra_data) = (prompt.into(), extra_data.into());
     let item = Item { number: Number::from(0), id: "p".to_owned(), prompt, extra_data, outputs };
     let done = run::run(&app, &mut Cache::default(), item).await;
     let mut lines = Vec::new();
