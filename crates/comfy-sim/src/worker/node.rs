@@ -1,9 +1,11 @@
 //! One node of a running prompt: its inputs, its calls, its steps.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use serde_json::{Map, Value, json};
+use tokio::runtime::{Handle, RuntimeFlavor};
 
 use super::cache::Cache;
 use super::lists::{self, Inputs};
@@ -52,8 +54,14 @@ impl Job {
         }
     }
 
-    /// Does something that may block.
+    /// Does something that may block, unless the call is light; nothing comes back if it panics. A runtime of several
+    /// threads goes on with another one meanwhile, which spares the way to that one and back.
     async fn apart<T: Send + 'static>(self: &Arc<Self>, work: impl FnOnce(&Self) -> T + Send + 'static) -> Option<T> {
+        let light = self.node.is_light(&self.call());
+        if light || Handle::current().runtime_flavor() == RuntimeFlavor::MultiThread {
+            let here = || catch_unwind(AssertUnwindSafe(|| work(self))).ok();
+            return if light { here() } else { tokio::task::block_in_place(here) };
+        }
         let job = self.clone();
         tokio::task::spawn_blocking(move || work(&job)).await.ok()
     }
@@ -144,11 +152,7 @@ impl Run<'_> {
         }
         self.steps(id, job).await?;
         let gone = || Err(Raised::new("RuntimeError", "the node did not come back"));
-        let made = if job.node.is_light(&job.call()) {
-            job.node.execute(&job.call())
-        } else {
-            job.apart(|job| job.node.execute(&job.call())).await.unwrap_or_else(gone)
-        };
+        let made = job.apart(|job| job.node.execute(&job.call())).await.unwrap_or_else(gone);
         let made = made.map_err(|raised| Stop::Raised { raised, inputs: Value::Null })?;
         if let Some(text) = &made.text {
             self.app.hub.send_bytes(&Audience::All, || frames::text(id, text));

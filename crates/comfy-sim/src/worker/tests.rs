@@ -166,6 +166,23 @@ async fn a_list_is_many_calls_unless_the_class_takes_lists() {
     assert_eq!(told(&prompt).await, (expected.map(str::to_owned).to_vec(), "success"));
 }
 
+async fn a_panic_is_told() {
+    let prompt = json!({"1": node("Pass", &json!({})), "2": node("Out", &json!({"n": ["1", 0]}))});
+    let expected = ["execution_start", "execution_cached", "executing 1"].map(str::to_owned);
+    let error = r#"error "1" "RuntimeError" "the node did not come back\n""#;
+    assert_eq!(told(&prompt).await, ([expected.as_slice(), &[error.to_owned()]].concat(), "error"));
+}
+
+#[tokio::test]
+async fn a_node_that_panics_fails_its_prompt_alone() {
+    a_panic_is_told().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn the_same_on_a_thread_of_the_runtime() {
+    tokio::spawn(a_panic_is_told()).await.expect("the worker goes on");
+}
+
 #[tokio::test]
 async fn a_lazy_input_runs_only_if_it_is_asked_for() {
     let prompt = json!({
