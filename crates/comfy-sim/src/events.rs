@@ -1,5 +1,7 @@
 //! Every text message of the WebSocket, typed, and the JSON it becomes.
 
+mod text;
+
 use serde_json::{Map, Value, json};
 
 /// Who gets a message.
@@ -193,68 +195,6 @@ pub(crate) fn exec_info(remaining: usize) -> Value {
     json!({"exec_info": {"queue_remaining": remaining}})
 }
 
-impl Event {
-    pub(crate) fn to_json(&self) -> Value {
-        let (name, data) = match self {
-            Self::Status { remaining, sid } => {
-                let mut data = json!({"status": exec_info(*remaining)});
-                if let Some(sid) = sid {
-                    data["sid"] = Value::from(sid.as_str());
-                }
-                ("status", data)
-            }
-            Self::FeatureFlags => ("feature_flags", features()),
-            Self::Executing { node, prompt_id } => {
-                ("executing", json!({"node": node, "display_node": node, "prompt_id": prompt_id}))
-            }
-            Self::StillExecuting { node } => ("executing", json!({"node": node})),
-            Self::Idle { prompt_id } => ("executing", json!({"node": null, "prompt_id": prompt_id})),
-            Self::Progress { node, value, max, prompt_id } => {
-                ("progress", json!({"value": value, "max": max, "prompt_id": prompt_id, "node": node}))
-            }
-            Self::ProgressState { prompt_id, nodes } => {
-                let nodes: Map<_, _> = nodes.iter().map(|node| (node.node.clone(), node.to_json(prompt_id))).collect();
-                ("progress_state", json!({"prompt_id": prompt_id, "nodes": nodes}))
-            }
-            Self::Executed { node, output, prompt_id } => {
-                ("executed", json!({"node": node, "display_node": node, "output": output, "prompt_id": prompt_id}))
-            }
-            Self::Milestone { name, data } => (*name, data.clone()),
-            Self::Blocked { blocked, prompt_id } => (
-                "execution_error",
-                json!({
-                    "prompt_id": prompt_id,
-                    "node_id": blocked.node,
-                    "node_type": blocked.class,
-                    "executed": blocked.executed,
-                    "exception_message": format!("Execution Blocked: {}", blocked.text),
-                    "exception_type": "ExecutionBlocked",
-                    "traceback": [],
-                    "current_inputs": [],
-                    "current_outputs": [],
-                }),
-            ),
-            Self::Logs { entries, size } => ("logs", json!({"entries": entries, "size": size})),
-        };
-        json!({"type": name, "data": data})
-    }
-}
-
-impl Progress {
-    fn to_json(&self, prompt_id: &str) -> Value {
-        json!({
-            "value": self.value,
-            "max": self.max,
-            "state": self.state,
-            "node_id": self.node,
-            "prompt_id": prompt_id,
-            "display_node_id": self.node,
-            "parent_node_id": null,
-            "real_node_id": self.node,
-        })
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -283,7 +223,7 @@ mod tests {
             (Event::Idle { prompt_id: "p".into() }, json!({"type": "executing", "data": {"node": null, "prompt_id": "p"}})),
             (Event::StillExecuting { node: "3".into() }, json!({"type": "executing", "data": {"node": "3"}})),
         ] {
-            assert_eq!(event.to_json(), text);
+            assert_eq!(event.text(), crate::py::json::dumps(&text));
         }
         assert_eq!(
             Milestone::Cached { nodes: vec!["1".into()] }.data("p", 7),

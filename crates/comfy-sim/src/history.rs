@@ -1,7 +1,9 @@
 //! What became of the prompts that ran.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
+use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use crate::queue::Item;
@@ -27,17 +29,33 @@ impl Record {
         outputs: &Map<String, Value>,
         meta: &Map<String, Value>,
     ) -> Self {
-        for key in SENSITIVE {
-            item.extra_data.shift_remove(key);
+        if SENSITIVE.iter().any(|key| item.extra_data.contains_key(*key)) {
+            Arc::make_mut(&mut item.extra_data).retain(|key, _| !SENSITIVE.contains(&key.as_str()));
         }
-        let entry = json!({
-            "prompt": item.to_json(),
-            "outputs": outputs,
-            "status": {"status_str": status, "completed": status == "success", "messages": messages},
-            "meta": meta,
+        let text = serde_json::to_string(&Entry {
+            prompt: item.tuple(),
+            outputs,
+            status: Status { status_str: status, completed: status == "success", messages },
+            meta,
         });
-        Self { id: item.id, entry: entry.to_string().into() }
+        // Its keys are strings, so it is always written.
+        Self { id: item.id, entry: text.unwrap_or_default().into() }
     }
+}
+
+#[derive(Serialize)]
+struct Entry<'e, T> {
+    prompt: T,
+    outputs: &'e Map<String, Value>,
+    status: Status<'e>,
+    meta: &'e Map<String, Value>,
+}
+
+#[derive(Serialize)]
+struct Status<'e> {
+    status_str: &'static str,
+    completed: bool,
+    messages: &'e [Value],
 }
 
 /// The entries in the order in which their ids first came.
@@ -112,8 +130,13 @@ mod tests {
 
     fn record(id: &str) -> Record {
         let extra_data = json!({"api_key_comfy_org": "k", "client_id": "c"}).as_object().cloned().unwrap_or_default();
-        let item =
-            Item { number: Number::from(0), id: id.to_owned(), prompt: Map::new(), extra_data, outputs: vec!["9".to_owned()] };
+        let item = Item {
+            number: Number::from(0),
+            id: id.to_owned(),
+            prompt: Arc::default(),
+            extra_data: extra_data.into(),
+            outputs: vec!["9".to_owned()],
+        };
         Record::new(item, "error", &[], &Map::new(), &Map::new())
     }
 

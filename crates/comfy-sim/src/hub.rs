@@ -13,7 +13,6 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_util::sync::CancellationToken;
 
 use crate::events::{Audience, Event};
-use crate::py::json::dumps;
 
 /// How many bytes may wait for one socket: all messages of ten thousand small prompts, or a thousand previews.
 pub(crate) const QUEUE: usize = 64 << 20;
@@ -79,7 +78,7 @@ impl Mailbox {
 }
 
 fn text(event: &Event) -> Message {
-    Message::text(dumps(&event.to_json()))
+    Message::text(event.text())
 }
 
 /// What is known under one client id.

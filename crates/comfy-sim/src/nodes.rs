@@ -1,6 +1,7 @@
 //! The node classes: what each says of itself, and what it does. A new class is one file here and one line in [`ALL`].
 
 mod empty_image;
+mod facts;
 mod get_image_size;
 mod image_batch;
 mod image_crop;
@@ -30,6 +31,8 @@ use crate::latent::{Latent, Mark};
 use crate::py::Raised;
 use crate::tensor::{Images, Mask};
 
+use facts::FACTS;
+pub(crate) use facts::Facts;
 pub(crate) use save_image::os_error;
 
 /// Every class, in the order of `/object_info`.
@@ -134,7 +137,7 @@ pub(crate) struct Call<'c> {
     /// What the node's object got when it was made.
     pub(crate) instance: &'c str,
     /// The inputs by name, those that were not given left out.
-    pub(crate) inputs: Vec<(String, Slot)>,
+    pub(crate) inputs: &'c [(String, Slot)],
     /// The whole prompt, for the files that are saved.
     pub(crate) prompt: &'c Map<String, Value>,
     /// `extra_data.extra_pnginfo`.
@@ -276,6 +279,19 @@ pub(crate) trait Node: Send + Sync {
         Ok(INFO.get(self.class()).cloned().unwrap_or_default())
     }
 
+    /// What the entry declares. It is worked out once, unless it depends on files.
+    fn facts(&self, folders: &Folders) -> Result<Arc<Facts>, Raised> {
+        match FACTS.get(self.class()).filter(|_| !self.reads_files()) {
+            Some(facts) => Ok(facts.clone()),
+            None => Ok(Arc::new(Facts::of(&self.info(folders)?))),
+        }
+    }
+
+    /// Whether the entry or the checks of the class look at files.
+    fn reads_files(&self) -> bool {
+        self.watches()
+    }
+
     /// What a new object of this class remembers for as long as its prompt node stays in the prompts.
     fn instance(&self, chance: &Chance) -> String {
         let _ = chance;
@@ -307,13 +323,12 @@ pub(crate) trait Node: Send + Sync {
 
     /// Whether the class is told its node's id, so that the same node under another id is another one.
     fn knows_its_id(&self) -> bool {
-        let hidden = INFO.get(self.class()).and_then(|info| info["input"]["hidden"].as_object());
-        hidden.is_some_and(|hidden| hidden.values().any(|kind| kind == "UNIQUE_ID"))
+        FACTS.get(self.class()).is_some_and(|facts| facts.hidden.iter().any(|(_, kind)| kind == "UNIQUE_ID"))
     }
 
     /// Whether the class saves or shows something.
     fn is_output(&self) -> bool {
-        INFO.get(self.class()).is_some_and(|info| info["output_node"] == Value::Bool(true))
+        FACTS.get(self.class()).is_some_and(|facts| facts.is_output)
     }
 
     /// Whether an input comes as the whole list of its values, in one call, instead of a call for each.
@@ -323,9 +338,8 @@ pub(crate) trait Node: Send + Sync {
 
     /// Whether the class declares this input lazy: what is linked to it runs only if [`Node::needs`] names it.
     fn is_lazy(&self, input: &str) -> bool {
-        let sections = INFO.get(self.class()).map(|info| &info["input"]);
-        let sections = sections.into_iter().flat_map(|all| [&all["required"], &all["optional"]]);
-        sections.into_iter().any(|section| section[input][1]["lazy"] == Value::Bool(true))
+        let inputs = FACTS.get(self.class()).map(|facts| facts.inputs.as_slice()).unwrap_or_default();
+        inputs.iter().any(|declared| declared.name == input && declared.options.get("lazy") == Some(&Value::Bool(true)))
     }
 
     /// The lazy inputs that the class needs before it can run.
@@ -346,7 +360,13 @@ pub(crate) trait Node: Send + Sync {
         None
     }
 
-    /// The work. It may block; it is called off the event loop.
+    /// Whether this call takes microseconds and touches no file, so that it need not leave the event loop.
+    fn is_light(&self, call: &Call<'_>) -> bool {
+        let _ = call;
+        false
+    }
+
+    /// The work. It may block; it is called off the event loop, unless it is light.
     fn execute(&self, call: &Call<'_>) -> Result<Yield, Raised>;
 }
 
@@ -362,6 +382,7 @@ mod tests {
             let info = node.info(&folders).expect("an entry");
             assert_eq!(info["name"], node.class());
             assert!(Registry::all().get(node.class()).is_some());
+            assert!(node.reads_files() || Some(&info) == INFO.get(node.class()), "{} depends on files", node.class());
         }
         assert_eq!(INFO.as_object().map(Map::len), Some(ALL.len()));
         assert!(Registry::all().get("NoSuchNode").is_none());

@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use serde::Serialize;
 use serde_json::{Map, Number, Value, json};
 use tokio::sync::Notify;
 
@@ -16,15 +17,15 @@ use crate::py::Raised;
 pub(crate) struct Item {
     pub(crate) number: Number,
     pub(crate) id: String,
-    pub(crate) prompt: Map<String, Value>,
-    pub(crate) extra_data: Map<String, Value>,
+    pub(crate) prompt: Arc<Map<String, Value>>,
+    pub(crate) extra_data: Arc<Map<String, Value>>,
     pub(crate) outputs: Vec<String>,
 }
 
 impl Item {
     /// The 5-tuple that `/queue` and `/history` show.
-    pub(crate) fn to_json(&self) -> Value {
-        json!([self.number, self.id, self.prompt, self.extra_data, self.outputs])
+    pub(crate) fn tuple(&self) -> impl Serialize {
+        (&self.number, &self.id, self.prompt.as_ref(), self.extra_data.as_ref(), &self.outputs)
     }
 }
 
@@ -155,7 +156,10 @@ impl Queue {
     /// `(running, pending)`, the pending ones in heap order.
     pub(crate) fn listing(&self) -> (Vec<Value>, Vec<Value>) {
         let inner = self.lock();
-        (inner.running.iter().map(|(_, item)| item.to_json()).collect(), inner.pending.iter().map(Item::to_json).collect())
+        (
+            inner.running.iter().map(|(_, item)| json!(item.tuple())).collect(),
+            inner.pending.iter().map(|item| json!(item.tuple())).collect(),
+        )
     }
 
     pub(crate) fn is_running(&self, id: &str) -> bool {
@@ -218,7 +222,7 @@ mod tests {
 
     fn item(number: impl Into<Number>, id: &str) -> Item {
         let prompt = json!({"1": {"class_type": id}}).as_object().cloned().unwrap_or_default();
-        Item { number: number.into(), id: id.to_owned(), prompt, extra_data: Map::new(), outputs: vec![] }
+        Item { number: number.into(), id: id.to_owned(), prompt: prompt.into(), extra_data: Arc::default(), outputs: vec![] }
     }
 
     #[tokio::test]
@@ -245,7 +249,7 @@ mod tests {
         queue.put(item(1, "x")).expect("first");
         queue.put(item(1, "x")).expect("equal tuples compare");
         let mut other = item(1, "x");
-        other.prompt.clear();
+        other.prompt = Arc::default();
         assert!(queue.put(other).is_err());
         assert_eq!(queue.remaining(), 3);
         queue.delete("x");

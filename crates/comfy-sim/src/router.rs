@@ -18,7 +18,7 @@ type Handler = Box<dyn Fn(Arc<App>, Request) -> BoxFuture<'static, Answer> + Sen
 pub(crate) struct Route {
     method: Method,
     /// `/history/{id}`; a segment in braces takes any text but braces, `{*rest}` takes all that is left.
-    path: &'static str,
+    path: Vec<&'static str>,
     handler: Handler,
     bare_only: bool,
 }
@@ -28,7 +28,12 @@ where
     F: Fn(Arc<App>, Request) -> Fut + Send + Sync + 'static,
     Fut: Future<Output = Answer> + Send + 'static,
 {
-    Route { method, path, handler: Box::new(move |app, request| Box::pin(handler(app, request))), bare_only: false }
+    Route {
+        method,
+        path: path.split('/').collect(),
+        handler: Box::new(move |app, request| Box::pin(handler(app, request))),
+        bare_only: false,
+    }
 }
 
 pub(crate) fn get<F, Fut>(path: &'static str, handler: F) -> Route
@@ -75,15 +80,17 @@ impl Route {
 
     /// The texts of the segments in braces, if the path is this route's.
     fn takes(&self, segments: &[&str]) -> Option<Vec<String>> {
-        let decoded = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
-        let mut pattern: Vec<&str> = self.path.split('/').collect();
+        fn decoded(text: &str) -> std::borrow::Cow<'_, str> {
+            percent_decode_str(text).decode_utf8_lossy()
+        }
+        let mut pattern = self.path.as_slice();
         let mut taken = Vec::new();
         let mut given = segments;
         let mut rest = None;
-        if pattern.last().is_some_and(|last| last.starts_with("{*")) {
-            pattern.pop();
+        if let Some((_, before)) = pattern.split_last().filter(|(last, _)| last.starts_with("{*")) {
+            pattern = before;
             let (head, tail) = segments.split_at_checked(pattern.len()).filter(|(_, tail)| !tail.is_empty())?;
-            (given, rest) = (head, Some(decoded(&tail.join("/"))));
+            (given, rest) = (head, Some(decoded(&tail.join("/")).into_owned()));
         }
         if pattern.len() != given.len() {
             return None;
@@ -94,7 +101,7 @@ impl Route {
                 if given.is_empty() || given.contains(['{', '}']) {
                     return None;
                 }
-                taken.push(given);
+                taken.push(given.into_owned());
             } else if *wanted != given {
                 return None;
             }

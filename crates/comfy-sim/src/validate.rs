@@ -11,8 +11,8 @@ use std::sync::Arc;
 use serde_json::{Map, Value, json};
 
 use crate::folders::Folders;
-use crate::graph::{Declared, declared, inputs, link};
-use crate::nodes::{Node, Registry};
+use crate::graph::{Declared, inputs, link};
+use crate::nodes::{Facts, Node, Registry};
 use crate::py::{self, Raised};
 use input::{Literal, literal};
 use report::{bad_link, error, mismatch};
@@ -79,9 +79,7 @@ pub(crate) fn prompt(
 /// What a class declares, looked up once per prompt.
 struct Class {
     node: &'static dyn Node,
-    inputs: Vec<Declared>,
-    /// The types of its output slots.
-    outputs: Vec<Value>,
+    facts: Arc<Facts>,
 }
 
 /// The nodes judged so far, in the order in which they were first judged.
@@ -160,9 +158,7 @@ impl Checker<'_> {
             return Ok(class.clone());
         }
         let node = self.registry.get(name).ok_or_else(|| Raised::new("KeyError", py::quote(name)))?;
-        let info = node.info(self.folders)?;
-        let outputs = info["output"].as_array().cloned().unwrap_or_default();
-        let class = Arc::new(Class { node, inputs: declared(&info), outputs });
+        let class = Arc::new(Class { node, facts: node.facts(self.folders)? });
         self.classes.insert(name.to_owned(), class.clone());
         Ok(class)
     }
@@ -178,7 +174,7 @@ impl Checker<'_> {
         let class = self.class(id)?;
         let mut reasons = Vec::new();
         let mut valid = true;
-        for input in &class.inputs {
+        for input in &class.facts.inputs {
             if let Some(source) = self.input(id, &class, input, &mut reasons)? {
                 match self.node(&source, depth + 1) {
                     Ok(sound) => valid &= sound,
@@ -239,7 +235,7 @@ impl Checker<'_> {
 
     /// The type of an output slot, by Python's way of indexing a tuple.
     fn slot(&mut self, source: &str, slot: &Value) -> Result<Value, Raised> {
-        let types = &self.class(source)?.outputs;
+        let types = &self.class(source)?.facts.outputs;
         let size = i64::try_from(types.len()).unwrap_or(i64::MAX);
         let index = match slot {
             Value::Bool(b) => i64::from(*b),

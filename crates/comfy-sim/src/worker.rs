@@ -31,6 +31,8 @@ pub(crate) async fn work(app: Arc<App>) {
             let took = app.clock.now().duration_since(begun).unwrap_or_default();
             app.logs.add(&app, format!("Prompt executed in {:.2} seconds\n", took.as_secs_f64()));
         }
+        // Where nothing makes it wait, this is where the worker can be ended.
+        tokio::task::consume_budget().await;
         // There are no models to unload; the flag is taken all the same.
         if app.queue.take_flags().free_memory {
             cache = Cache::default();

@@ -7,12 +7,16 @@ use serde_json::{Map, Number, Value, json};
 
 use crate::app::App;
 use crate::events::exec_info;
+use crate::graph;
 use crate::py::{self, Raised};
 use crate::queue::Item;
 use crate::reply::{Answer, Fault, json as reply, ok};
 use crate::request::Request;
 use crate::router::{Route, get, post};
 use crate::validate::{self, Verdict};
+
+/// How many nodes are validated on the event loop.
+const LIGHT: usize = 32;
 
 pub(super) fn routes() -> Vec<Route> {
     vec![get("/prompt", remaining), post("/prompt", submit)]
@@ -43,16 +47,10 @@ async fn submit(app: Arc<App>, mut request: Request) -> Answer {
     };
     let minted = app.chance.uuid4().to_string();
     let id = body.get("prompt_id").map_or(minted, py::str_of);
-    let mut prompt = nodes(body.shift_remove("prompt").unwrap_or_default())?;
+    let prompt = nodes(body.shift_remove("prompt").unwrap_or_default())?;
     let targets = body.shift_remove("partial_execution_targets");
 
-    let shared = app.clone();
-    let judged = tokio::task::spawn_blocking(move || {
-        let verdict = validate::prompt(shared.registry, &shared.folders, &mut prompt, targets.as_ref());
-        verdict.map(|verdict| (verdict, prompt))
-    });
-    let stopped = |_| Fault::Raised(Raised::new("RuntimeError", "validation stopped"));
-    let (verdict, prompt) = judged.await.map_err(stopped)??;
+    let (verdict, prompt) = judge(&app, prompt, targets).await?;
 
     let extra_data = extra_data(&mut body)?;
     match verdict {
@@ -62,10 +60,36 @@ async fn submit(app: Arc<App>, mut request: Request) -> Answer {
         }
         Verdict::Accepted { outputs, node_errors } => {
             let (outputs, node_errors) = app.faults.partial_prompt(&prompt, outputs, node_errors);
-            app.queue.put(Item { number: number.clone(), id: id.clone(), prompt, extra_data, outputs })?;
+            app.queue.put(Item {
+                number: number.clone(),
+                id: id.clone(),
+                prompt: prompt.into(),
+                extra_data: extra_data.into(),
+                outputs,
+            })?;
             ok(&json!({"prompt_id": id, "number": number, "node_errors": node_errors}))
         }
     }
+}
+
+/// Validates the prompt, off the event loop unless it is small and no file is read for it.
+async fn judge(
+    app: &Arc<App>,
+    mut prompt: Map<String, Value>,
+    targets: Option<Value>,
+) -> Result<(Verdict, Map<String, Value>), Fault> {
+    let (registry, shared) = (app.registry, app.clone());
+    let is_light = |id: &String| graph::node(registry, &prompt, id).is_some_and(|node| !node.reads_files());
+    let light = prompt.len() <= LIGHT && prompt.keys().all(is_light);
+    let judge = move || {
+        let verdict = validate::prompt(registry, &shared.folders, &mut prompt, targets.as_ref());
+        verdict.map(|verdict| (verdict, prompt))
+    };
+    if light {
+        return Ok(judge()?);
+    }
+    let judged = tokio::task::spawn_blocking(judge).await;
+    Ok(judged.map_err(|_| Raised::new("RuntimeError", "validation stopped"))??)
 }
 
 fn refuse(error: &Value, node_errors: &Value) -> crate::reply::Response {

@@ -4,11 +4,20 @@ use super::{Call, Node, Yield};
 use crate::py::Raised;
 use crate::tensor::{Images, LIMIT, too_much};
 
+/// How many pixels are made on the event loop.
+const LIGHT: u64 = 128 * 128;
+
 pub(crate) struct EmptyImage;
 
 impl Node for EmptyImage {
     fn class(&self) -> &'static str {
         "EmptyImage"
+    }
+
+    fn is_light(&self, call: &Call<'_>) -> bool {
+        let sides = [("batch_size", 1), ("height", 512), ("width", 512)];
+        let pixels = sides.iter().try_fold(1_u64, |pixels, (name, default)| pixels.checked_mul(call.int(name, *default).ok()?));
+        pixels.is_some_and(|pixels| pixels <= LIGHT)
     }
 
     fn execute(&self, call: &Call<'_>) -> Result<Yield, Raised> {

@@ -124,7 +124,7 @@ fn next(names: impl Iterator<Item = String>, prefix_len: usize, filename: &str) 
 
 /// `prompt` first, then what the front end wants kept.
 fn metadata(call: &Call<'_>) -> Result<Vec<(String, String)>, Raised> {
-    let mut text = vec![("prompt".to_owned(), dumps(&Value::Object(call.prompt.clone())))];
+    let mut text = vec![("prompt".to_owned(), dumps(call.prompt))];
     match call.extra_pnginfo {
         None | Some(Value::Null) => {}
         Some(Value::Object(extra)) => {

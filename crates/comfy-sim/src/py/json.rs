@@ -7,10 +7,10 @@ use serde_json::ser::{CharEscape, Formatter, Serializer};
 use serde_json::{Number, Value};
 
 /// `json.dumps(value)`.
-pub(crate) fn dumps(value: &Value) -> String {
-    let mut out = Vec::new();
+pub(crate) fn dumps<T: Serialize + ?Sized>(value: &T) -> String {
+    let mut out = Vec::with_capacity(256);
     let mut serializer = Serializer::with_formatter(&mut out, Python);
-    // A `Value` has string keys only and a `Vec` takes every write, so neither can fail.
+    // What is written has string keys only and a `Vec` takes every write, so neither can fail.
     let written = value.serialize(&mut serializer);
     debug_assert!(written.is_ok(), "a JSON value always has a text");
     String::from_utf8(out).unwrap_or_default()

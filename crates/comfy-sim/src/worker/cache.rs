@@ -1,8 +1,9 @@
 //! What earlier prompts left behind: the outputs of nodes, by everything that went into them.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
 use crate::folders::Folders;
@@ -31,22 +32,24 @@ type Key = [u8; 32];
 impl Cache {
     /// Turns to a new prompt: works out its keys and forgets what it does not use. Nodes whose class looks at files
     /// get an `is_changed` entry in the prompt, which then goes into saved pictures, as in ComfyUI.
-    pub(super) fn turn_to(&mut self, registry: Registry, folders: &Folders, prompt: &mut Map<String, Value>) {
+    pub(super) fn turn_to(&mut self, registry: Registry, folders: &Folders, shared: &mut Arc<Map<String, Value>>) {
+        let prompt = shared.clone();
         let ids: Vec<String> = prompt.keys().cloned().collect();
         let mut unknowable = HashSet::new();
         for id in &ids {
-            let watching = graph::node(registry, prompt, id).filter(|node| node.watches());
+            let watching = graph::node(registry, &prompt, id).filter(|node| node.watches());
             let Some(node) = watching.filter(|_| prompt[id].get("is_changed").is_none()) else {
                 continue;
             };
             let none = Map::new();
-            match node.fingerprint(folders, inputs(prompt, id).unwrap_or(&none)) {
-                Ok(seen) => prompt[id]["is_changed"] = seen,
+            match node.fingerprint(folders, inputs(&prompt, id).unwrap_or(&none)) {
+                Ok(seen) => Arc::make_mut(shared)[id]["is_changed"] = seen,
                 Err(_) => {
                     unknowable.insert(id.clone());
                 }
             }
         }
+        let prompt = shared.as_ref();
         let signatures = Signatures::new(registry, prompt, &unknowable);
         self.keys = ids
             .into_iter()
@@ -111,13 +114,13 @@ impl Signatures {
             let class = graph::node(registry, prompt, id).filter(|_| !unknowable.contains(id));
             out.own.push(class.map(|class| {
                 let changed = if class.watches() { node["is_changed"].clone() } else { Value::Bool(false) };
+                // Of a link the slot counts, and that it is one.
                 let given = given.iter().map(|(name, value)| match link(value) {
-                    Some((_, slot)) => json!([name, "ANCESTOR", slot]),
-                    None => json!([name, value]),
+                    Some((_, slot)) => (name, true, slot),
+                    None => (name, false, *value),
                 });
-                let given: Vec<Value> = given.collect();
                 let own_id = class.knows_its_id().then_some(id);
-                Sha256::digest(dumps(&json!([class.class(), changed, own_id, given]))).into()
+                Sha256::digest(dumps(&(class.class(), changed, own_id, given.collect::<Vec<_>>()))).into()
             }));
         }
         out
@@ -156,13 +159,15 @@ impl Signatures {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     fn turned(cache: &mut Cache, mut prompt: Value) {
         let dir = tempfile::tempdir().expect("a folder");
         let folders = Folders::make(dir.path()).expect("folders");
-        let prompt = prompt.as_object_mut().expect("a prompt");
-        cache.turn_to(Registry::all(), &folders, prompt);
+        let mut prompt = Arc::new(prompt.as_object_mut().map(std::mem::take).expect("a prompt"));
+        cache.turn_to(Registry::all(), &folders, &mut prompt);
     }
 
     fn invert(from: &str) -> Value {

@@ -1,9 +1,11 @@
 //! One node of a running prompt: its inputs, its calls, its steps.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use serde_json::{Map, Value, json};
+use tokio::runtime::{Handle, RuntimeFlavor};
 
 use super::cache::Cache;
 use super::lists::{self, Inputs};
@@ -12,8 +14,8 @@ use crate::clock::Clock;
 use crate::events::{Audience, Blocked, Event, Owner};
 use crate::folders::Folders;
 use crate::frames;
-use crate::graph::{self, declared, inputs, link};
-use crate::nodes::{Call, Node, Slot, Yield};
+use crate::graph::{self, inputs, link};
+use crate::nodes::{Call, Facts, Node, Slot, Yield};
 use crate::py::Raised;
 
 /// What became of a node.
@@ -46,14 +48,20 @@ impl Job {
             folders: &self.folders,
             clock: &self.clock,
             instance: &self.instance,
-            inputs: self.inputs.clone(),
+            inputs: &self.inputs,
             prompt: &self.prompt,
             extra_pnginfo: self.extra_data.get("extra_pnginfo"),
         }
     }
 
-    /// Does something that may block.
+    /// Does something that may block, unless the call is light; nothing comes back if it panics. A runtime of several
+    /// threads goes on with another one meanwhile, which spares the way to that one and back.
     async fn apart<T: Send + 'static>(self: &Arc<Self>, work: impl FnOnce(&Self) -> T + Send + 'static) -> Option<T> {
+        let light = self.node.is_light(&self.call());
+        if light || Handle::current().runtime_flavor() == RuntimeFlavor::MultiThread {
+            let here = || catch_unwind(AssertUnwindSafe(|| work(self))).ok();
+            return if light { here() } else { tokio::task::block_in_place(here) };
+        }
         let job = self.clone();
         tokio::task::spawn_blocking(move || work(&job)).await.ok()
     }
@@ -73,8 +81,8 @@ impl Run<'_> {
         let raised = |raised| Stop::Raised { raised, inputs: json!({}) };
         let missing = || raised(Raised::new("KeyError", graph::class(&self.prompt, id)));
         let node = self.node_of(id).ok_or_else(missing)?;
-        let info = node.info(&self.app.folders).map_err(raised)?;
-        let given = gather(cache, &self.prompt, id, &info);
+        let facts = node.facts(&self.app.folders).map_err(raised)?;
+        let given = gather(cache, &self.prompt, id, &facts);
         if self.owner != Owner::Nobody {
             self.app.now_at(Some(id.to_owned()));
             self.app.send(self.owner.or_nobody(), || Event::Executing { node: id.to_owned(), prompt_id: self.id.clone() });
@@ -89,7 +97,7 @@ impl Run<'_> {
             prompt: self.prompt.clone(),
             extra_data: self.extra_data.clone(),
         };
-        let shown = |raised| Stop::Raised { raised, inputs: self.shown(&given, &info) };
+        let shown = |raised| Stop::Raised { raised, inputs: self.shown(&given, &facts) };
         let calls = lists::calls(&given, node.takes_lists()).map_err(shown)?;
         let jobs: Vec<_> = calls.into_iter().map(|inputs| Arc::new(job(inputs))).collect();
 
@@ -101,12 +109,11 @@ impl Run<'_> {
         for job in jobs {
             let made = self.once(id, &job).await;
             results.push(made.map_err(|stop| match stop {
-                Stop::Raised { raised, .. } => Stop::Raised { raised, inputs: self.shown(&given, &info) },
+                Stop::Raised { raised, .. } => Stop::Raised { raised, inputs: self.shown(&given, &facts) },
                 Stop::Interrupted => stop,
             })?);
         }
-        let is_list = info["output_is_list"].as_array().into_iter().flatten().map(|is| *is == Value::Bool(true));
-        let (outputs, ui) = lists::merged(results, &is_list.collect::<Vec<_>>());
+        let (outputs, ui) = lists::merged(results, &facts.is_list);
         if let Some(ui) = ui {
             cache.keep_shown(id, ui.clone());
             self.executed(id, ui);
@@ -205,13 +212,13 @@ impl Run<'_> {
     }
 
     /// The inputs as `execution_error` shows them, the hidden ones included.
-    fn shown(&self, given: &Inputs, info: &Value) -> Value {
+    fn shown(&self, given: &Inputs, facts: &Facts) -> Value {
         let shown = |values: &[Slot]| values.iter().map(Slot::shown).collect::<Value>();
         let mut out: Map<String, Value> = given.iter().map(|(name, values)| (name.clone(), shown(values))).collect();
-        for (name, kind) in info["input"]["hidden"].as_object().into_iter().flatten() {
+        for (name, kind) in &facts.hidden {
             let value = match kind.as_str() {
-                Some("PROMPT") => Value::Object(self.prompt.as_ref().clone()),
-                Some("EXTRA_PNGINFO") => self.extra_data.get("extra_pnginfo").cloned().unwrap_or_default(),
+                "PROMPT" => Value::Object(self.prompt.as_ref().clone()),
+                "EXTRA_PNGINFO" => self.extra_data.get("extra_pnginfo").cloned().unwrap_or_default(),
                 _ => continue,
             };
             out.insert(name.clone(), json!([Slot::Literal(value).shown()]));
@@ -221,9 +228,8 @@ impl Run<'_> {
 }
 
 /// The inputs of a node: literals of declared names, and what linked nodes gave.
-fn gather(cache: &Cache, prompt: &Map<String, Value>, id: &str, info: &Value) -> Inputs {
-    let declared = declared(info);
-    let known = |name: &str| declared.iter().any(|input| input.name == name);
+fn gather(cache: &Cache, prompt: &Map<String, Value>, id: &str, facts: &Facts) -> Inputs {
+    let known = |name: &str| facts.inputs.iter().any(|input| input.name == name);
     let given = inputs(prompt, id).into_iter().flatten().filter(|(name, _)| known(name));
     given
         .map(|(name, value)| {

@@ -33,13 +33,13 @@ pub(super) async fn run(app: &App, cache: &mut Cache, item: Item) -> Done {
         id: item.id,
         owner,
         prompt: Arc::default(),
-        extra_data: Arc::new(item.extra_data),
+        extra_data: item.extra_data,
         messages: Vec::new(),
         progress: Table::default(),
         executed: Vec::new(),
     };
     run.tell(&Milestone::Start);
-    run.prompt = Arc::new(turn(app, cache, item.prompt).await);
+    run.prompt = turn(app, cache, item.prompt).await;
     let nodes = run.prompt.keys().filter(|id| cache.slots(id).is_some()).cloned().collect();
     run.tell(&Milestone::Cached { nodes });
     let end = run.nodes(cache, &item.outputs).await;
@@ -59,7 +59,7 @@ pub(super) async fn run(app: &App, cache: &mut Cache, item: Item) -> Done {
 }
 
 /// Turns the cache to the prompt; off the event loop, if files are read for it.
-async fn turn(app: &App, cache: &mut Cache, mut prompt: Map<String, Value>) -> Map<String, Value> {
+async fn turn(app: &App, cache: &mut Cache, mut prompt: Arc<Map<String, Value>>) -> Arc<Map<String, Value>> {
     let (registry, folders) = (app.registry, app.folders.clone());
     if !prompt.keys().any(|id| graph::node(registry, &prompt, id).is_some_and(Node::watches)) {
         cache.turn_to(registry, &folders, &mut prompt);
@@ -135,8 +135,8 @@ impl Run<'_> {
 
     fn tell(&mut self, milestone: &Milestone) {
         let data = milestone.data(&self.id, self.app.clock.millis());
-        self.messages.push(json!([milestone.name(), data]));
-        self.app.send(milestone.audience(&self.owner), || Event::Milestone { name: milestone.name(), data });
+        self.app.send(milestone.audience(&self.owner), || Event::Milestone { name: milestone.name(), data: data.clone() });
+        self.messages.push(Value::Array(vec![milestone.name().into(), data]));
     }
 
     fn failed(&self, id: &str, raised: Raised, inputs: Value) -> Milestone {

@@ -116,6 +116,7 @@ async fn told(prompt: &Value) -> (Vec<String>, &'static str) {
     let is_out = |node: &Value| node["class_type"] == "Out";
     let outputs = prompt.iter().filter(|(_, node)| is_out(node)).map(|(id, _)| id.clone()).collect();
     let extra_data = Map::from_iter([("client_id".to_owned(), json!("c"))]);
+    let (prompt, extra_data) = (prompt.into(), extra_data.into());
     let item = Item { number: Number::from(0), id: "p".to_owned(), prompt, extra_data, outputs };
     let done = run::run(&app, &mut Cache::default(), item).await;
     let mut lines = Vec::new();
@@ -163,6 +164,23 @@ async fn a_list_is_many_calls_unless_the_class_takes_lists() {
         "execution_success",
     ];
     assert_eq!(told(&prompt).await, (expected.map(str::to_owned).to_vec(), "success"));
+}
+
+async fn a_panic_is_told() {
+    let prompt = json!({"1": node("Pass", &json!({})), "2": node("Out", &json!({"n": ["1", 0]}))});
+    let expected = ["execution_start", "execution_cached", "executing 1"].map(str::to_owned);
+    let error = r#"error "1" "RuntimeError" "the node did not come back\n""#;
+    assert_eq!(told(&prompt).await, ([expected.as_slice(), &[error.to_owned()]].concat(), "error"));
+}
+
+#[tokio::test]
+async fn a_node_that_panics_fails_its_prompt_alone() {
+    a_panic_is_told().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn the_same_on_a_thread_of_the_runtime() {
+    tokio::spawn(a_panic_is_told()).await.expect("the worker goes on");
 }
 
 #[tokio::test]

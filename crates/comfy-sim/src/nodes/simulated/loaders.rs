@@ -17,6 +17,10 @@ impl Node for CheckpointLoaderSimple {
         "CheckpointLoaderSimple"
     }
 
+    fn reads_files(&self) -> bool {
+        true
+    }
+
     fn info(&self, folders: &Folders) -> Result<Value, Raised> {
         Ok(with_models(self, folders, &[("ckpt_name", "checkpoints")]))
     }
@@ -35,6 +39,10 @@ impl Node for UnetLoader {
         "UNETLoader"
     }
 
+    fn reads_files(&self) -> bool {
+        true
+    }
+
     fn info(&self, folders: &Folders) -> Result<Value, Raised> {
         Ok(with_models(self, folders, &[("unet_name", "diffusion_models")]))
     }
@@ -49,6 +57,10 @@ pub(crate) struct ClipLoader;
 impl Node for ClipLoader {
     fn class(&self) -> &'static str {
         "CLIPLoader"
+    }
+
+    fn reads_files(&self) -> bool {
+        true
     }
 
     fn info(&self, folders: &Folders) -> Result<Value, Raised> {
@@ -67,6 +79,10 @@ impl Node for DualClipLoader {
         "DualCLIPLoader"
     }
 
+    fn reads_files(&self) -> bool {
+        true
+    }
+
     fn info(&self, folders: &Folders) -> Result<Value, Raised> {
         Ok(with_models(self, folders, &[("clip_name1", "text_encoders"), ("clip_name2", "text_encoders")]))
     }
@@ -81,6 +97,10 @@ pub(crate) struct VaeLoader;
 impl Node for VaeLoader {
     fn class(&self) -> &'static str {
         "VAELoader"
+    }
+
+    fn reads_files(&self) -> bool {
+        true
     }
 
     fn info(&self, folders: &Folders) -> Result<Value, Raised> {
@@ -104,6 +124,10 @@ pub(crate) struct LoraLoader;
 impl Node for LoraLoader {
     fn class(&self) -> &'static str {
         "LoraLoader"
+    }
+
+    fn reads_files(&self) -> bool {
+        true
     }
 
     fn info(&self, folders: &Folders) -> Result<Value, Raised> {
