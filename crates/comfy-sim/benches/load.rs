@@ -24,7 +24,7 @@ const ROUNDS: usize = 200;
 const CONNECTIONS: usize = 4;
 /// A rate is the median of so many batches of so many prompts, for every server alike.
 const BATCHES: usize = 3;
-const BATCH: usize = 1_000;
+const BATCH: usize = 3_000;
 /// How many prompts memory is measured over.
 const DRAINED: usize = 10_000;
 /// A server that is silent for so long has lost a prompt.

@@ -35,7 +35,7 @@ pub(super) fn run(live: Option<&str>, sink: &Sink) -> Result<Vec<Measured>, Fail
     );
     let mut drained = figure(
         "rate-beside-the-real-server",
-        "prompts submitted and done, a second, median of 3 batches of 1,000, as a ratio to a real server's",
+        "prompts submitted and done, a second, median of 3 batches of 3,000, as a ratio to a real server's",
         rate / real.as_ref().map_or(REAL_RATE, |real| number(real, "rate")),
         Bar::AtLeast(TIMES),
         Unit::Count,
