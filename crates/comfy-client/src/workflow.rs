@@ -1,10 +1,35 @@
 //! A workflow in API format: read, checked for its shape, and changed input by input.
 
+mod file;
+mod json;
+mod png;
+mod save;
+mod ui;
+mod webp;
+
+use std::path::Path;
+
 use serde_json::{Map, Value};
+
+pub use file::{Container, WorkflowFile};
+pub use save::Saved;
+pub use ui::UiWorkflow;
 
 use crate::error::{Error, ErrorKind};
 
-/// A graph in API format: `{"ID": {"class_type": "…", "inputs": {…}}, …}`.
+/// A graph in API format: `{"ID": {"class_type": "…", "inputs": {…}}, …}`. The order of nodes and inputs, and what it
+/// does not know of them, stay as they were.
+///
+/// ```
+/// use comfy_client::Workflow;
+///
+/// let mut workflow = Workflow::from_json(
+///     r#"{"1": {"class_type": "EmptyImage", "inputs": {"width": 64, "color": 0}, "_meta": {"title": "Ground"}}}"#,
+/// )?;
+/// workflow.set("1", "color", 255)?;
+/// assert_eq!(workflow.nodes()["1"]["inputs"]["color"], 255);
+/// # Ok::<(), comfy_client::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Workflow {
     nodes: Map<String, Value>,
@@ -18,9 +43,7 @@ impl Workflow {
     /// [`ErrorKind::InvalidWorkflow`], with what to do: for text that is not JSON, for a workflow in UI format (what
     /// the editor's Save writes), for an empty graph, and for a node without a class or inputs.
     pub fn from_json(text: &str) -> Result<Self, Error> {
-        let value = serde_json::from_str(text.trim_start_matches('\u{feff}'))
-            .map_err(|cause| invalid("the workflow is not JSON").because(cause))?;
-        Self::from_value(value)
+        Self::from_value(json::parse(text)?)
     }
 
     /// Takes a workflow that is JSON already.
@@ -31,7 +54,7 @@ impl Workflow {
         let Value::Object(nodes) = value else {
             return Err(invalid(format!("the workflow is {}, not an object of nodes", kind_of(&value))).hint(EXPORT));
         };
-        if nodes.get("nodes").is_some_and(Value::is_array) {
+        if ui::is_ui(&nodes) {
             return Err(invalid("the workflow is in UI format, not in API format: it has a list called `nodes`").hint(EXPORT));
         }
         if nodes.get("prompt").and_then(Value::as_object).is_some_and(|prompt| prompt.values().all(is_node)) {
@@ -90,6 +113,15 @@ impl Workflow {
     #[must_use]
     pub fn to_value(&self) -> Value {
         Value::Object(self.nodes.clone())
+    }
+
+    /// Writes the graph as JSON to `path`, whole or not at all; what stood there before is kept beside it. It blocks,
+    /// though not for long.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Io`], and then the file is as it was.
+    pub fn save(&self, path: &Path) -> Result<Saved, Error> {
+        save::json(path, &self.nodes)
     }
 }
 
