@@ -67,4 +67,4 @@ pub use rejection::{InputError, NodeError};
 pub use secret::{Credential, Secret};
 pub use server::{Device, Health, NodeClass, SystemStats};
 pub use wire::{ExecutionError, ImageFormat};
-pub use workflow::{Container, Saved, UiWorkflow, Workflow, WorkflowFile};
+pub use workflow::{Container, Saved, Seed, SeedSet, UiWorkflow, Workflow, WorkflowFile};

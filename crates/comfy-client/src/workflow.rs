@@ -2,8 +2,11 @@
 
 mod file;
 mod json;
+mod nearest;
 mod png;
 mod save;
+mod seed;
+mod set;
 mod ui;
 mod webp;
 
@@ -13,6 +16,7 @@ use serde_json::{Map, Value};
 
 pub use file::{Container, WorkflowFile};
 pub use save::Saved;
+pub use seed::{Seed, SeedSet};
 pub use ui::UiWorkflow;
 
 use crate::error::{Error, ErrorKind};
@@ -72,28 +76,6 @@ impl Workflow {
             }
         }
         Ok(Self { nodes, allow_partial: false })
-    }
-
-    /// Gives an input of a node another value.
-    ///
-    /// # Errors
-    /// [`ErrorKind::InvalidWorkflow`] if there is no such node, or the node does not have this input in the workflow:
-    /// ComfyUI ignores an input that it does not know, and a slip of the pen would go unnoticed.
-    pub fn set(&mut self, node: &str, input: &str, value: impl Into<Value>) -> Result<&mut Self, Error> {
-        let names: Vec<String> = self.nodes.keys().cloned().collect();
-        let Some(found) = self.nodes.get_mut(node) else {
-            return Err(invalid(format!("the workflow has no node `{node}`")).hint(format!("its nodes: {}", names.join(", "))));
-        };
-        let inputs = found.get_mut("inputs").and_then(Value::as_object_mut);
-        let Some(inputs) = inputs else {
-            return Err(invalid(format!("node `{node}` has no `inputs`")));
-        };
-        if let Some(place) = inputs.get_mut(input) {
-            *place = value.into();
-            return Ok(self);
-        }
-        let names: Vec<&str> = inputs.keys().map(String::as_str).collect();
-        Err(invalid(format!("node `{node}` has no input `{input}`")).hint(format!("its inputs: {}", names.join(", "))))
     }
 
     /// Runs what ComfyUI accepts of the workflow even if it drops some of its outputs (default: no, that is an error).
@@ -194,10 +176,13 @@ mod tests {
         let input = workflow.set("1", "colour", 1).unwrap_err();
         assert_eq!(
             (input.to_string().as_str(), input.hints()[0].as_str()),
-            ("node `1` has no input `colour`", "its inputs: width, color")
+            ("node `1` has no input `colour`", "nearest: `color`")
         );
         let node = workflow.set("3", "color", 1).unwrap_err();
-        assert_eq!((node.to_string().as_str(), node.hints()[0].as_str()), ("the workflow has no node `3`", "its nodes: 1, 2"));
+        assert_eq!(
+            (node.to_string().as_str(), node.hints()[0].as_str()),
+            ("the workflow has no node `3`", "its nodes: `1` EmptyImage, `2` Save (SaveImage)")
+        );
     }
 
     #[test]
