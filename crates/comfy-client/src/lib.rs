@@ -67,4 +67,7 @@ pub use rejection::{InputError, NodeError};
 pub use secret::{Credential, Secret};
 pub use server::{Device, Health, NodeClass, SystemStats};
 pub use wire::{ExecutionError, ImageFormat};
-pub use workflow::{Container, Saved, Seed, SeedSet, UiWorkflow, Workflow, WorkflowFile};
+pub use workflow::{
+    ClassInfo, Container, DataType, InputInfo, ObjectInfo, OutputInfo, Problem, ProblemKind, Saved, Seed, SeedSet, Severity,
+    UiWorkflow, Workflow, WorkflowFile,
+};

@@ -1,13 +1,17 @@
 //! A workflow in API format: read, checked for its shape, and changed input by input.
 
+mod check;
 mod file;
 mod json;
 mod nearest;
+mod object_info;
 mod png;
+mod problem;
 mod save;
 mod seed;
 mod set;
 mod ui;
+mod validate;
 mod webp;
 
 use std::path::Path;
@@ -15,6 +19,8 @@ use std::path::Path;
 use serde_json::{Map, Value};
 
 pub use file::{Container, WorkflowFile};
+pub use object_info::{ClassInfo, DataType, InputInfo, ObjectInfo, OutputInfo};
+pub use problem::{Problem, ProblemKind, Severity};
 pub use save::Saved;
 pub use seed::{Seed, SeedSet};
 pub use ui::UiWorkflow;

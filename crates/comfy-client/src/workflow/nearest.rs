@@ -14,9 +14,9 @@ pub(super) fn nearest<'a>(wanted: &str, names: impl IntoIterator<Item = &'a str>
 }
 
 /// The names as a hint; none if there are none.
-pub(super) fn hint(names: &[&str]) -> Option<String> {
-    (!names.is_empty())
-        .then(|| format!("nearest: {}", names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")))
+pub(super) fn hint(names: &[impl AsRef<str>]) -> Option<String> {
+    let quoted: Vec<String> = names.iter().map(|name| format!("`{}`", name.as_ref())).collect();
+    (!quoted.is_empty()).then(|| format!("nearest: {}", quoted.join(", ")))
 }
 
 /// How far the names are from each other; none if too far to be meant.

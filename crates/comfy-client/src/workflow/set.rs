@@ -111,8 +111,11 @@ pub(super) fn class(node: &Value) -> Option<&str> {
 
 /// A node as a person knows it: id, title, and class where the title does not say it.
 pub(super) fn label(id: &str, node: &Value) -> String {
-    let class = class(node).unwrap_or_default();
-    match title(node).filter(|title| *title != class && !title.is_empty()) {
+    named(id, title(node), class(node).unwrap_or_default())
+}
+
+pub(super) fn named(id: &str, title: Option<&str>, class: &str) -> String {
+    match title.filter(|title| *title != class && !title.is_empty()) {
         Some(title) => format!("`{id}` {title} ({class})"),
         None => format!("`{id}` {class}"),
     }
