@@ -1,5 +1,9 @@
 //! A workflow in UI format: what the editor saves, with the places and sizes of its nodes.
 
+mod convert;
+mod levels;
+mod widgets;
+
 use std::path::Path;
 
 use serde_json::{Map, Value};
