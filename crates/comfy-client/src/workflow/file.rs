@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use super::{EXPORT, UiWorkflow, Workflow, invalid, is_node, json, png, ui, webp};
+use super::{EXPORT, ObjectInfo, UiWorkflow, Workflow, invalid, is_node, json, png, ui, webp};
 use crate::error::{Error, ErrorKind};
 
 /// What kind of file a workflow came from.
@@ -109,6 +109,18 @@ impl WorkflowFile {
         self.ui.as_ref()
     }
 
+    /// The workflow in API format, to be run on a server with these node classes: as the file has it, else converted
+    /// from UI format.
+    ///
+    /// # Errors
+    /// As [`UiWorkflow::to_api`].
+    pub fn into_workflow_for(self, info: &ObjectInfo) -> Result<Workflow, Error> {
+        match (self.api, self.ui) {
+            (None, Some(ui)) => ui.to_api(info),
+            (api, ui) => Self { api, ui, ..self }.into_workflow(),
+        }
+    }
+
     /// The workflow in API format, to be run.
     ///
     /// # Errors
@@ -172,7 +184,10 @@ mod tests {
         the JSON is no workflow: it has neither nodes with a `class_type` nor a list called `nodes`
         the workflow is not JSON
         ");
-        let ui_only = WorkflowFile::from_bytes(UI.as_bytes()).unwrap().into_workflow().unwrap_err();
+        let ui_only = WorkflowFile::from_bytes(UI.as_bytes()).unwrap();
+        let info = ObjectInfo::from_json(r#"{"SaveImage": {}}"#).unwrap();
+        assert_eq!(ui_only.clone().into_workflow_for(&info).unwrap().find("SaveImage").unwrap(), "9");
+        let ui_only = ui_only.into_workflow().unwrap_err();
         assert_eq!(ui_only.to_string(), "the workflow is in UI format, not in API format");
     }
 

@@ -16,6 +16,7 @@ fn info() -> ObjectInfo {
     .unwrap()
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "the values are written where it is called")]
 fn node(id: u64, class: &str, inputs: &[(&str, &str, Option<u64>)], values: Value) -> Value {
     let slot = |(name, kind, link): &(&str, &str, Option<u64>)| {
         let mut slot = json!({"name": name, "type": kind, "link": link});
@@ -39,6 +40,7 @@ fn with(mut node: Value, key: &str, value: Value) -> Value {
     node
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "the nodes are written where it is called")]
 fn ui(nodes: Vec<Value>, links: Value) -> UiWorkflow {
     UiWorkflow::from_value(json!({"nodes": nodes, "links": links})).unwrap()
 }
@@ -79,6 +81,24 @@ fn widgets_get_their_names_and_links_take_their_places() {
     let workflow = ui.to_api(&info()).unwrap();
     let titles: Vec<&str> = workflow.nodes().values().map(|node| node["_meta"]["title"].as_str().unwrap()).collect();
     assert_eq!(titles, ["Load", "The Sampler", "Keep"]);
+}
+
+#[test]
+fn a_widget_that_is_younger_than_the_file_gets_its_default() {
+    let info = ObjectInfo::from_value(&json!({"X": {"input": {
+        "required": {"pose": ["BOOLEAN", {"default": false}], "seed": ["INT"], "steps": ["INT", {"default": 20}], "kind": ["COMBO", {"options": ["a"]}]},
+        "optional": {"late": ["FLOAT", {"default": 0.5}], "none": ["STRING"]}}}}))
+    .unwrap();
+    let ui = ui(vec![node(1, "X", &[], json!([7, "fixed", "not installed"]))], json!([]));
+    let workflow = ui.to_api(&info).unwrap();
+    let expected = r#"{"pose":false,"seed":7,"steps":20,"kind":"not installed","late":0.5}"#;
+    assert_eq!(workflow.nodes()["1"]["inputs"].to_string(), expected);
+}
+
+#[test]
+fn a_switch_beside_a_seed_is_the_editors_own() {
+    let ui = ui(vec![node(3, "Sample", &[], json!([7, true, 30]))], json!([]));
+    assert_eq!(converted(&ui), r#"3 Sample {"seed":7,"steps":30}"#);
 }
 
 #[test]
