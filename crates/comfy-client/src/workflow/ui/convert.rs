@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use serde_json::{Map, Value, json};
 
-use super::super::{ObjectInfo, Workflow, invalid, nearest};
+use super::super::{DataType, EXPORT, InputInfo, ObjectInfo, Workflow, invalid, nearest};
 use super::levels::{INPUTS, Level, id, kind, name, open, slots};
 use super::{UiWorkflow, widgets};
 use crate::error::Error;
@@ -22,7 +22,8 @@ impl UiWorkflow {
     ///
     /// # Errors
     /// [`InvalidWorkflow`](crate::ErrorKind::InvalidWorkflow), naming the node: for a class that the server does not
-    /// have, a Get node without its Set node, links that go round, and a subgraph that uses itself.
+    /// have, an input whose parts depend on its value (a dynamic combo), a Get node without its Set node, links that go
+    /// round, and a subgraph that uses itself.
     ///
     /// ```
     /// use comfy_client::{ObjectInfo, UiWorkflow};
@@ -90,6 +91,13 @@ impl Opened<'_> {
             let near = nearest::nearest(class_type, self.info.classes().map(|(name, _)| name));
             return Err(nearest::hint(&near).into_iter().fold(error, Error::hint));
         };
+        let is_dynamic =
+            |input: &&InputInfo| matches!(&input.data_type, DataType::Named(name) if name.starts_with("COMFY_DYNAMICCOMBO"));
+        if let Some(input) = class.inputs.iter().find(is_dynamic) {
+            let prefix = &self.levels[at].prefix;
+            let what = format!("has the input `{}`, whose parts depend on its value: this is not converted", input.name);
+            return Err(invalid(format!("node `{prefix}{id}` ({class_type}) {what}")).hint(EXPORT));
+        }
         let mut inputs = widgets::values(node, class, &self.linked);
         for value in inputs.values_mut() {
             *value = literal(value.take());

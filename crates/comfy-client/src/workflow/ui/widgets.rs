@@ -79,6 +79,8 @@ fn is_widget(input: &InputInfo, node: &Value, linked: &HashSet<&str>) -> bool {
         None => match &input.data_type {
             DataType::Choice(_) => true,
             DataType::Named(name) if matches!(name.as_str(), "INT" | "FLOAT" | "STRING" | "BOOLEAN" | "COMBO") => true,
+            // Groups of inputs, made as they are linked.
+            DataType::Named(name) if name.starts_with("COMFY_") => false,
             DataType::Named(name) => !name.split(',').any(|name| name == "*" || linked.contains(name.trim())),
         },
     }

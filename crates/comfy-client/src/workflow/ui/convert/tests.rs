@@ -1,3 +1,5 @@
+//! What the editor's graphs become, case by case.
+
 use proptest::prelude::*;
 
 use super::*;
@@ -11,6 +13,7 @@ fn info() -> ObjectInfo {
             "optional": {"text": ["STRING", {"forceInput": true}], "list": ["OWN_WIDGET"]}},
             "input_order": {"required": ["model", "seed", "steps"], "optional": ["text", "list"]},
             "output": ["LATENT"], "display_name": "The Sampler"},
+        "Dynamic": class(json!({"model": ["COMFY_DYNAMICCOMBO_V3", {}], "images": ["COMFY_AUTOGROW_V3", {}]}), &[]),
         "Save": class(json!({"latent": ["LATENT"], "prefix": ["STRING"]}), &[]),
     }))
     .unwrap()
@@ -196,12 +199,14 @@ fn what_cannot_be_converted_names_the_node() {
         ],
         json!([[1, 1, 0, 2, 0, "*"], [2, 2, 0, 1, 0, "*"]]),
     );
+    let dynamic = ui(vec![node(1, "Dynamic", &[], json!(["a", 1]))], json!([]));
     let notes = ui(vec![node(1, "Note", &[], json!(["x"]))], json!([]));
-    let said: Vec<String> = [unknown, unset, ring, notes].iter().map(converted).collect();
+    let said: Vec<String> = [unknown, unset, ring, dynamic, notes].iter().map(converted).collect();
     insta::assert_snapshot!(said.join("\n"), @"
     node `1` is of the class `Loda`, which the server does not have [nearest: `Lora`]
     node `1` gets `x`, which no Set node beside it sets []
     what node `3` reads goes round in a ring of links []
+    node `1` (Dynamic) has the input `model`, whose parts depend on its value: this is not converted [in ComfyUI's editor use Workflow > Export (API); older ones have Save (API Format) once dev mode is on]
     the workflow has no nodes [in ComfyUI's editor use Workflow > Export (API); older ones have Save (API Format) once dev mode is on]
     ");
 }
