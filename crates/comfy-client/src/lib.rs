@@ -73,6 +73,6 @@ pub use secret::{Credential, Secret};
 pub use server::{Device, Health, NodeClass, SystemStats};
 pub use wire::{ExecutionError, ImageFormat};
 pub use workflow::{
-    ClassInfo, Container, DataType, Graph, InputInfo, Link, Node, NodeId, ObjectInfo, OutputInfo, Problem, ProblemKind, Saved,
-    Seed, SeedSet, Severity, UiWorkflow, Workflow, WorkflowFile,
+    ClassInfo, Container, DataType, Graph, InputInfo, Link, NodeBuilder, NodeId, ObjectInfo, OutputInfo, Problem, ProblemKind,
+    Saved, Seed, SeedSet, Severity, UiWorkflow, Workflow, WorkflowFile,
 };

@@ -20,7 +20,7 @@ use std::path::Path;
 use serde_json::{Map, Value};
 
 pub use file::{Container, WorkflowFile};
-pub use graph::{Graph, Link, Node, NodeId};
+pub use graph::{Graph, Link, NodeBuilder, NodeId};
 pub use object_info::{ClassInfo, DataType, InputInfo, ObjectInfo, OutputInfo};
 pub use problem::{Problem, ProblemKind, Severity};
 pub use save::Saved;

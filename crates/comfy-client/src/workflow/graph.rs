@@ -23,7 +23,7 @@ pub struct Graph {
     nodes: Map<String, Value>,
 }
 
-/// A node that is being made; [`Node::add`] puts it into the graph.
+/// A node that is being made; [`NodeBuilder::add`] puts it into the graph.
 ///
 /// ```
 /// let mut graph = comfy_client::Graph::new();
@@ -32,7 +32,7 @@ pub struct Graph {
 /// ```
 #[derive(Debug)]
 #[must_use = "a node is in the graph only once it is added"]
-pub struct Node<'a> {
+pub struct NodeBuilder<'a> {
     graph: &'a mut Graph,
     inputs: Map<String, Value>,
     class: String,
@@ -58,8 +58,8 @@ impl Graph {
     }
 
     /// Begins a node of this class.
-    pub fn node(&mut self, class: impl Into<String>) -> Node<'_> {
-        Node { graph: self, inputs: Map::new(), class: class.into(), title: None }
+    pub fn node(&mut self, class: impl Into<String>) -> NodeBuilder<'_> {
+        NodeBuilder { graph: self, inputs: Map::new(), class: class.into(), title: None }
     }
 
     /// The workflow.
@@ -84,7 +84,7 @@ impl Graph {
     }
 }
 
-impl Node<'_> {
+impl NodeBuilder<'_> {
     /// Gives an input a value, or a link ([`NodeId::output`]). A list that is no link is written as the server wants it,
     /// under `__value__`; a number that JSON does not have (infinity, not a number) becomes null.
     pub fn input(mut self, name: impl Into<String>, value: impl Into<Value>) -> Self {

@@ -20,14 +20,13 @@ pub struct Saved {
 }
 
 pub(super) fn json(path: &Path, value: &Map<String, Value>) -> Result<Saved, Error> {
-    let text = serde_json::to_vec_pretty(value)
+    serde_json::to_vec_pretty(value)
         .map_err(io::Error::from)
         .and_then(|mut text| {
             text.push(b'\n');
             replace(path, &text)
         })
-        .map_err(|cause| Error::new(ErrorKind::Io, format!("cannot write `{}`", path.display())).because(cause))?;
-    Ok(text)
+        .map_err(|cause| Error::new(ErrorKind::Io, format!("cannot write `{}`", path.display())).because(cause))
 }
 
 fn replace(path: &Path, bytes: &[u8]) -> io::Result<Saved> {
