@@ -7,6 +7,11 @@
 //! whole or not at all ([`Client::upload_image`], [`Client::view`], [`Client::download`]), and it lets a judge look at
 //! the doors ([`Client::probe`]).
 //!
+//! A workflow is read from JSON and from the pictures that ComfyUI made ([`WorkflowFile`]), or made in code ([`Graph`]);
+//! its inputs are set by the names that people use ([`Workflow::set_text`], [`Workflow::set_seeds`]), it is checked against
+//! the server's node classes before it is sent ([`Workflow::validate`]), and what the editor saves becomes what the server
+//! runs ([`UiWorkflow::to_api`]).
+//!
 //! It never follows a redirect, reads a proxy from the environment, shows a secret in a message, sends one over plain
 //! http to another machine unless told to, or interrupts a prompt that it was not told of.
 //!
@@ -67,4 +72,7 @@ pub use rejection::{InputError, NodeError};
 pub use secret::{Credential, Secret};
 pub use server::{Device, Health, NodeClass, SystemStats};
 pub use wire::{ExecutionError, ImageFormat};
-pub use workflow::Workflow;
+pub use workflow::{
+    ClassInfo, Container, DataType, Graph, InputInfo, Link, NodeBuilder, NodeId, ObjectInfo, OutputInfo, Problem, ProblemKind,
+    Saved, Seed, SeedSet, Severity, UiWorkflow, Workflow, WorkflowFile,
+};

@@ -1,10 +1,47 @@
 //! A workflow in API format: read, checked for its shape, and changed input by input.
 
+mod check;
+mod file;
+mod graph;
+mod json;
+mod nearest;
+mod object_info;
+mod png;
+mod problem;
+mod save;
+mod seed;
+mod set;
+mod ui;
+mod validate;
+mod webp;
+
+use std::path::Path;
+
 use serde_json::{Map, Value};
+
+pub use file::{Container, WorkflowFile};
+pub use graph::{Graph, Link, NodeBuilder, NodeId};
+pub use object_info::{ClassInfo, DataType, InputInfo, ObjectInfo, OutputInfo};
+pub use problem::{Problem, ProblemKind, Severity};
+pub use save::Saved;
+pub use seed::{Seed, SeedSet};
+pub use ui::UiWorkflow;
 
 use crate::error::{Error, ErrorKind};
 
-/// A graph in API format: `{"ID": {"class_type": "…", "inputs": {…}}, …}`.
+/// A graph in API format: `{"ID": {"class_type": "…", "inputs": {…}}, …}`. The order of nodes and inputs, and what it
+/// does not know of them, stay as they were.
+///
+/// ```
+/// use comfy_client::Workflow;
+///
+/// let mut workflow = Workflow::from_json(
+///     r#"{"1": {"class_type": "EmptyImage", "inputs": {"width": 64, "color": 0}, "_meta": {"title": "Ground"}}}"#,
+/// )?;
+/// workflow.set("1", "color", 255)?;
+/// assert_eq!(workflow.nodes()["1"]["inputs"]["color"], 255);
+/// # Ok::<(), comfy_client::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Workflow {
     nodes: Map<String, Value>,
@@ -18,9 +55,7 @@ impl Workflow {
     /// [`ErrorKind::InvalidWorkflow`], with what to do: for text that is not JSON, for a workflow in UI format (what
     /// the editor's Save writes), for an empty graph, and for a node without a class or inputs.
     pub fn from_json(text: &str) -> Result<Self, Error> {
-        let value = serde_json::from_str(text.trim_start_matches('\u{feff}'))
-            .map_err(|cause| invalid("the workflow is not JSON").because(cause))?;
-        Self::from_value(value)
+        Self::from_value(json::parse(text)?)
     }
 
     /// Takes a workflow that is JSON already.
@@ -31,7 +66,7 @@ impl Workflow {
         let Value::Object(nodes) = value else {
             return Err(invalid(format!("the workflow is {}, not an object of nodes", kind_of(&value))).hint(EXPORT));
         };
-        if nodes.get("nodes").is_some_and(Value::is_array) {
+        if ui::is_ui(&nodes) {
             return Err(invalid("the workflow is in UI format, not in API format: it has a list called `nodes`").hint(EXPORT));
         }
         if nodes.get("prompt").and_then(Value::as_object).is_some_and(|prompt| prompt.values().all(is_node)) {
@@ -51,28 +86,6 @@ impl Workflow {
         Ok(Self { nodes, allow_partial: false })
     }
 
-    /// Gives an input of a node another value.
-    ///
-    /// # Errors
-    /// [`ErrorKind::InvalidWorkflow`] if there is no such node, or the node does not have this input in the workflow:
-    /// ComfyUI ignores an input that it does not know, and a slip of the pen would go unnoticed.
-    pub fn set(&mut self, node: &str, input: &str, value: impl Into<Value>) -> Result<&mut Self, Error> {
-        let names: Vec<String> = self.nodes.keys().cloned().collect();
-        let Some(found) = self.nodes.get_mut(node) else {
-            return Err(invalid(format!("the workflow has no node `{node}`")).hint(format!("its nodes: {}", names.join(", "))));
-        };
-        let inputs = found.get_mut("inputs").and_then(Value::as_object_mut);
-        let Some(inputs) = inputs else {
-            return Err(invalid(format!("node `{node}` has no `inputs`")));
-        };
-        if let Some(place) = inputs.get_mut(input) {
-            *place = value.into();
-            return Ok(self);
-        }
-        let names: Vec<&str> = inputs.keys().map(String::as_str).collect();
-        Err(invalid(format!("node `{node}` has no input `{input}`")).hint(format!("its inputs: {}", names.join(", "))))
-    }
-
     /// Runs what ComfyUI accepts of the workflow even if it drops some of its outputs (default: no, that is an error).
     #[must_use]
     pub fn allow_partial(mut self, allow: bool) -> Self {
@@ -90,6 +103,15 @@ impl Workflow {
     #[must_use]
     pub fn to_value(&self) -> Value {
         Value::Object(self.nodes.clone())
+    }
+
+    /// Writes the graph as JSON to `path`, whole or not at all; what stood there before is kept beside it. It blocks,
+    /// though not for long.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Io`], and then the file is as it was.
+    pub fn save(&self, path: &Path) -> Result<Saved, Error> {
+        save::json(path, &self.nodes)
     }
 }
 
@@ -162,10 +184,13 @@ mod tests {
         let input = workflow.set("1", "colour", 1).unwrap_err();
         assert_eq!(
             (input.to_string().as_str(), input.hints()[0].as_str()),
-            ("node `1` has no input `colour`", "its inputs: width, color")
+            ("node `1` has no input `colour`", "nearest: `color`")
         );
         let node = workflow.set("3", "color", 1).unwrap_err();
-        assert_eq!((node.to_string().as_str(), node.hints()[0].as_str()), ("the workflow has no node `3`", "its nodes: 1, 2"));
+        assert_eq!(
+            (node.to_string().as_str(), node.hints()[0].as_str()),
+            ("the workflow has no node `3`", "its nodes: `1` EmptyImage, `2` Save (SaveImage)")
+        );
     }
 
     #[test]

@@ -1,0 +1,149 @@
+//! What is wrong with a workflow, found without running it.
+
+use std::fmt;
+
+use serde_json::Value;
+
+use super::{Workflow, nearest, set};
+
+/// What is wrong, in one word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ProblemKind {
+    /// A list where a value or a link belongs; a link is `["ID", SLOT]`.
+    BadLink,
+    /// A link to a node that is not there.
+    DanglingLink,
+    /// Nodes that wait for each other.
+    Cycle,
+    /// A node that no output needs: it will not run.
+    Unreachable,
+    /// There is no node that gives anything out.
+    NoOutput,
+    /// The server has no such class.
+    MissingClass,
+    /// An input that the class needs is not there.
+    MissingInput,
+    /// The class has no such input: the server ignores it.
+    UnknownInput,
+    /// A choice that the server does not offer, such as a model that is not installed.
+    NotInList,
+    /// A number under the least that is allowed.
+    TooSmall,
+    /// A number over the most that is allowed.
+    TooLarge,
+    /// A value that is no number where one belongs.
+    WrongType,
+    /// A link from an output of another type.
+    LinkTypeMismatch,
+    /// A link from an output that the node does not have.
+    NoSuchOutput,
+}
+
+/// How bad it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Severity {
+    /// The server refuses the workflow, or drops an output of it.
+    Error,
+    /// The server takes it, and it may not be what was meant.
+    Warning,
+}
+
+/// One thing that is wrong with a workflow.
+///
+/// ```
+/// use comfy_client::{ProblemKind, Workflow};
+///
+/// let workflow = Workflow::from_json(r#"{"9": {"class_type": "SaveImage", "inputs": {"images": ["8", 0]}}}"#)?;
+/// let problems = workflow.check();
+/// assert_eq!(problems[0].kind, ProblemKind::DanglingLink);
+/// assert_eq!(problems[0].to_string(), "node `9` SaveImage, input `images`: linked to node `8`, which is not there");
+/// # Ok::<(), comfy_client::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Problem {
+    /// What is wrong, in one word.
+    pub kind: ProblemKind,
+    /// How bad it is.
+    pub severity: Severity,
+    /// The node's id; none where it is about the whole workflow.
+    pub node: Option<String>,
+    /// The node's title, where it has one.
+    pub title: Option<String>,
+    /// The node's class; empty where it is about the whole workflow.
+    pub class_type: String,
+    /// The input that it is about.
+    pub input: Option<String>,
+    /// What is wrong, in words.
+    pub detail: String,
+    /// The names that may have been meant, the likeliest first.
+    pub nearest: Vec<String>,
+}
+
+impl Problem {
+    pub(super) fn new(kind: ProblemKind, detail: impl Into<String>) -> Self {
+        Self {
+            kind,
+            severity: Severity::Error,
+            node: None,
+            title: None,
+            class_type: String::new(),
+            input: None,
+            detail: detail.into(),
+            nearest: Vec::new(),
+        }
+    }
+
+    pub(super) fn at(mut self, id: &str, node: &Value) -> Self {
+        self.node = Some(id.to_owned());
+        self.title = set::title(node).map(str::to_owned);
+        self.class_type = set::class(node).unwrap_or_default().to_owned();
+        self
+    }
+
+    pub(super) fn input(mut self, input: &str) -> Self {
+        self.input = Some(input.to_owned());
+        self
+    }
+
+    pub(super) fn warning(mut self) -> Self {
+        self.severity = Severity::Warning;
+        self
+    }
+
+    pub(super) fn nearest<'a>(mut self, wanted: &str, names: impl IntoIterator<Item = &'a str>) -> Self {
+        self.nearest = nearest::nearest(wanted, names).into_iter().map(str::to_owned).collect();
+        self
+    }
+
+    /// Whether the server refuses the workflow, or drops an output of it, because of this.
+    #[must_use]
+    pub fn is_error(&self) -> bool {
+        self.severity == Severity::Error
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(node) = &self.node {
+            write!(f, "node {}", set::named(node, self.title.as_deref(), &self.class_type))?;
+            if let Some(input) = &self.input {
+                write!(f, ", input `{input}`")?;
+            }
+            f.write_str(": ")?;
+        }
+        f.write_str(&self.detail)?;
+        match nearest::hint(&self.nearest) {
+            Some(hint) => write!(f, "; {hint}"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Puts the problems into the order of the workflow's nodes; those of the whole workflow come first.
+pub(super) fn in_order(workflow: &Workflow, problems: &mut [Problem]) {
+    let places: std::collections::HashMap<&str, usize> =
+        workflow.nodes.keys().enumerate().map(|(nth, id)| (id.as_str(), nth)).collect();
+    problems.sort_by_key(|problem| problem.node.as_deref().and_then(|node| places.get(node)));
+}
