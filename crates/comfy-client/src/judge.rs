@@ -15,6 +15,8 @@ pub(crate) struct Reply {
     pub(crate) content_type: Option<String>,
     pub(crate) location: Option<String>,
     pub(crate) retry_after: Option<Duration>,
+    pub(crate) length: Option<u64>,
+    pub(crate) etag: Option<String>,
     pub(crate) body: Bytes,
 }
 

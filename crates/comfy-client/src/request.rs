@@ -9,6 +9,7 @@ use url::Url;
 
 use crate::config::Config;
 use crate::error::{Error, ErrorKind};
+use crate::files::Payload;
 use crate::secret::Credential;
 
 /// What a path segment may hold unescaped.
@@ -32,7 +33,7 @@ pub(crate) enum Body {
 #[derive(Clone, Debug)]
 pub(crate) struct Upload {
     pub(crate) name: String,
-    pub(crate) bytes: bytes::Bytes,
+    pub(crate) payload: Payload,
     pub(crate) fields: Vec<(&'static str, String)>,
 }
 

@@ -1,5 +1,6 @@
 //! The one way out: every byte that this crate sends goes through here.
 
+mod incoming;
 mod tls;
 mod upgrade;
 
@@ -7,8 +8,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, LOCATION, RETRY_AFTER};
-use reqwest::multipart::{Form, Part};
+use http::Method;
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, ETAG, HeaderMap, HeaderName, LOCATION, RETRY_AFTER};
+use reqwest::multipart;
 use serde_json::Value;
 use tokio::time::{Instant, timeout};
 
@@ -17,10 +19,11 @@ use crate::error::{Error, ErrorKind};
 use crate::judge::{Due, Reply};
 use crate::request::{Body, Request};
 
+pub(crate) use incoming::{Incoming, Part};
 pub(crate) use upgrade::{Upgrade, WebSocket};
 
 /// Upload time comes on top of the request's: one second for each of these, the slowest link that is waited for.
-const BYTES_PER_SECOND: usize = 64 << 10;
+const BYTES_PER_SECOND: u64 = 64 << 10;
 
 #[derive(Clone, Debug)]
 pub(crate) struct Transport(Arc<Inner>);
@@ -63,9 +66,9 @@ impl Transport {
             Body::Empty => {}
             Body::Json(text) => builder = builder.body(text.clone()),
             Body::Upload(upload) => {
-                let length = u64::try_from(upload.bytes.len()).unwrap_or(u64::MAX);
-                let part = Part::stream_with_length(upload.bytes.clone(), length).file_name(upload.name.clone());
-                let mut form = Form::new().part("image", part);
+                let part = multipart::Part::stream_with_length(upload.payload.body(), upload.payload.length());
+                let part = part.file_name(upload.name.clone());
+                let mut form = multipart::Form::new().part("image", part);
                 for (key, value) in &upload.fields {
                     form = form.text(*key, value.clone());
                 }
@@ -121,11 +124,11 @@ impl Transport {
 
     fn time_for(&self, request: &Request) -> Duration {
         let upload = match &request.body {
-            Body::Upload(upload) => upload.bytes.len() / BYTES_PER_SECOND,
-            Body::Json(text) => text.len() / BYTES_PER_SECOND,
+            Body::Upload(upload) => upload.payload.length() / BYTES_PER_SECOND,
+            Body::Json(text) => text.len() as u64 / BYTES_PER_SECOND,
             Body::Empty => 0,
         };
-        self.0.config.request_timeout.saturating_add(Duration::from_secs(u64::try_from(upload).unwrap_or(u64::MAX)))
+        self.0.config.request_timeout.saturating_add(Duration::from_secs(upload))
     }
 
     /// An answer that must be ComfyUI's, and JSON.
@@ -141,53 +144,12 @@ impl Transport {
         reply.judge(self.base(), &request.name(), Due::Nothing)
     }
 
-    /// A file, judged by its head; its pieces are still to be read.
-    pub(crate) async fn file(&self, request: &Request) -> Result<Incoming, Error> {
-        let time = self.0.config.request_timeout;
-        let late = || Error::out_of_time(self.base(), time);
-        let answer = timeout(time, self.send(request)).await.map_err(|_| late())??;
-        let mut reply = head_of(&answer);
-        let length = answer.content_length();
-        let mut incoming = Incoming { answer, length, name: request.name(), transport: self.clone() };
-        let page = reply.content_type.as_deref().is_some_and(|kind| kind.starts_with("text/html"));
-        if !(200..300).contains(&reply.status) || page {
-            // The first pieces are enough to tell a login page; a body that breaks changes nothing about the status.
-            let mut body = BytesMut::new();
-            while body.len() < 64 << 10 {
-                match incoming.piece().await {
-                    Ok(Some(piece)) => body.extend_from_slice(&piece),
-                    Ok(None) | Err(_) => break,
-                }
-            }
-            reply.body = body.freeze();
-        }
+    /// What would be the head of a file's answer.
+    pub(crate) async fn head(&self, request: &Request) -> Result<Reply, Error> {
+        let request = Request { method: Method::HEAD, ..request.clone() };
+        let reply = self.fetch(&request, 0, true).await?;
         reply.judge(self.base(), &request.name(), Due::File)?;
-        Ok(incoming)
-    }
-}
-
-/// A file on its way.
-pub(crate) struct Incoming {
-    answer: reqwest::Response,
-    name: String,
-    transport: Transport,
-    /// What the server announced, in bytes.
-    pub(crate) length: Option<u64>,
-}
-
-impl Incoming {
-    /// The next piece; none at the end.
-    pub(crate) async fn piece(&mut self) -> Result<Option<Bytes>, Error> {
-        let time = self.transport.0.config.request_timeout;
-        let base = self.transport.base();
-        match timeout(time, self.answer.chunk()).await {
-            Err(_) => Err(Error::out_of_time(base, time)),
-            Ok(Ok(piece)) => Ok(piece),
-            Ok(Err(cause)) => {
-                let message = format!("the answer of `{base}` to `{}` was cut short", self.name);
-                Err(Error::new(ErrorKind::Unreachable, message).sent(true).because(cause.without_url()))
-            }
-        }
+        Ok(reply)
     }
 }
 
@@ -198,6 +160,8 @@ fn head_of(answer: &reqwest::Response) -> Reply {
         content_type: header(headers, &CONTENT_TYPE),
         location: header(headers, &LOCATION),
         retry_after: header(headers, &RETRY_AFTER).and_then(|text| text.trim().parse().ok()).map(Duration::from_secs),
+        length: header(headers, &CONTENT_LENGTH).and_then(|text| text.parse().ok()),
+        etag: header(headers, &ETAG),
         body: Bytes::new(),
     }
 }
