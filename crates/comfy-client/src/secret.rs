@@ -51,6 +51,15 @@ pub enum Credential {
     Bearer(Secret),
     /// `?token=SECRET`. Servers and proxies write addresses into their logs: prefer [`Credential::Bearer`].
     Query(Secret),
+    /// A user and a password, as a browser's login form sends them to ComfyUI-Login. The session's cookie is shown from
+    /// then on; when the server forgets it, the client logs in anew. Programs do better with [`Credential::Bearer`]:
+    /// each login keeps ComfyUI from all else for a quarter of a second.
+    Login {
+        /// The user's name.
+        user: String,
+        /// The password.
+        password: Secret,
+    },
     /// The whole value of the `Authorization` header, as it stands. It is for probing how a server treats a malformed one.
     RawAuthorization(Secret),
 }
@@ -67,6 +76,7 @@ impl Credential {
         match self {
             Self::None => None,
             Self::Bearer(secret) | Self::Query(secret) | Self::RawAuthorization(secret) => Some(secret),
+            Self::Login { password, .. } => Some(password),
         }
     }
 }
@@ -83,6 +93,7 @@ mod tests {
             format!("{:?}", Credential::Bearer(secret.clone())),
             format!("{:#?}", Credential::Query(secret.clone())),
             format!("{:?}", Credential::RawAuthorization(secret.clone())),
+            format!("{:?}", Credential::Login { user: "me".into(), password: secret.clone() }),
         ] {
             assert!(!shown.contains("sesame"), "{shown}");
             assert!(shown.contains("Secret(…)"), "{shown}");

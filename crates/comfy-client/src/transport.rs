@@ -1,6 +1,7 @@
 //! The one way out: every byte that this crate sends goes through here.
 
 mod incoming;
+mod session;
 mod tls;
 mod upgrade;
 
@@ -9,7 +10,9 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http::Method;
-use http::header::{CONTENT_LENGTH, CONTENT_TYPE, ETAG, HeaderMap, HeaderName, LOCATION, RETRY_AFTER};
+use http::header::{
+    CONTENT_LENGTH, CONTENT_TYPE, COOKIE, ETAG, HeaderMap, HeaderName, HeaderValue, LOCATION, RETRY_AFTER, SET_COOKIE,
+};
 use reqwest::multipart;
 use serde_json::Value;
 use tokio::time::{Instant, timeout};
@@ -18,6 +21,7 @@ use crate::config::Config;
 use crate::error::{Error, ErrorKind};
 use crate::judge::{Due, Reply};
 use crate::request::{Body, Request};
+use crate::secret::Secret;
 
 pub(crate) use incoming::{Incoming, Part};
 pub(crate) use upgrade::{Upgrade, WebSocket};
@@ -32,6 +36,7 @@ pub(crate) struct Transport(Arc<Inner>);
 struct Inner {
     http: reqwest::Client,
     config: Config,
+    session: session::Session,
 }
 
 impl Transport {
@@ -46,7 +51,7 @@ impl Transport {
             .pool_idle_timeout(Duration::from_secs(30))
             .build()
             .map_err(|cause| Error::transport(config.url(), cause))?;
-        Ok(Self(Arc::new(Inner { http, config })))
+        Ok(Self(Arc::new(Inner { http, config, session: session::Session::default() })))
     }
 
     pub(crate) fn config(&self) -> &Config {
@@ -59,12 +64,30 @@ impl Transport {
     }
 
     /// Sends, and waits for the head of the answer. The time for the whole is the caller's matter.
+    ///
+    /// A request that is refused because its session is over is sent again in a new one: the server did nothing with it.
     async fn send(&self, request: &Request) -> Result<reqwest::Response, Error> {
-        let head = request.head(&self.0.config)?;
+        let Some(session) = self.session(request).await? else {
+            return self.send_in(request, None).await;
+        };
+        let answer = self.send_in(request, Some(&session)).await?;
+        if !head_of(&answer).asks_for_login() {
+            return Ok(answer);
+        }
+        let session = self.another_session(&session).await?;
+        self.send_in(request, session.as_ref()).await
+    }
+
+    async fn send_in(&self, request: &Request, session: Option<&Secret>) -> Result<reqwest::Response, Error> {
+        let mut head = request.head(&self.0.config)?;
+        if let Some(cookie) = session.and_then(|cookie| HeaderValue::from_str(cookie.expose()).ok()) {
+            head.headers.insert(COOKIE, sensitive(cookie));
+        }
         let mut builder = self.0.http.request(request.method.clone(), head.url).headers(head.headers);
         match &request.body {
             Body::Empty => {}
             Body::Json(text) => builder = builder.body(text.clone()),
+            Body::Form(pairs) => builder = builder.body(pairs.expose().to_owned()),
             Body::Upload(upload) => {
                 let part = multipart::Part::stream_with_length(upload.payload.body(), upload.payload.length());
                 let part = part.file_name(upload.name.clone());
@@ -126,7 +149,7 @@ impl Transport {
         let upload = match &request.body {
             Body::Upload(upload) => upload.payload.length() / BYTES_PER_SECOND,
             Body::Json(text) => text.len() as u64 / BYTES_PER_SECOND,
-            Body::Empty => 0,
+            Body::Empty | Body::Form(_) => 0,
         };
         self.0.config.request_timeout.saturating_add(Duration::from_secs(upload))
     }
@@ -162,10 +185,24 @@ fn head_of(answer: &reqwest::Response) -> Reply {
         retry_after: header(headers, &RETRY_AFTER).and_then(|text| text.trim().parse().ok()).map(Duration::from_secs),
         length: header(headers, &CONTENT_LENGTH).and_then(|text| text.parse().ok()),
         etag: header(headers, &ETAG),
+        cookies: cookies(headers),
         body: Bytes::new(),
     }
 }
 
 fn header(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
     headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
+}
+
+fn sensitive(mut value: HeaderValue) -> HeaderValue {
+    value.set_sensitive(true);
+    value
+}
+
+/// The cookies that an answer sets, as a request shows them.
+fn cookies(headers: &HeaderMap) -> Option<Secret> {
+    let pairs = headers.get_all(SET_COOKIE).iter().filter_map(|cookie| cookie.to_str().ok()?.split(';').next());
+    let kept: Vec<&str> =
+        pairs.map(str::trim).filter(|pair| pair.split_once('=').is_some_and(|(_, value)| !value.is_empty())).collect();
+    (!kept.is_empty()).then(|| kept.join("; ").into())
 }

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking; clippy lets only the test functions themselves")]
 
 mod files;
+mod login;
 mod wire;
 
 use std::time::Duration;
