@@ -42,15 +42,26 @@ struct Inner {
 impl Transport {
     pub(crate) fn new(config: Config) -> Result<Self, Error> {
         config.check()?;
-        let http = reqwest::Client::builder()
-            .tls_backend_preconfigured(tls::client_config(&config.address)?)
+        let failed = |cause| Error::transport(config.url(), cause);
+        let mut builder = reqwest::Client::builder()
+            .tls_backend_preconfigured(tls::client_config(&config)?)
             .redirect(reqwest::redirect::Policy::none())
             .no_proxy()
             .http1_only()
             .connect_timeout(config.connect_timeout)
-            .pool_idle_timeout(Duration::from_secs(30))
-            .build()
-            .map_err(|cause| Error::transport(config.url(), cause))?;
+            .pool_idle_timeout(Duration::from_secs(30));
+        if let Some(way) = &config.proxy {
+            let mut proxy = reqwest::Proxy::all(way.address.as_str()).map_err(failed)?;
+            if let Some((user, password)) = &way.login {
+                proxy = proxy.basic_auth(user, password.expose());
+            }
+            builder = builder.proxy(proxy);
+        }
+        #[cfg(unix)]
+        if let Some(path) = &config.unix_socket {
+            builder = builder.unix_socket(path.as_path());
+        }
+        let http = builder.build().map_err(failed)?;
         Ok(Self(Arc::new(Inner { http, config, session: session::Session::default() })))
     }
 

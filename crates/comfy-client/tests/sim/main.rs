@@ -4,6 +4,7 @@
 
 mod files;
 mod login;
+mod way;
 mod wire;
 
 use std::time::Duration;
