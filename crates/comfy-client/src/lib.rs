@@ -40,6 +40,7 @@ mod ids;
 mod job;
 mod judge;
 mod mailbox;
+mod nearest;
 mod outcome;
 mod probe;
 mod queue;

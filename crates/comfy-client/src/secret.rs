@@ -41,6 +41,17 @@ impl From<&str> for Secret {
 }
 
 /// What a request shows to the server to be let in. The same goes with HTTP requests and with the WebSocket upgrade.
+///
+/// ```
+/// use comfy_client::{Client, Config, Credential};
+///
+/// # fn example(password: String) -> Result<(), comfy_client::Error> {
+/// let login = Credential::Login { user: "ali".into(), password: password.into() };
+/// let client = Client::new(Config::new("http://127.0.0.1:8188")?.credential(login))?;
+/// # let _ = client;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub enum Credential {

@@ -1,6 +1,7 @@
 //! The one way out: every byte that this crate sends goes through here.
 
 mod incoming;
+mod retry_after;
 mod session;
 mod tls;
 mod upgrade;
@@ -10,9 +11,7 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http::Method;
-use http::header::{
-    CONTENT_LENGTH, CONTENT_TYPE, COOKIE, ETAG, HeaderMap, HeaderName, HeaderValue, LOCATION, RETRY_AFTER, SET_COOKIE,
-};
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, COOKIE, ETAG, HeaderMap, HeaderName, HeaderValue, LOCATION, SET_COOKIE};
 use reqwest::multipart;
 use serde_json::Value;
 use tokio::time::{Instant, timeout};
@@ -193,7 +192,7 @@ fn head_of(answer: &reqwest::Response) -> Reply {
         status: answer.status().as_u16(),
         content_type: header(headers, &CONTENT_TYPE),
         location: header(headers, &LOCATION),
-        retry_after: header(headers, &RETRY_AFTER).and_then(|text| text.trim().parse().ok()).map(Duration::from_secs),
+        retry_after: retry_after::retry_after(headers),
         length: header(headers, &CONTENT_LENGTH).and_then(|text| text.parse().ok()),
         etag: header(headers, &ETAG),
         cookies: cookies(headers),
