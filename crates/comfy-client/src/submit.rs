@@ -55,13 +55,13 @@ impl Client {
                 return Err(error.with_node_errors(nodes));
             }
         };
-        accepted.dropped = self.explain(accepted.dropped, workflow).await;
+        rejection::join(&mut accepted.dropped, workflow.nodes());
         tracing::debug!(prompt_id = accepted.prompt_id, linked, "submitted");
         if accepted.prompt_id != prompt_id {
             subscription.rename(&accepted.prompt_id);
         }
         if !accepted.dropped.is_empty() && !workflow.allow_partial {
-            return Err(self.take_back(accepted).await);
+            return Err(self.take_back(accepted, workflow).await);
         }
         Ok(Job::follow(self.clone(), accepted.prompt_id, subscription, linked, accepted.dropped))
     }
@@ -136,19 +136,21 @@ impl Client {
     }
 
     /// Ends a prompt of which the server would run only a part.
-    async fn take_back(&self, accepted: Accepted) -> Error {
+    async fn take_back(&self, accepted: Accepted, workflow: &Workflow) -> Error {
         let taken_back = async {
             self.delete_queued([&accepted.prompt_id]).await?;
             self.interrupt(&accepted.prompt_id).await
         };
         let taken_back = taken_back.await;
+        // Only now: what is asked here takes time, in which the prompt would have begun.
+        let dropped = self.explain(accepted.dropped, workflow).await;
         let message = "comfyui would run only a part of the workflow";
         let error = Error::new(ErrorKind::Rejected, message).with_status(200);
         let error = match taken_back {
             Ok(_) => error,
             Err(_) => error.hint(format!("it could not be taken back: the prompt `{}` may run", accepted.prompt_id)),
         };
-        error.hint("to run what is left of it, allow a partial run").with_node_errors(accepted.dropped)
+        error.hint("to run what is left of it, allow a partial run").with_node_errors(dropped)
     }
 }
 

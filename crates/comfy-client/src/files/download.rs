@@ -105,7 +105,7 @@ impl Client {
                     return Err(lost);
                 }
                 tracing::debug!(%file, bytes = arrival.ends.length(), error = %lost, "cut: taking it up again");
-                sleep(lost.retry_after().unwrap_or(pause).min(LONGEST_PAUSE)).await;
+                sleep(lost.retry_after().map_or(pause, |asked| asked.min(self.transport().config().request_timeout))).await;
                 (resumes, pause) = (resumes + 1, (pause * 2).min(LONGEST_PAUSE));
                 match self.go_on(file, &mut arrival, path).await {
                     Ok(incoming) => break incoming,
