@@ -103,7 +103,8 @@ impl InputError {
         for (id, node) in nodes.iter().filter(|(id, _)| *id == own).chain(nodes) {
             let inputs = node.get("inputs").and_then(Value::as_object).into_iter().flatten();
             if let Some((input, _)) = inputs.into_iter().find(|(_, value)| links(value)) {
-                self.words = format!("`{input}` of node `{id}` is linked to node `{absent}`, which is not in the workflow");
+                let of = if id == own { String::new() } else { format!(" of node `{id}`") };
+                self.words = format!("`{input}`{of} is linked to node `{absent}`, which is not in the workflow");
                 return;
             }
         }

@@ -41,6 +41,7 @@ async fn every_finding_is_said_in_words() {
         vec![change("1", "width", json!([]))],
         vec![change("3", "upscale_method", json!("areas")), change("3", "crop", json!("left"))],
         vec![change("2", "images", json!(["9", 0])), change("4", "images", json!(["9", 0]))],
+        vec![change("3", "image", json!(["9", 0])), change("2", "images", json!(["3", 0]))],
         vec![change("2", "images", json!(["1", 7])), change("4", "images", json!(["1", 7]))],
         vec![change("1", "class_type", json!("EmptyImages"))],
         vec![change("3", "class_type", json!("LoadImage")), change("3", "image", json!("none.png"))],
@@ -58,8 +59,10 @@ async fn every_finding_is_said_in_words() {
     node `3` "Make it small" (ImageScale): `upscale_method` is `areas`, which the server does not have; nearest: `area`; `crop` is `left`, which the server does not have; it has: `disabled`, `center`
     to run what is left of it, allow a partial run
 
-    node `2` (SaveImage): `images` of node `2` is linked to node `9`, which is not in the workflow
-    node `4` (SaveImage): `images` of node `4` is linked to node `9`, which is not in the workflow
+    node `2` (SaveImage): `images` is linked to node `9`, which is not in the workflow
+    node `4` (SaveImage): `images` is linked to node `9`, which is not in the workflow
+
+    node `3` "Make it small" (ImageScale): `image` is linked to node `9`, which is not in the workflow
 
     node `2` (SaveImage): a link asks for an output that its node does not have
     node `4` (SaveImage): a link asks for an output that its node does not have
