@@ -1,20 +1,25 @@
 //! What a client needs to know before it speaks.
 
+mod way;
+
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use http::HeaderValue;
+use rustls::pki_types::CertificateDer;
 
 use crate::address::Address;
 use crate::error::{Error, ErrorKind};
 use crate::ids::Ids;
 use crate::secret::Credential;
+use way::Proxy;
 
 const MIB: usize = 1 << 20;
 
 /// The settings of a [`Client`](crate::Client): an address, and what differs from the defaults.
 ///
-/// The system's proxies are not read and no proxy is used: a token goes to this address or nowhere.
+/// The system's proxies are not read: a token goes to this address or nowhere, and through a proxy only if one is set here.
 #[derive(Clone, Debug)]
 pub struct Config {
     pub(crate) address: Address,
@@ -26,6 +31,9 @@ pub struct Config {
     pub(crate) frame_limit: usize,
     pub(crate) body_limit: usize,
     pub(crate) ids: Ids,
+    pub(crate) roots: Vec<CertificateDer<'static>>,
+    pub(crate) proxy: Option<Proxy>,
+    pub(crate) unix_socket: Option<PathBuf>,
 }
 
 impl Config {
@@ -44,6 +52,9 @@ impl Config {
             frame_limit: 256 * MIB,
             body_limit: 512 * MIB,
             ids: Ids::System,
+            roots: Vec::new(),
+            proxy: None,
+            unix_socket: None,
         })
     }
 
@@ -115,8 +126,7 @@ impl Config {
 
     /// Whether `credential` may be shown to this server at all.
     pub(crate) fn admits(&self, credential: &Credential) -> Result<(), Error> {
-        let exposed = credential.is_some() && !self.address.is_https() && !self.address.is_loopback();
-        if exposed && !self.allow_plain_http {
+        if credential.is_some() && self.is_exposed() && !self.allow_plain_http {
             return Err(Error::new(
                 ErrorKind::InvalidConfig,
                 format!("a credential would go over plain http to `{}`", self.url()),
@@ -130,6 +140,7 @@ impl Config {
     /// Finds now what would fail at the first request.
     pub(crate) fn check(&self) -> Result<(), Error> {
         self.admits(&self.credential)?;
+        self.check_way()?;
         crate::request::authorization(&self.credential)?;
         if let Some(origin) = &self.origin {
             HeaderValue::from_str(origin).map_err(|cause| {

@@ -43,6 +43,20 @@ pub enum ErrorKind {
 /// An error of this crate. Cheap to clone; never holds a secret.
 ///
 /// `Display` says what failed at this level, `source()` what lies under it, [`Error::hints`] what to do next.
+///
+/// ```no_run
+/// # async fn example(client: comfy_client::Client, workflow: comfy_client::Workflow) {
+/// if let Err(error) = client.submit(&workflow).await {
+///     eprintln!("{error}");
+///     for node in error.node_errors() {
+///         eprintln!("  {node}"); // node `4` "Load Checkpoint" (CheckpointLoaderSimple): `ckpt_name` is …; nearest: …
+///     }
+///     if error.is_retryable() && !error.was_sent() {
+///         // Nothing has happened yet: to send it again is safe.
+///     }
+/// }
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct Error(Arc<Inner>);
 
@@ -100,8 +114,13 @@ impl Error {
         self.change(|inner| inner.sent = sent)
     }
 
+    /// Each becomes the first of the hints, in place of earlier ones about nodes.
     pub(crate) fn with_node_errors(self, errors: Vec<NodeError>) -> Self {
-        self.change(|inner| inner.node_errors = errors)
+        self.change(|inner| {
+            let earlier = inner.node_errors.len();
+            inner.hints.splice(..earlier, errors.iter().map(ToString::to_string));
+            inner.node_errors = errors;
+        })
     }
 
     /// What went wrong, in one word.
@@ -122,7 +141,7 @@ impl Error {
         self.0.status
     }
 
-    /// How long the server asks to wait before the next try (`Retry-After`, in seconds).
+    /// How long the server asks to wait before the next try (`Retry-After`, in either of its shapes).
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         self.0.retry_after

@@ -1,8 +1,10 @@
 //! Files on the server: pictures sent up, results brought down.
 
+mod content;
 mod download;
 mod marker;
 mod name;
+mod upload;
 
 use std::fmt;
 
@@ -11,11 +13,13 @@ use serde_json::Value;
 
 use crate::client::Client;
 use crate::error::{Error, ErrorKind};
-use crate::judge;
-use crate::request::{Body, Request, Upload};
+use crate::request::Request;
 use marker::Ends;
 
+pub use content::Content;
+pub(crate) use content::Payload;
 pub use download::Downloaded;
+pub use upload::{UploadOptions, Uploaded};
 
 /// One of ComfyUI's three folders.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -93,47 +97,7 @@ impl fmt::Display for StoredFile {
     }
 }
 
-/// Where an upload goes.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct UploadOptions {
-    /// A folder below [`UploadOptions::kind`]; empty for that folder itself.
-    pub subfolder: String,
-    /// Replaces a file of this name. Otherwise the server reuses the name for the same bytes and finds another name
-    /// for other bytes.
-    pub overwrite: bool,
-    /// Which of the three folders (default: input).
-    pub kind: FileKind,
-}
-
 impl Client {
-    /// Sends a file up (`POST /upload/image`; ComfyUI takes any sort of file there) and says where it lies now, which
-    /// may be under another name.
-    ///
-    /// # Errors
-    /// [`ErrorKind::TooLarge`] over the server's limit; [`ErrorKind::Rejected`] for a folder outside of the server's
-    /// own; else as [`Client::health`].
-    pub async fn upload_image(&self, name: &str, bytes: impl Into<Bytes>, options: &UploadOptions) -> Result<StoredFile, Error> {
-        if name.is_empty() {
-            return Err(Error::new(ErrorKind::InvalidConfig, "an upload needs a name"));
-        }
-        let mut fields = vec![("type", options.kind.as_str().to_owned())];
-        if !options.subfolder.is_empty() {
-            fields.push(("subfolder", options.subfolder.clone()));
-        }
-        if options.overwrite {
-            fields.push(("overwrite", "true".to_owned()));
-        }
-        let mut request = Request::post("/upload/image");
-        request.body = Body::Upload(Upload { name: name.to_owned(), bytes: bytes.into(), fields });
-        let answer = self.transport().json(&request).await?;
-        let text = |key| answer.get(key).and_then(Value::as_str);
-        let Some(stored) = text("name") else {
-            return Err(judge::unnamed(self.url(), &answer, "took the upload without saying where it lies"));
-        };
-        let kind = text("type").and_then(FileKind::read).unwrap_or(options.kind);
-        Ok(StoredFile::new(kind, text("subfolder").unwrap_or_default(), stored))
-    }
-
     /// Brings a file into memory, whole (`GET /view`): its length is checked where the server announced it, and for
     /// PNG, JPEG and WebP that the picture has its end.
     ///

@@ -8,7 +8,7 @@ use crate::client::Client;
 use crate::error::Error;
 use crate::files::StoredFile;
 use crate::judge::not_comfy;
-use crate::outcome::Output;
+use crate::outcome::{Output, OutputText};
 use crate::request::{Request, segment};
 
 /// What the server keeps of a prompt that ended, until it restarts.
@@ -21,8 +21,10 @@ pub struct HistoryEntry {
     pub completed: bool,
     /// The events of the run, by name and data, in order.
     pub messages: Vec<(String, Value)>,
-    /// The files that it made.
+    /// The files that it made, under whatever key.
     pub outputs: Vec<Output>,
+    /// The texts that it made, which are no files.
+    pub texts: Vec<OutputText>,
     /// The whole entry, with the workflow and outputs that are not files.
     pub raw: Value,
 }
@@ -45,7 +47,8 @@ impl HistoryEntry {
             status: status.and_then(|status| status.get("status_str")).and_then(Value::as_str).unwrap_or_default().to_owned(),
             completed: status.and_then(|status| status.get("completed")).and_then(Value::as_bool).unwrap_or_default(),
             messages,
-            outputs: outputs(raw.get("outputs")),
+            outputs: outputs(&raw),
+            texts: texts(&raw),
             raw,
         })
     }
@@ -66,15 +69,25 @@ impl HistoryEntry {
     }
 }
 
-/// Every file under every key: images, gifs, video, audio, 3d, and whatever a node calls its own.
-fn outputs(raw: Option<&Value>) -> Vec<Output> {
-    let nodes = raw.and_then(Value::as_object).into_iter().flatten();
+/// Every item under every key: images, gifs, video, audio, 3d, text, and whatever a node calls its own. Some nodes give one
+/// item where others give a list.
+fn items(raw: &Value) -> impl Iterator<Item = (&str, &str, &Value)> {
+    let nodes = raw.get("outputs").and_then(Value::as_object).into_iter().flatten();
     let keys = nodes.flat_map(|(node, keys)| keys.as_object().into_iter().flatten().map(move |(key, items)| (node, key, items)));
     keys.flat_map(|(node, key, items)| {
-        let items = items.as_array().into_iter().flatten();
-        items.filter_map(StoredFile::read).map(move |file| Output { node: node.clone(), key: key.clone(), file })
+        let items = items.as_array().map_or(std::slice::from_ref(items), Vec::as_slice);
+        items.iter().map(move |item| (node.as_str(), key.as_str(), item))
     })
-    .collect()
+}
+
+fn outputs(raw: &Value) -> Vec<Output> {
+    let files = items(raw).filter_map(|(node, key, item)| Some((node, key, StoredFile::read(item)?)));
+    files.map(|(node, key, file)| Output { node: node.to_owned(), key: key.to_owned(), file }).collect()
+}
+
+fn texts(raw: &Value) -> Vec<OutputText> {
+    let texts = items(raw).filter_map(|(node, key, item)| Some((node, key, item.as_str()?)));
+    texts.map(|(node, key, text)| OutputText { node: node.to_owned(), key: key.to_owned(), text: text.to_owned() }).collect()
 }
 
 impl Client {
@@ -103,11 +116,24 @@ mod tests {
         let entry = HistoryEntry::read(json!({"outputs": {
             "9": {"images": [{"filename": "a.png", "subfolder": "", "type": "output"}], "animated": [true]},
             "12:3": {"gifs": [{"filename": "b.mp4", "subfolder": "v", "type": "temp", "format": "video/h264"}], "text": ["hi"]},
+            "13": {"audio": [{"filename": "c.flac", "subfolder": "audio", "type": "output"}], "3d": [{"filename": "d.glb"}]},
+            "14": {"video": {"filename": "e.webm", "type": "output"}, "text": [{"filename": "f.txt", "type": "input"}]},
+            "15": {"own word": ["a", 7, null, {"filename": "g.bin", "fresh": {}}], "note": "one"},
             "odd": null}}))
         .unwrap();
         let found: Vec<String> =
             entry.outputs.iter().map(|output| format!("{} {} {}", output.node, output.key, output.file)).collect();
-        assert_eq!(found, ["9 images output/a.png", "12:3 gifs temp/v/b.mp4"]);
+        insta::assert_snapshot!(found.join("\n"), @"
+        9 images output/a.png
+        12:3 gifs temp/v/b.mp4
+        13 audio output/audio/c.flac
+        13 3d output/d.glb
+        14 video output/e.webm
+        14 text input/f.txt
+        15 own word output/g.bin
+        ");
+        let said: Vec<String> = entry.texts.iter().map(|text| format!("{} {} {}", text.node, text.key, text.text)).collect();
+        assert_eq!(said, ["12:3 text hi", "15 own word a", "15 note one"]);
         assert!(!entry.completed);
     }
 

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use crate::error::{Error, ErrorKind};
 use crate::rejection;
+use crate::secret::Secret;
 
 /// An answer as it came.
 #[derive(Clone, Debug, Default)]
@@ -15,6 +16,10 @@ pub(crate) struct Reply {
     pub(crate) content_type: Option<String>,
     pub(crate) location: Option<String>,
     pub(crate) retry_after: Option<Duration>,
+    pub(crate) length: Option<u64>,
+    pub(crate) etag: Option<String>,
+    /// The cookies that it sets, as they are sent back.
+    pub(crate) cookies: Option<Secret>,
     pub(crate) body: Bytes,
 }
 
@@ -76,14 +81,29 @@ impl Reply {
     }
 
     fn redirected(&self, base: &str) -> Error {
-        let location = self.location.as_deref().unwrap_or_default();
-        let path = location.split(['?', '#']).next().unwrap_or_default();
-        if path.trim_end_matches('/').rsplit('/').next().is_some_and(|last| last.eq_ignore_ascii_case("login")) {
+        if self.leads_to_login() {
             return refused(base, self.status);
         }
+        let path = self.location_path();
         not_comfy(base, &format!("redirects to `{path}`"))
             .with_status(self.status)
             .hint("redirects are not followed, so that a token stays where it belongs: give the final address")
+    }
+
+    /// Where it redirects to, without what follows the path.
+    fn location_path(&self) -> &str {
+        self.location.as_deref().unwrap_or_default().split(['?', '#']).next().unwrap_or_default()
+    }
+
+    /// Whether it sends a browser to the login page.
+    pub(crate) fn leads_to_login(&self) -> bool {
+        let last = self.location_path().trim_end_matches('/').rsplit('/').next();
+        (300..400).contains(&self.status) && last.is_some_and(|last| last.eq_ignore_ascii_case("login"))
+    }
+
+    /// Whether it asks who is there: what a session gets that the server has forgotten.
+    pub(crate) fn asks_for_login(&self) -> bool {
+        self.status == 401 || self.leads_to_login()
     }
 
     /// The JSON of an answer that was judged well.
@@ -96,7 +116,16 @@ impl Reply {
     }
 
     fn is_html(&self) -> bool {
-        self.content_type.as_deref().is_some_and(|kind| kind.trim_start().to_ascii_lowercase().starts_with("text/html"))
+        let kind = self.content_type.as_deref().map(|kind| kind.trim_start().to_ascii_lowercase());
+        kind.map_or_else(|| self.begins_as_page(), |kind| kind.starts_with("text/html"))
+    }
+
+    /// Of an answer without a type: whether it is a web page.
+    fn begins_as_page(&self) -> bool {
+        let begin = self.body.trim_ascii_start();
+        ["<!doctype html", "<html"]
+            .iter()
+            .any(|mark| begin.get(..mark.len()).is_some_and(|b| b.eq_ignore_ascii_case(mark.as_bytes())))
     }
 
     fn looks_like_a_login_page(&self) -> bool {
@@ -161,7 +190,12 @@ mod tests {
             (reply(206, "image/png", "x"), Due::File, Ok(())),
             (reply(401, json, r#"{"error": "Authentication required."}"#), Due::Json, Err(ErrorKind::Refused)),
             (reply(401, json, ""), Due::File, Err(ErrorKind::Refused)),
+            (reply(401, html, "<h1>401</h1>"), Due::Nothing, Err(ErrorKind::Refused)),
+            (reply(401, "", ""), Due::Json, Err(ErrorKind::Refused)),
+            (reply(407, "", ""), Due::Json, Err(ErrorKind::Refused)),
             (reply(403, "", ""), Due::Json, Err(ErrorKind::Refused)),
+            (reply(403, html, "<h1>Forbidden</h1>"), Due::File, Err(ErrorKind::Refused)),
+            (reply(200, "", " <!DOCTYPE html><title>Sign in</title>"), Due::Json, Err(ErrorKind::Refused)),
             (reply(200, html, "<title>ComfyUI Login</title>"), Due::Json, Err(ErrorKind::Refused)),
             (reply(200, html, "<title>ComfyUI Login</title>"), Due::File, Err(ErrorKind::Refused)),
             (reply(200, html, "<h1>It works!</h1>"), Due::Json, Err(ErrorKind::NotComfy)),
@@ -184,8 +218,12 @@ mod tests {
     #[test]
     fn a_redirect_to_the_login_is_a_refusal_and_any_other_is_not() {
         let to = |location: &str| {
-            let reply = Reply { location: Some(location.to_owned()), ..reply(302, "text/plain", "302: Found") };
-            reply.judge(BASE, "GET /queue", Due::Json).unwrap_err()
+            let [found, other] = [302, 303].map(|status| {
+                let reply = Reply { location: Some(location.to_owned()), ..reply(status, "text/plain", "Found") };
+                reply.judge(BASE, "GET /queue", Due::Json).unwrap_err()
+            });
+            assert_eq!(found.kind(), other.kind());
+            found
         };
         for login in ["/login", "/login?wrong_password=1", "http://127.0.0.1:8188/comfy/login/", "/Login"] {
             assert!(to(login).is_refused(), "{login}");

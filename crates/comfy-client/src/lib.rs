@@ -4,7 +4,7 @@
 //! ([`Job::events`]) and always comes to a named end ([`Job::wait`], [`Outcome`]): what counts is the server's queue and
 //! history, and the WebSocket only says when to look. It signs in to a server behind ComfyUI-Login ([`Credential`]) and
 //! tells every shape of refusal from other trouble ([`ErrorKind::Refused`]). It sends files up and brings results down,
-//! whole or not at all ([`Client::upload_image`], [`Client::view`], [`Client::download`]), and it lets a judge look at
+//! whole or not at all ([`Client::upload`], [`Client::view`], [`Client::download`]), and it lets a judge look at
 //! the doors ([`Client::probe`]).
 //!
 //! A workflow is read from JSON and from the pictures that ComfyUI made ([`WorkflowFile`]), or made in code ([`Graph`]);
@@ -27,7 +27,7 @@
 //! let job = client.submit(&workflow).await?;
 //! if let Outcome::Succeeded(run) = job.wait(Duration::from_secs(600)).await? {
 //!     for output in &run.outputs {
-//!         client.download(&output.file, Path::new("pictures")).await?;
+//!         client.download_tree(&output.file, Path::new("pictures")).await?;
 //!     }
 //! }
 //! # Ok(())
@@ -45,6 +45,7 @@ mod ids;
 mod job;
 mod judge;
 mod mailbox;
+mod nearest;
 mod outcome;
 mod probe;
 mod queue;
@@ -62,10 +63,12 @@ pub use client::Client;
 pub use config::Config;
 pub use error::{Error, ErrorKind};
 pub use event::Event;
-pub use files::{Downloaded, FileKind, StoredFile, UploadOptions};
+pub use files::{Content, Downloaded, FileKind, StoredFile, UploadOptions, Uploaded};
 pub use history::HistoryEntry;
 pub use job::Job;
-pub use outcome::{Cancellation, Ending, Failure, Interruption, Loss, Outcome, Output, Run, Stall, StallCause, Standing, Timing};
+pub use outcome::{
+    Cancellation, Ending, Failure, Interruption, Loss, Outcome, Output, OutputText, Run, Stall, StallCause, Standing, Timing,
+};
 pub use probe::{Answer, Probe};
 pub use queue::{Place, Queue, QueueItem};
 pub use rejection::{InputError, NodeError};

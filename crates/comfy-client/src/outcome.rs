@@ -73,6 +73,18 @@ pub struct Output {
     pub file: StoredFile,
 }
 
+/// A text that a node made, in the history itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct OutputText {
+    /// The node.
+    pub node: String,
+    /// The node's word for it, such as `text`.
+    pub key: String,
+    /// The text.
+    pub text: String,
+}
+
 /// How long a run took.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]

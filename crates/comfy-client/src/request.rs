@@ -9,7 +9,8 @@ use url::Url;
 
 use crate::config::Config;
 use crate::error::{Error, ErrorKind};
-use crate::secret::Credential;
+use crate::files::Payload;
+use crate::secret::{Credential, Secret};
 
 /// What a path segment may hold unescaped.
 const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
@@ -25,6 +26,8 @@ pub(crate) enum Body {
     #[default]
     Empty,
     Json(String),
+    /// A form's pairs, of which one is a password.
+    Form(Secret),
     Upload(Upload),
 }
 
@@ -32,7 +35,7 @@ pub(crate) enum Body {
 #[derive(Clone, Debug)]
 pub(crate) struct Upload {
     pub(crate) name: String,
-    pub(crate) bytes: bytes::Bytes,
+    pub(crate) payload: Payload,
     pub(crate) fields: Vec<(&'static str, String)>,
 }
 
@@ -126,9 +129,12 @@ impl Request {
         if let Some(origin) = &config.origin {
             headers.insert(ORIGIN, plain(&ORIGIN, origin)?);
         }
-        if matches!(self.body, Body::Json(_)) {
-            headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        }
+        let kind = match self.body {
+            Body::Json(_) => Some("application/json"),
+            Body::Form(_) => Some("application/x-www-form-urlencoded"),
+            Body::Empty | Body::Upload(_) => None,
+        };
+        headers.extend(kind.map(|kind| (CONTENT_TYPE, HeaderValue::from_static(kind))));
         for (name, value) in &self.headers {
             headers.insert(name.clone(), plain(name, value)?);
         }
@@ -152,7 +158,7 @@ fn plain(name: &HeaderName, value: &str) -> Result<HeaderValue, Error> {
 /// The `Authorization` header that shows this credential.
 pub(crate) fn authorization(credential: &Credential) -> Result<Option<HeaderValue>, Error> {
     let text = match credential {
-        Credential::None | Credential::Query(_) => return Ok(None),
+        Credential::None | Credential::Query(_) | Credential::Login { .. } => return Ok(None),
         Credential::Bearer(secret) => zeroize::Zeroizing::new(format!("Bearer {}", secret.expose())),
         Credential::RawAuthorization(secret) => zeroize::Zeroizing::new(secret.expose().to_owned()),
     };
@@ -176,6 +182,7 @@ mod tests {
         match &request.body {
             Body::Empty => {}
             Body::Json(text) => lines.push(text.clone()),
+            Body::Form(pairs) => lines.push(pairs.expose().to_owned()),
             Body::Upload(upload) => lines.push(format!("{} {:?}", upload.name, upload.fields)),
         }
         lines.join("\n")

@@ -41,6 +41,17 @@ impl From<&str> for Secret {
 }
 
 /// What a request shows to the server to be let in. The same goes with HTTP requests and with the WebSocket upgrade.
+///
+/// ```
+/// use comfy_client::{Client, Config, Credential};
+///
+/// # fn example(password: String) -> Result<(), comfy_client::Error> {
+/// let login = Credential::Login { user: "ali".into(), password: password.into() };
+/// let client = Client::new(Config::new("http://127.0.0.1:8188")?.credential(login))?;
+/// # let _ = client;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub enum Credential {
@@ -51,6 +62,15 @@ pub enum Credential {
     Bearer(Secret),
     /// `?token=SECRET`. Servers and proxies write addresses into their logs: prefer [`Credential::Bearer`].
     Query(Secret),
+    /// A user and a password, as a browser's login form sends them to ComfyUI-Login. The session's cookie is shown from
+    /// then on; when the server forgets it, the client logs in anew. Programs do better with [`Credential::Bearer`]:
+    /// each login keeps ComfyUI from all else for a quarter of a second.
+    Login {
+        /// The user's name.
+        user: String,
+        /// The password.
+        password: Secret,
+    },
     /// The whole value of the `Authorization` header, as it stands. It is for probing how a server treats a malformed one.
     RawAuthorization(Secret),
 }
@@ -67,6 +87,7 @@ impl Credential {
         match self {
             Self::None => None,
             Self::Bearer(secret) | Self::Query(secret) | Self::RawAuthorization(secret) => Some(secret),
+            Self::Login { password, .. } => Some(password),
         }
     }
 }
@@ -83,6 +104,7 @@ mod tests {
             format!("{:?}", Credential::Bearer(secret.clone())),
             format!("{:#?}", Credential::Query(secret.clone())),
             format!("{:?}", Credential::RawAuthorization(secret.clone())),
+            format!("{:?}", Credential::Login { user: "me".into(), password: secret.clone() }),
         ] {
             assert!(!shown.contains("sesame"), "{shown}");
             assert!(shown.contains("Secret(…)"), "{shown}");

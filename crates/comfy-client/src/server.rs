@@ -79,14 +79,19 @@ impl NodeClass {
     pub fn choices(&self, input: &str) -> Option<Vec<&str>> {
         let inputs = self.raw.get("input")?;
         let described = ["required", "optional"].iter().find_map(|group| inputs.get(group)?.get(input))?;
-        // `[["a", "b"], {…}]`, and in newer nodes `["COMBO", {"options": ["a", "b"]}]`.
-        let list = match described.get(0)? {
-            Value::Array(list) => list,
-            Value::String(kind) if kind == "COMBO" => described.get(1)?.get("options")?.as_array()?,
-            _ => return None,
-        };
-        Some(list.iter().filter_map(Value::as_str).collect())
+        choices(described)
     }
+}
+
+/// The values that an input chooses from, by its description; none where it is not a choice.
+pub(crate) fn choices(described: &Value) -> Option<Vec<&str>> {
+    // `[["a", "b"], {…}]`, and in newer nodes `["COMBO", {"options": ["a", "b"]}]`.
+    let list = match described.get(0)? {
+        Value::Array(list) => list,
+        Value::String(kind) if kind == "COMBO" => described.get(1)?.get("options")?.as_array()?,
+        _ => return None,
+    };
+    Some(list.iter().filter_map(Value::as_str).collect())
 }
 
 fn text(value: &Value, key: &str) -> Option<String> {

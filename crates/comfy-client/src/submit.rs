@@ -11,12 +11,15 @@ use crate::error::{Error, ErrorKind};
 use crate::job::Job;
 use crate::judge;
 use crate::queue::Place;
-use crate::rejection::{self, NodeError};
+use crate::rejection::{self, InputError, NodeError};
 use crate::request::Request;
 use crate::workflow::Workflow;
 
 /// Between two looks that must both find nothing before a prompt is sent again.
 const BETWEEN_LOOKS: Duration = Duration::from_millis(500);
+
+/// Of how many rejected nodes the server's description is asked for.
+const EXPLAINED: usize = 8;
 
 /// What the server took.
 #[derive(Debug, PartialEq)]
@@ -45,15 +48,39 @@ impl Client {
         let client_id = self.socket().registry().client_id();
         let linked = subscription.begin();
         let request = Request::post("/prompt").json(&body(workflow, &prompt_id, &client_id));
-        let accepted = self.deliver(&request, &prompt_id).await?;
+        let mut accepted = match self.deliver(&request, &prompt_id).await {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                let nodes = self.explain(error.node_errors().to_vec(), workflow).await;
+                return Err(error.with_node_errors(nodes));
+            }
+        };
+        rejection::join(&mut accepted.dropped, workflow.nodes());
         tracing::debug!(prompt_id = accepted.prompt_id, linked, "submitted");
         if accepted.prompt_id != prompt_id {
             subscription.rename(&accepted.prompt_id);
         }
         if !accepted.dropped.is_empty() && !workflow.allow_partial {
-            return Err(self.take_back(accepted).await);
+            return Err(self.take_back(accepted, workflow).await);
         }
         Ok(Job::follow(self.clone(), accepted.prompt_id, subscription, linked, accepted.dropped))
+    }
+
+    /// Adds what the workflow says of these nodes, and the nearest names where the server has others to choose from.
+    async fn explain(&self, mut errors: Vec<NodeError>, workflow: &Workflow) -> Vec<NodeError> {
+        rejection::join(&mut errors, workflow.nodes());
+        let unclear = errors.iter_mut().filter(|error| error.errors.iter().any(InputError::lacks_choices));
+        for error in unclear.take(EXPLAINED) {
+            // Without the description the error is as true, only shorter.
+            let Ok(Some(class)) = self.object_info_class(&error.class_type).await else { continue };
+            for error in &mut error.errors {
+                let choices = error.input.as_deref().filter(|_| error.lacks_choices()).and_then(|input| class.choices(input));
+                if let Some(choices) = choices {
+                    error.with_choices(&choices);
+                }
+            }
+        }
+        errors
     }
 
     async fn deliver(&self, request: &Request, prompt_id: &str) -> Result<Accepted, Error> {
@@ -109,20 +136,21 @@ impl Client {
     }
 
     /// Ends a prompt of which the server would run only a part.
-    async fn take_back(&self, accepted: Accepted) -> Error {
+    async fn take_back(&self, accepted: Accepted, workflow: &Workflow) -> Error {
         let taken_back = async {
             self.delete_queued([&accepted.prompt_id]).await?;
             self.interrupt(&accepted.prompt_id).await
         };
         let taken_back = taken_back.await;
+        // Only now: what is asked here takes time, in which the prompt would have begun.
+        let dropped = self.explain(accepted.dropped, workflow).await;
         let message = "comfyui would run only a part of the workflow";
         let error = Error::new(ErrorKind::Rejected, message).with_status(200);
-        let error = accepted.dropped.iter().fold(error, |error, node| error.hint(node.to_string()));
         let error = match taken_back {
             Ok(_) => error,
             Err(_) => error.hint(format!("it could not be taken back: the prompt `{}` may run", accepted.prompt_id)),
         };
-        error.hint("to run what is left of it, allow a partial run").with_node_errors(accepted.dropped)
+        error.hint("to run what is left of it, allow a partial run").with_node_errors(dropped)
     }
 }
 

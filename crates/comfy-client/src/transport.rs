@@ -1,5 +1,8 @@
 //! The one way out: every byte that this crate sends goes through here.
 
+mod incoming;
+mod retry_after;
+mod session;
 mod tls;
 mod upgrade;
 
@@ -7,8 +10,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, LOCATION, RETRY_AFTER};
-use reqwest::multipart::{Form, Part};
+use http::Method;
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, COOKIE, ETAG, HeaderMap, HeaderName, HeaderValue, LOCATION, SET_COOKIE};
+use reqwest::multipart;
 use serde_json::Value;
 use tokio::time::{Instant, timeout};
 
@@ -16,11 +20,13 @@ use crate::config::Config;
 use crate::error::{Error, ErrorKind};
 use crate::judge::{Due, Reply};
 use crate::request::{Body, Request};
+use crate::secret::Secret;
 
+pub(crate) use incoming::{Incoming, Part};
 pub(crate) use upgrade::{Upgrade, WebSocket};
 
 /// Upload time comes on top of the request's: one second for each of these, the slowest link that is waited for.
-const BYTES_PER_SECOND: usize = 64 << 10;
+const BYTES_PER_SECOND: u64 = 64 << 10;
 
 #[derive(Clone, Debug)]
 pub(crate) struct Transport(Arc<Inner>);
@@ -29,21 +35,33 @@ pub(crate) struct Transport(Arc<Inner>);
 struct Inner {
     http: reqwest::Client,
     config: Config,
+    session: session::Session,
 }
 
 impl Transport {
     pub(crate) fn new(config: Config) -> Result<Self, Error> {
         config.check()?;
-        let http = reqwest::Client::builder()
-            .tls_backend_preconfigured(tls::client_config(&config.address)?)
+        let failed = |cause| Error::transport(config.url(), cause);
+        let mut builder = reqwest::Client::builder()
+            .tls_backend_preconfigured(tls::client_config(&config)?)
             .redirect(reqwest::redirect::Policy::none())
             .no_proxy()
             .http1_only()
             .connect_timeout(config.connect_timeout)
-            .pool_idle_timeout(Duration::from_secs(30))
-            .build()
-            .map_err(|cause| Error::transport(config.url(), cause))?;
-        Ok(Self(Arc::new(Inner { http, config })))
+            .pool_idle_timeout(Duration::from_secs(30));
+        if let Some(way) = &config.proxy {
+            let mut proxy = reqwest::Proxy::all(way.address.as_str()).map_err(failed)?;
+            if let Some((user, password)) = &way.login {
+                proxy = proxy.basic_auth(user, password.expose());
+            }
+            builder = builder.proxy(proxy);
+        }
+        #[cfg(unix)]
+        if let Some(path) = &config.unix_socket {
+            builder = builder.unix_socket(path.as_path());
+        }
+        let http = builder.build().map_err(failed)?;
+        Ok(Self(Arc::new(Inner { http, config, session: session::Session::default() })))
     }
 
     pub(crate) fn config(&self) -> &Config {
@@ -56,16 +74,34 @@ impl Transport {
     }
 
     /// Sends, and waits for the head of the answer. The time for the whole is the caller's matter.
+    ///
+    /// A request that is refused because its session is over is sent again in a new one: the server did nothing with it.
     async fn send(&self, request: &Request) -> Result<reqwest::Response, Error> {
-        let head = request.head(&self.0.config)?;
+        let Some(session) = self.session(request).await? else {
+            return self.send_in(request, None).await;
+        };
+        let answer = self.send_in(request, Some(&session)).await?;
+        if !head_of(&answer).asks_for_login() {
+            return Ok(answer);
+        }
+        let session = self.another_session(&session).await?;
+        self.send_in(request, session.as_ref()).await
+    }
+
+    async fn send_in(&self, request: &Request, session: Option<&Secret>) -> Result<reqwest::Response, Error> {
+        let mut head = request.head(&self.0.config)?;
+        if let Some(cookie) = session.and_then(|cookie| HeaderValue::from_str(cookie.expose()).ok()) {
+            head.headers.insert(COOKIE, sensitive(cookie));
+        }
         let mut builder = self.0.http.request(request.method.clone(), head.url).headers(head.headers);
         match &request.body {
             Body::Empty => {}
             Body::Json(text) => builder = builder.body(text.clone()),
+            Body::Form(pairs) => builder = builder.body(pairs.expose().to_owned()),
             Body::Upload(upload) => {
-                let length = u64::try_from(upload.bytes.len()).unwrap_or(u64::MAX);
-                let part = Part::stream_with_length(upload.bytes.clone(), length).file_name(upload.name.clone());
-                let mut form = Form::new().part("image", part);
+                let part = multipart::Part::stream_with_length(upload.payload.body(), upload.payload.length());
+                let part = part.file_name(upload.name.clone());
+                let mut form = multipart::Form::new().part("image", part);
                 for (key, value) in &upload.fields {
                     form = form.text(*key, value.clone());
                 }
@@ -121,11 +157,11 @@ impl Transport {
 
     fn time_for(&self, request: &Request) -> Duration {
         let upload = match &request.body {
-            Body::Upload(upload) => upload.bytes.len() / BYTES_PER_SECOND,
-            Body::Json(text) => text.len() / BYTES_PER_SECOND,
-            Body::Empty => 0,
+            Body::Upload(upload) => upload.payload.length() / BYTES_PER_SECOND,
+            Body::Json(text) => text.len() as u64 / BYTES_PER_SECOND,
+            Body::Empty | Body::Form(_) => 0,
         };
-        self.0.config.request_timeout.saturating_add(Duration::from_secs(u64::try_from(upload).unwrap_or(u64::MAX)))
+        self.0.config.request_timeout.saturating_add(Duration::from_secs(upload))
     }
 
     /// An answer that must be ComfyUI's, and JSON.
@@ -141,53 +177,12 @@ impl Transport {
         reply.judge(self.base(), &request.name(), Due::Nothing)
     }
 
-    /// A file, judged by its head; its pieces are still to be read.
-    pub(crate) async fn file(&self, request: &Request) -> Result<Incoming, Error> {
-        let time = self.0.config.request_timeout;
-        let late = || Error::out_of_time(self.base(), time);
-        let answer = timeout(time, self.send(request)).await.map_err(|_| late())??;
-        let mut reply = head_of(&answer);
-        let length = answer.content_length();
-        let mut incoming = Incoming { answer, length, name: request.name(), transport: self.clone() };
-        let page = reply.content_type.as_deref().is_some_and(|kind| kind.starts_with("text/html"));
-        if !(200..300).contains(&reply.status) || page {
-            // The first pieces are enough to tell a login page; a body that breaks changes nothing about the status.
-            let mut body = BytesMut::new();
-            while body.len() < 64 << 10 {
-                match incoming.piece().await {
-                    Ok(Some(piece)) => body.extend_from_slice(&piece),
-                    Ok(None) | Err(_) => break,
-                }
-            }
-            reply.body = body.freeze();
-        }
+    /// What would be the head of a file's answer.
+    pub(crate) async fn head(&self, request: &Request) -> Result<Reply, Error> {
+        let request = Request { method: Method::HEAD, ..request.clone() };
+        let reply = self.fetch(&request, 0, true).await?;
         reply.judge(self.base(), &request.name(), Due::File)?;
-        Ok(incoming)
-    }
-}
-
-/// A file on its way.
-pub(crate) struct Incoming {
-    answer: reqwest::Response,
-    name: String,
-    transport: Transport,
-    /// What the server announced, in bytes.
-    pub(crate) length: Option<u64>,
-}
-
-impl Incoming {
-    /// The next piece; none at the end.
-    pub(crate) async fn piece(&mut self) -> Result<Option<Bytes>, Error> {
-        let time = self.transport.0.config.request_timeout;
-        let base = self.transport.base();
-        match timeout(time, self.answer.chunk()).await {
-            Err(_) => Err(Error::out_of_time(base, time)),
-            Ok(Ok(piece)) => Ok(piece),
-            Ok(Err(cause)) => {
-                let message = format!("the answer of `{base}` to `{}` was cut short", self.name);
-                Err(Error::new(ErrorKind::Unreachable, message).sent(true).because(cause.without_url()))
-            }
-        }
+        Ok(reply)
     }
 }
 
@@ -197,11 +192,27 @@ fn head_of(answer: &reqwest::Response) -> Reply {
         status: answer.status().as_u16(),
         content_type: header(headers, &CONTENT_TYPE),
         location: header(headers, &LOCATION),
-        retry_after: header(headers, &RETRY_AFTER).and_then(|text| text.trim().parse().ok()).map(Duration::from_secs),
+        retry_after: retry_after::retry_after(headers),
+        length: header(headers, &CONTENT_LENGTH).and_then(|text| text.parse().ok()),
+        etag: header(headers, &ETAG),
+        cookies: cookies(headers),
         body: Bytes::new(),
     }
 }
 
 fn header(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
     headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
+}
+
+fn sensitive(mut value: HeaderValue) -> HeaderValue {
+    value.set_sensitive(true);
+    value
+}
+
+/// The cookies that an answer sets, as a request shows them.
+fn cookies(headers: &HeaderMap) -> Option<Secret> {
+    let pairs = headers.get_all(SET_COOKIE).iter().filter_map(|cookie| cookie.to_str().ok()?.split(';').next());
+    let kept: Vec<&str> =
+        pairs.map(str::trim).filter(|pair| pair.split_once('=').is_some_and(|(_, value)| !value.is_empty())).collect();
+    (!kept.is_empty()).then(|| kept.join("; ").into())
 }

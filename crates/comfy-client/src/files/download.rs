@@ -1,16 +1,27 @@
 //! A file brought to disk: beside its final place first, then under its name in one step.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use data_encoding::HEXLOWER;
+use http::header::{IF_RANGE, RANGE};
 use sha2::{Digest, Sha256};
 use tokio::fs;
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncSeekExt, AsyncWriteExt};
+use tokio::time::sleep;
 
 use super::{Ends, StoredFile, name};
 use crate::client::Client;
 use crate::error::{Error, ErrorKind};
-use crate::transport::Incoming;
+use crate::request::Request;
+use crate::transport::{Incoming, Part};
+
+/// How often a download that was cut is taken up again before at least [`PROGRESS`] more has come.
+const RESUMES: u32 = 5;
+/// How much must come for the count to begin anew, in bytes.
+const PROGRESS: u64 = 1 << 20;
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
 /// A file that lies on this machine now, whole.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,37 +55,138 @@ impl Client {
     /// name. It is written to a temporary file in the same folder, checked as [`Client::view`] does, flushed to disk,
     /// and renamed; where that fails, or the future is dropped, nothing is left behind and an older file stays.
     ///
+    /// A connection that breaks is taken up where it broke, a few times, if the server can say that the file is still
+    /// the same; else the file is fetched from its beginning.
+    ///
     /// # Errors
     /// [`ErrorKind::Io`] where it cannot be written; [`ErrorKind::Protocol`] for a name that cannot be used here, and a
     /// file cut short; [`ErrorKind::NotFound`]; else as [`Client::health`].
     pub async fn download(&self, file: &StoredFile, dir: &Path) -> Result<Downloaded, Error> {
+        self.bring_home(file, dir, name::safe(&file.name)?).await
+    }
+
+    /// The same, with the file's subfolder kept: `output/cats/1.png` comes to `dir/cats/1.png`. Folders below `dir` are
+    /// made as needed. The results of a run never replace one another this way.
+    ///
+    /// # Errors
+    /// As [`Client::download`]; [`ErrorKind::Protocol`] also for a subfolder that would lead out of `dir`.
+    pub async fn download_tree(&self, file: &StoredFile, dir: &Path) -> Result<Downloaded, Error> {
         let name = name::safe(&file.name)?;
+        let folder = dir.join(name::safe_folder(&file.subfolder)?);
+        fs::create_dir_all(&folder).await.map_err(|cause| failed("made", &folder, cause))?;
+        self.bring_home(file, &folder, name).await
+    }
+
+    async fn bring_home(&self, file: &StoredFile, dir: &Path, name: &str) -> Result<Downloaded, Error> {
         let path = dir.join(name);
         let mark = HEXLOWER.encode(&self.transport().config().ids.draw()?[..6]);
-        let mut incoming = self.transport().file(&file.request()).await?;
+        let incoming = self.transport().file(&file.request()).await?;
         let mut partial = Partial { path: dir.join(format!(".comfy-{mark}.part")), kept: false };
-        let (ends, sha256_hex) = receive(&mut incoming, &partial.path).await?;
-        ends.check(file, incoming.length)?;
+        let arrival = self.receive(file, incoming, &partial.path).await?;
         fs::rename(&partial.path, &path).await.map_err(|cause| failed("put in its place", &path, cause))?;
         partial.kept = true;
         flush_folder(dir).await?;
-        tracing::debug!(file = %file, bytes = ends.length(), "downloaded");
-        Ok(Downloaded { path, bytes: ends.length(), sha256_hex })
+        let bytes = arrival.ends.length();
+        tracing::debug!(%file, bytes, "downloaded");
+        Ok(Downloaded { path, bytes, sha256_hex: HEXLOWER.encode(&arrival.digest.finalize()) })
+    }
+
+    /// All of the file, through as many connections as it takes, within bounds.
+    async fn receive(&self, file: &StoredFile, mut incoming: Incoming, path: &Path) -> Result<Arrival, Error> {
+        let mut arrival = Arrival::begin(path, &incoming).await?;
+        let (mut resumes, mut pause, mut counted_at) = (0, FIRST_PAUSE, 0);
+        while let Err(error) = arrival.take(&mut incoming, path).await {
+            let mut lost = error;
+            if arrival.ends.length() >= counted_at + PROGRESS {
+                (resumes, pause, counted_at) = (0, FIRST_PAUSE, arrival.ends.length());
+            }
+            incoming = loop {
+                if resumes == RESUMES || !lost.is_retryable() {
+                    return Err(lost);
+                }
+                tracing::debug!(%file, bytes = arrival.ends.length(), error = %lost, "cut: taking it up again");
+                sleep(lost.retry_after().map_or(pause, |asked| asked.min(self.transport().config().request_timeout))).await;
+                (resumes, pause) = (resumes + 1, (pause * 2).min(LONGEST_PAUSE));
+                match self.go_on(file, &mut arrival, path).await {
+                    Ok(incoming) => break incoming,
+                    Err(error) => lost = error,
+                }
+            };
+        }
+        arrival.disk.sync_all().await.map_err(|cause| failed("written", path, cause))?;
+        arrival.ends.check(file, arrival.total)?;
+        Ok(arrival)
+    }
+
+    /// The rest of the file, or all of it where the rest cannot be had.
+    async fn go_on(&self, file: &StoredFile, arrival: &mut Arrival, path: &Path) -> Result<Incoming, Error> {
+        let whole = file.request();
+        let incoming = match self.transport().file(&arrival.rest(whole.clone())).await {
+            Ok(incoming) if arrival.fits(&incoming) => return Ok(incoming),
+            Ok(incoming) if incoming.part.is_none() => incoming,
+            Err(error) if error.status() != Some(416) => return Err(error),
+            // A part of another file, or no such part: the file changed.
+            _ => self.transport().file(&whole).await?,
+        };
+        arrival.restart(&incoming).await.map_err(|cause| failed("written", path, cause))?;
+        Ok(incoming)
     }
 }
 
-async fn receive(incoming: &mut Incoming, path: &Path) -> Result<(Ends, String), Error> {
-    let write = |cause| failed("written", path, cause);
-    let mut disk = fs::OpenOptions::new().write(true).create_new(true).open(path).await.map_err(write)?;
-    let (mut ends, mut digest) = (Ends::default(), Sha256::new());
-    while let Some(piece) = incoming.piece().await? {
-        ends.see(&piece);
-        digest.update(&piece);
-        disk.write_all(&piece).await.map_err(write)?;
+/// What has come so far.
+struct Arrival {
+    disk: fs::File,
+    ends: Ends,
+    digest: Sha256,
+    etag: Option<String>,
+    total: Option<u64>,
+}
+
+impl Arrival {
+    async fn begin(path: &Path, incoming: &Incoming) -> Result<Self, Error> {
+        let disk = fs::OpenOptions::new().write(true).create_new(true).open(path).await;
+        let disk = disk.map_err(|cause| failed("written", path, cause))?;
+        let (etag, total) = (incoming.etag.clone(), total(incoming));
+        Ok(Self { disk, ends: Ends::default(), digest: Sha256::new(), etag, total })
     }
-    disk.flush().await.map_err(write)?;
-    disk.sync_all().await.map_err(write)?;
-    Ok((ends, HEXLOWER.encode(&digest.finalize())))
+
+    async fn take(&mut self, incoming: &mut Incoming, path: &Path) -> Result<(), Error> {
+        let write = |cause| failed("written", path, cause);
+        while let Some(piece) = incoming.piece().await? {
+            self.disk.write_all(&piece).await.map_err(write)?;
+            self.ends.see(&piece);
+            self.digest.update(&piece);
+        }
+        self.disk.flush().await.map_err(write)
+    }
+
+    /// Asks for what is missing, under the condition that the file is still the same.
+    fn rest(&self, request: Request) -> Request {
+        match &self.etag {
+            Some(etag) if self.ends.length() > 0 => {
+                request.header(RANGE, format!("bytes={}-", self.ends.length())).header(IF_RANGE, etag.as_str())
+            }
+            _ => request,
+        }
+    }
+
+    /// Whether this is what is missing. ComfyUI does not look at the tag in the condition: it is compared here.
+    fn fits(&self, incoming: &Incoming) -> bool {
+        let missing = Part { from: self.ends.length(), total: self.total };
+        incoming.part == Some(missing) && incoming.etag == self.etag
+    }
+
+    async fn restart(&mut self, incoming: &Incoming) -> std::io::Result<()> {
+        self.disk.set_len(0).await?;
+        self.disk.rewind().await?;
+        (self.ends, self.digest) = (Ends::default(), Sha256::new());
+        (self.etag, self.total) = (incoming.etag.clone(), total(incoming));
+        Ok(())
+    }
+}
+
+fn total(incoming: &Incoming) -> Option<u64> {
+    incoming.part.map_or(incoming.length, |part| part.total)
 }
 
 /// Makes the new name itself lasting, where folders can be flushed.

@@ -38,6 +38,9 @@ impl Ends {
         }
         match self.is_whole() {
             Some((kind, false)) => cut(format!("the {kind} has no end")),
+            None if is_picture(&file.name) => {
+                Err(Error::new(ErrorKind::Protocol, format!("`{file}` is not the picture that its name promises")).sent(true))
+            }
             _ => Ok(()),
         }
     }
@@ -56,6 +59,12 @@ impl Ends {
         }
         None
     }
+}
+
+/// Whether a file of this name is one of the pictures whose marks are known.
+fn is_picture(name: &str) -> bool {
+    let extension = name.rsplit_once('.').map(|(_, extension)| extension.to_ascii_lowercase());
+    matches!(extension.as_deref(), Some("png" | "jpg" | "jpeg" | "webp"))
 }
 
 #[cfg(test)]
@@ -100,6 +109,22 @@ mod tests {
         assert_eq!(error.to_string(), "`output/a` came incomplete: 9 of 10 bytes");
         let error = check(&png()[..20], 3, None).unwrap_err();
         assert_eq!(error.to_string(), "`output/a` came incomplete: the PNG has no end");
+    }
+
+    #[test]
+    fn what_is_no_picture_is_not_taken_for_one() {
+        let kind = |name: &str, bytes: &[u8]| {
+            let mut ends = Ends::default();
+            ends.see(bytes);
+            ends.check(&StoredFile::new(FileKind::Output, "", name), None).map_err(|error| error.kind())
+        };
+        let refusal = br#"{"error": "Authentication required."}"#;
+        for name in ["a.png", "b.JPG", "c.jpeg", "d.webp"] {
+            assert_eq!(kind(name, refusal), Err(ErrorKind::Protocol), "{name}");
+            assert_eq!(kind(name, b""), Err(ErrorKind::Protocol), "{name}");
+            assert_eq!(kind(name, &jpeg()), Ok(()), "{name}: some nodes save one format under the name of another");
+        }
+        assert_eq!(kind("a.json", refusal), Ok(()));
     }
 
     proptest! {

@@ -1,17 +1,34 @@
 //! The name under which a server's file may lie on this machine.
 
+use std::path::PathBuf;
+
 use crate::error::{Error, ErrorKind};
 
 /// The last part of the server's name, if it can only ever name a file in the folder that it is put in.
 pub(super) fn safe(name: &str) -> Result<&str, Error> {
     // ComfyUI too takes the last part only.
     let last = name.rsplit(['/', '\\']).next().unwrap_or_default();
-    let odd = last.chars().any(|letter| letter.is_control() || matches!(letter, ':' | '*' | '?' | '"' | '<' | '>' | '|'));
-    if last.trim_matches([' ', '.']).is_empty() || odd || last.ends_with([' ', '.']) {
-        return Err(Error::new(ErrorKind::Protocol, format!("`{}` cannot be the name of a file here", name.escape_debug()))
-            .hint("view it instead, and save it under a name of your own"));
-    }
-    Ok(last)
+    if is_plain(last) { Ok(last) } else { Err(unusable(name, "file")) }
+}
+
+/// The server's subfolder, if each of its parts can only ever name a folder in the one before.
+pub(super) fn safe_folder(subfolder: &str) -> Result<PathBuf, Error> {
+    let parts = || subfolder.split(['/', '\\']).filter(|part| !part.is_empty());
+    if parts().all(is_plain) { Ok(parts().collect()) } else { Err(unusable(subfolder, "folder")) }
+}
+
+/// Whether it is one component of a path on every system, and no device.
+fn is_plain(part: &str) -> bool {
+    let odd = |letter: char| letter.is_control() || matches!(letter, '/' | '\\' | ':' | '*' | '?' | '"' | '<' | '>' | '|');
+    let stem = part.split('.').next().unwrap_or_default().trim_end().to_ascii_uppercase();
+    let port = stem.strip_prefix("COM").or_else(|| stem.strip_prefix("LPT"));
+    let device = matches!(&*stem, "CON" | "PRN" | "AUX" | "NUL") || port.is_some_and(|port| port.chars().count() == 1);
+    !part.is_empty() && !part.contains(odd) && !part.ends_with([' ', '.']) && !device
+}
+
+fn unusable(name: &str, what: &str) -> Error {
+    Error::new(ErrorKind::Protocol, format!("`{}` cannot be the name of a {what} here", name.escape_debug()))
+        .hint("view it instead, and save it under a name of your own")
 }
 
 #[cfg(test)]
@@ -31,8 +48,20 @@ mod tests {
         ] {
             assert_eq!(safe(name).unwrap(), kept);
         }
-        for name in ["", ".", "..", "a/..", "a/", "x\0.png", "a\n", "c:x", "con?", " ", "x."] {
+        for name in ["", ".", "..", "a/..", "a/", "x\0.png", "a\n", "c:x", "con?", " ", "x.", "nul", "Con.png", "com1.txt"] {
             assert_eq!(safe(name).unwrap_err().kind(), ErrorKind::Protocol, "{name:?}");
+        }
+    }
+
+    #[test]
+    fn a_subfolder_never_leads_out() {
+        for (subfolder, kept) in
+            [("", ""), ("a", "a"), ("a/b", "a/b"), ("a\\b", "a/b"), ("/etc//x/", "etc/x"), ("com.d", "com.d")]
+        {
+            assert_eq!(safe_folder(subfolder).unwrap(), std::path::Path::new(kept), "{subfolder}");
+        }
+        for subfolder in ["..", "a/../..", "a/./b", "\\..", "c:", "a/nul", "a\0"] {
+            assert_eq!(safe_folder(subfolder).unwrap_err().kind(), ErrorKind::Protocol, "{subfolder}");
         }
     }
 

@@ -1,30 +1,35 @@
-//! TLS for one client: the ring provider, and the certificates that the system trusts.
+//! TLS for one client: the ring provider, and the certificates that the system trusts, or the configuration does.
 
 use std::sync::Arc;
 
 use rustls::{ClientConfig, RootCertStore};
-use rustls_platform_verifier::BuilderVerifierExt;
+use rustls_platform_verifier::{BuilderVerifierExt, Verifier};
 
-use crate::address::Address;
+use crate::config::Config;
 use crate::error::{Error, ErrorKind};
 
 /// A TLS configuration of this client alone: the process's default provider is neither needed nor set.
 ///
 /// A plain http address never gets to TLS, since redirects are not followed; so a machine without any trusted
 /// certificate can still talk to its own ComfyUI.
-pub(super) fn client_config(address: &Address) -> Result<ClientConfig, Error> {
+pub(super) fn client_config(config: &Config) -> Result<ClientConfig, Error> {
     let failed = |cause: rustls::Error| {
         Error::new(ErrorKind::InvalidConfig, "TLS cannot be set up on this machine")
             .because(cause)
             .hint("are the system's trusted certificates installed (package `ca-certificates`)?")
     };
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().map_err(failed)?;
-    Ok(if address.is_https() {
-        builder.with_platform_verifier().map_err(failed)?.with_no_client_auth()
+    let builder = ClientConfig::builder_with_provider(provider.clone()).with_safe_default_protocol_versions().map_err(failed)?;
+    let proxied = config.proxy.as_ref().is_some_and(|proxy| proxy.address.is_https());
+    let builder = if !config.address.is_https() && !proxied {
+        builder.with_root_certificates(RootCertStore::empty())
+    } else if config.roots.is_empty() {
+        builder.with_platform_verifier().map_err(failed)?
     } else {
-        builder.with_root_certificates(RootCertStore::empty()).with_no_client_auth()
-    })
+        let verifier = Verifier::new_with_extra_roots(config.roots.iter().cloned(), provider).map_err(failed)?;
+        builder.dangerous().with_custom_certificate_verifier(Arc::new(verifier))
+    };
+    Ok(builder.with_no_client_auth())
 }
 
 #[cfg(test)]
@@ -33,8 +38,8 @@ mod tests {
 
     #[test]
     fn no_default_provider_is_needed_and_one_that_exists_does_no_harm() {
-        let plain = Address::parse("http://127.0.0.1:8188").unwrap();
-        let secure = Address::parse("https://gpu.example.org").unwrap();
+        let plain = Config::new("http://127.0.0.1:8188").unwrap();
+        let secure = Config::new("https://gpu.example.org").unwrap();
         for _ in 0..2 {
             client_config(&plain).unwrap();
             // A machine without any trusted certificate says so.

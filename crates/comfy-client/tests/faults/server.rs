@@ -238,6 +238,11 @@ impl Server {
         lock(&self.world).origins.clone()
     }
 
+    /// How many requests came before the first of this sort.
+    pub(crate) fn when(&self, what: &str) -> usize {
+        lock(&self.world).log.iter().position(|line| line == what).unwrap()
+    }
+
     pub(crate) fn asked(&self, what: &str) -> usize {
         lock(&self.world).log.iter().filter(|line| line.starts_with(what)).count()
     }

@@ -48,7 +48,9 @@ async fn half_a_workflow_is_taken_back_unless_it_is_allowed() {
     let error = client.submit(&workflow()).await.unwrap_err();
     assert_eq!((error.kind(), error.node_errors().len()), (ErrorKind::Rejected, 1));
     assert_eq!(server.pending(), 0);
+    // The prompt is not left to run while the server is asked what it would have liked.
+    assert!(server.when("POST /queue") < server.when("GET /object_info/X"));
     let job = client.submit(&workflow().allow_partial(true)).await.unwrap();
-    assert_eq!(job.dropped()[0].node, "1");
+    assert_eq!((job.dropped()[0].node.as_str(), server.asked("GET /object_info")), ("1", 1));
     assert_eq!(server.pending(), 1);
 }

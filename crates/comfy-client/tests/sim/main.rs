@@ -2,6 +2,12 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking; clippy lets only the test functions themselves")]
 
+mod files;
+mod login;
+mod rejection;
+mod way;
+mod wire;
+
 use std::time::Duration;
 
 use comfy_client::{Client, Config, Credential, Ending, Event, Outcome, Place, Probe, UploadOptions, Workflow};

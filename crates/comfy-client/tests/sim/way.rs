@@ -1,0 +1,98 @@
+//! The ways to a server: TLS with an authority of one's own, a proxy, a Unix socket.
+
+use std::io::{Read, Write};
+use std::path::Path;
+use std::sync::Arc;
+
+use comfy_client::{Client, Config, Credential, ErrorKind};
+use comfy_sim::Server;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tokio::io::copy_bidirectional;
+
+use crate::wire::Wire;
+
+/// Made with openssl for these tests, good until 2120; the key of the root is gone.
+const ROOT: &str = include_str!("tls/root.pem");
+/// A certificate that has signed nothing here.
+const OTHER_ROOT: &str = include_str!("tls/server.pem");
+const HEALTH: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 36\r\nConnection: close\r\n\r\n{\"exec_info\": {\"queue_remaining\":0}}";
+
+/// A server that answers each request alike, over TLS, for as many connections as said.
+fn secure(connections: usize) -> (String, std::thread::JoinHandle<Vec<String>>) {
+    let chain = vec![CertificateDer::from_pem_slice(include_bytes!("tls/server.pem")).unwrap()];
+    let key = PrivateKeyDer::from_pem_slice(include_bytes!("tls/server.key")).unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = rustls::ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+    let config = Arc::new(config.with_no_client_auth().with_single_cert(chain, key).unwrap());
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("https://{}", listener.local_addr().unwrap());
+    let serve = move || {
+        let connection = || {
+            let (tcp, _) = listener.accept().unwrap();
+            let tls = rustls::ServerConnection::new(config.clone()).unwrap();
+            let (mut stream, mut piece) = (rustls::StreamOwned::new(tls, tcp), vec![0; 16 << 10]);
+            // A client that does not trust us leaves in the middle of the greeting.
+            let Ok(read) = stream.read(&mut piece) else { return String::new() };
+            stream.write_all(HEALTH).unwrap();
+            stream.conn.send_close_notify();
+            stream.flush().ok();
+            String::from_utf8_lossy(&piece[..read]).into_owned()
+        };
+        (0..connections).map(|_| connection()).collect()
+    };
+    (url, std::thread::spawn(serve))
+}
+
+#[tokio::test]
+async fn an_authority_of_ones_own_is_trusted_when_it_is_named_and_only_then() {
+    let (url, server) = secure(2);
+    let config = || Config::new(&url).unwrap().credential(Credential::Bearer("t0ken".into()));
+    let stranger = Client::new(config().root_certificates(OTHER_ROOT).unwrap()).unwrap().health().await.unwrap_err();
+    assert_eq!(stranger.kind(), ErrorKind::InvalidConfig);
+    assert_eq!(stranger.to_string(), format!("the certificate of `{url}` is not trusted"));
+    assert!(!stranger.was_sent() && !stranger.is_retryable());
+    let client = Client::new(config().root_certificates(ROOT).unwrap()).unwrap();
+    assert_eq!(client.health().await.unwrap().queue_remaining, 0);
+    let seen = tokio::task::spawn_blocking(|| server.join().unwrap()).await.unwrap();
+    assert_eq!(seen[0], "");
+    assert!(seen[1].contains("authorization: Bearer t0ken"));
+}
+
+#[tokio::test]
+async fn a_proxy_is_gone_through_when_it_is_set() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::builder().comfy_dir(folder.path()).spawn().await.unwrap();
+    let proxy = Wire::to(&server).await;
+    // Nobody listens at the address itself: only the proxy knows the way.
+    let client = Client::new(Config::new("http://127.0.0.1:1").unwrap().proxy(&proxy.url).unwrap()).unwrap();
+    assert_eq!(client.health().await.unwrap().queue_remaining, 0);
+    server.shutdown().await;
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_unix_socket_carries_requests_and_the_websocket() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::builder().comfy_dir(folder.path()).spawn().await.unwrap();
+    let path = folder.path().join("comfy.sock");
+    let task = tokio::spawn(carry(path.clone(), server.url().trim_start_matches("http://").to_owned()));
+    while !Path::new(&path).exists() {
+        tokio::task::yield_now().await;
+    }
+    let config = Config::new("http://comfyui").unwrap().credential(Credential::Bearer("t".into()));
+    let client = Client::new(config.unix_socket(&path)).unwrap();
+    assert_eq!(client.health().await.unwrap().queue_remaining, 0);
+    assert_eq!(client.probe_socket(&Credential::None).await.unwrap().status, 101);
+    task.abort();
+    server.shutdown().await;
+}
+
+#[cfg(unix)]
+async fn carry(path: std::path::PathBuf, there: String) {
+    let listener = tokio::net::UnixListener::bind(path).unwrap();
+    while let Ok((mut near, _)) = listener.accept().await {
+        let mut far = tokio::net::TcpStream::connect(&there).await.unwrap();
+        tokio::spawn(async move { copy_bidirectional(&mut near, &mut far).await });
+    }
+}
