@@ -69,7 +69,11 @@ impl<'a> Subject<'a> {
         let given = self.settings.token.as_ref().filter(|_| self.token_is_given()).or(self.in_dot_env.as_ref());
         let shown = self.settings.shown(self.settings.source.value.path());
         let known = || self.known().map(|source| (source.token(), format!("source of truth `{shown}`")));
-        given.map(|token| (&token.value, token.origin.to_string())).or_else(known)
+        let origin = |origin: &Origin| match origin {
+            Origin::DotEnv(path, key) => format!("`{key}` in `{}`", self.settings.shown(path)),
+            origin => origin.to_string(),
+        };
+        given.map(|token| (&token.value, origin(&token.origin))).or_else(known)
     }
 
     /// Whether the user handed over a token for this run.
