@@ -188,6 +188,7 @@ fn what_cannot_be_is_refused_with_the_reason() {
         assert_eq!(got, code, "{args:?}: {err}");
         assert!(err.contains(part) && err.contains("next:") || part == "absent.toml", "{args:?}: {err}");
         assert!(!err.contains("tooshort"), "a token is shown");
+        assert!(!err.contains(r"\n"), "lines that nobody can read: {err}");
     }
     assert!(taken.stop());
 }
