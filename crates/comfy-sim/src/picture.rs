@@ -6,6 +6,7 @@
 mod exif;
 mod gif;
 mod jpeg;
+mod plain;
 mod png;
 mod webp;
 
@@ -105,7 +106,7 @@ fn decode(bytes: &[u8]) -> Result<Decoded, Fault> {
         [b'G', b'I', b'F', b'8', b'7' | b'9', b'a', ..] => gif::decode(bytes),
         [0xFF, 0xD8, 0xFF, ..] => jpeg::decode(bytes),
         [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'E', b'B', b'P', ..] => webp::decode(bytes),
-        _ => Err(Fault::Unknown),
+        _ => plain::format(bytes).ok_or(Fault::Unknown).and_then(|format| plain::decode(bytes, format)),
     }?;
     if decoded.frames.is_empty() { Err(Fault::Unknown) } else { Ok(decoded) }
 }
@@ -155,8 +156,11 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn no_file_stops_the_server(kind in 0..4_usize, bytes: Vec<u8>) {
-            let heads: [&[u8]; 4] = [b"\x89PNG\r\n\x1a\n", b"GIF89a", b"\xFF\xD8\xFF", b"RIFF\x20\0\0\0WEBP"];
+        fn no_file_stops_the_server(kind in 0..9_usize, bytes: Vec<u8>) {
+            let heads: [&[u8]; 9] = [
+                b"\x89PNG\r\n\x1a\n", b"GIF89a", b"\xFF\xD8\xFF", b"RIFF\x20\0\0\0WEBP",
+                b"BM", b"P6 3 3 255\n", b"\0\0\x01\0\x01\0", b"II*\0\x08\0\0\0", b"\0\0\x0A\0\0\0\0\0\0\0\0\0\x09\0\x09\0\x18\0",
+            ];
             let _ = decode(&[heads[kind], &bytes].concat());
         }
     }

@@ -5,6 +5,8 @@
 pub(crate) mod json;
 pub(crate) mod path;
 
+use std::path::Path;
+
 use serde_json::{Number, Value};
 
 /// An exception of the emulated server: its type and its text.
@@ -24,6 +26,13 @@ impl Raised {
     pub(crate) fn type_error(text: impl Into<String>) -> Self {
         Self::new("TypeError", text)
     }
+}
+
+/// The lines of a traceback through these lines and functions of `execution.py`, the outermost first. There is no Python
+/// here, so it says where the real server would have been, without the code there.
+pub(crate) fn traceback(base: &Path, calls: &[(u32, &str)]) -> Vec<String> {
+    let file = base.join("execution.py");
+    calls.iter().map(|(line, name)| format!("  File \"{}\", line {line}, in {name}\n", file.display())).collect()
 }
 
 /// What `type(value).__name__` says.

@@ -1,7 +1,7 @@
 //! Answers as aiohttp writes them.
 
 use axum::body::Body;
-use http::header::{ALLOW, CONTENT_TYPE, HeaderName, HeaderValue, LOCATION};
+use http::header::{ALLOW, CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue, LOCATION};
 use http::{Method, Response as HttpResponse, StatusCode};
 use serde_json::Value;
 
@@ -48,15 +48,18 @@ impl Fault {
         match self {
             Self::Raised(raised) => {
                 tracing::debug!(kind = raised.kind, text = %raised.text, "handler raised");
-                if accepts_html {
-                    let title = "500 Internal Server Error";
-                    let mut response = html(format!(
+                let title = "500 Internal Server Error";
+                let mut response = if accepts_html {
+                    html(format!(
                         "<html><head><title>{title}</title></head><body>\n<h1>{title}</h1>\nServer got itself in trouble\n</body></html>\n"
-                    ));
-                    *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
-                    return response;
-                }
-                text(StatusCode::INTERNAL_SERVER_ERROR, "500 Internal Server Error\n\nServer got itself in trouble".to_owned())
+                    ))
+                } else {
+                    text(StatusCode::OK, format!("{title}\n\nServer got itself in trouble"))
+                };
+                *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+                // Nobody knows what of the request was read, so the connection ends.
+                set(&mut response, CONNECTION, "close");
+                response
             }
             Self::TooLarge => text(StatusCode::PAYLOAD_TOO_LARGE, format!("Maximum request body size {MAX_BODY} exceeded.")),
             Self::Status(status) => {

@@ -2,8 +2,9 @@
 
 use std::borrow::Cow;
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
-use axum::body::Body;
+use axum::body::{Body, BodyDataStream};
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderName};
@@ -17,6 +18,9 @@ use crate::reply::Fault;
 
 /// The most bytes a request body may have: ComfyUI's `--max-upload-size` of 100 MB.
 pub(crate) const MAX_BODY: usize = 100 * 1024 * 1024;
+
+/// How long is still read what a client sends that was refused.
+pub(crate) const LINGER: Duration = Duration::from_secs(10);
 
 #[derive(Debug)]
 pub(crate) struct Request {
@@ -68,16 +72,18 @@ impl Request {
 
     /// The whole body, refused as soon as it is known to pass the limit.
     pub(crate) async fn bytes(&mut self) -> Result<Bytes, Fault> {
-        let announced = self.headers.get(CONTENT_LENGTH).and_then(|v| v.to_str().ok()).and_then(|v| v.parse::<usize>().ok());
-        if announced.is_some_and(|length| length > MAX_BODY) {
-            return Err(Fault::TooLarge);
-        }
         let body = self.body.get_mut().unwrap_or_else(PoisonError::into_inner);
         let mut stream = std::mem::take(body).into_data_stream();
+        let announced = self.headers.get(CONTENT_LENGTH).and_then(|v| v.to_str().ok()).and_then(|v| v.parse::<usize>().ok());
+        if announced.is_some_and(|length| length > MAX_BODY) {
+            linger(stream);
+            return Err(Fault::TooLarge);
+        }
         let mut read = BytesMut::new();
         while let Some(chunk) = stream.next().await {
             read.extend_from_slice(&chunk.map_err(|_| Fault::Gone)?);
             if read.len() > MAX_BODY {
+                linger(stream);
                 return Err(Fault::TooLarge);
             }
         }
@@ -97,6 +103,18 @@ impl Request {
         let text = decode(&bytes, &self.charset())?;
         serde_json::from_str(&text).map_err(|error| Fault::Raised(Raised::new("json.decoder.JSONDecodeError", error.to_string())))
     }
+}
+
+/// Reads on for a while and drops what comes, as aiohttp does: a client that writes all before it reads gets its answer.
+fn linger(mut rest: BodyDataStream) {
+    tokio::spawn(tokio::time::timeout(LINGER, async move {
+        let mut left = MAX_BODY;
+        while let Some(Ok(chunk)) = rest.next().await
+            && chunk.len() <= left
+        {
+            left -= chunk.len();
+        }
+    }));
 }
 
 /// The text of a body in the encoding that its type names.

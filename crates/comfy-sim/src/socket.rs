@@ -9,8 +9,9 @@ use http::header::{CONNECTION, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBS
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::error::ProtocolError;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
@@ -22,11 +23,11 @@ use crate::faults::{Fate, Wire};
 use crate::hub::{Letters, Mailbox};
 use crate::py;
 use crate::reply::{Answer, Response, empty, set, text};
-use crate::request::Request;
+use crate::request::{LINGER, Request};
 use crate::router::{Route, get};
 
-/// The most bytes that a client may send as one message.
-const MAX_MESSAGE: usize = 4 * 1024 * 1024;
+/// The most bytes that a client may send as one message: aiohttp refuses one of 4 MB.
+const MAX_MESSAGE: usize = 4 * 1024 * 1024 - 1;
 
 pub(crate) fn routes() -> Vec<Route> {
     vec![get("/ws", connect)]
@@ -145,14 +146,26 @@ impl Socket {
                 incoming = stream.next() => match incoming {
                     Some(Ok(Message::Text(text))) => greeted = greeted || self.greet(&text),
                     Some(Ok(_)) => {}
-                    Some(Err(Error::Capacity(_))) => {
-                        let frame = CloseFrame { code: CloseCode::Size, reason: Utf8Bytes::from_static("") };
-                        let _ = stream.close(Some(frame)).await;
-                        return;
-                    }
-                    Some(Err(_)) | None => return,
+                    Some(Err(error)) => match verdict(&error) {
+                        Some(code) => return self.refuse(stream, code).await,
+                        None => return,
+                    },
+                    None => return,
                 },
             }
+        }
+    }
+
+    /// Says why the socket ends. What the client still sends is read for a while: it would reset the connection, and the
+    /// client would never hear why.
+    async fn refuse<S: AsyncRead + AsyncWrite + Unpin>(&self, mut stream: WebSocketStream<S>, code: CloseCode) {
+        let _ = stream.close(Some(CloseFrame { code, reason: Utf8Bytes::from_static("") })).await;
+        let stream = stream.get_mut();
+        let _ = stream.shutdown().await;
+        let mut nowhere = tokio::io::sink();
+        tokio::select! {
+            _ = tokio::time::timeout(LINGER, tokio::io::copy(stream, &mut nowhere)) => {}
+            () = self.app.closing.cancelled() => {}
         }
     }
 
@@ -168,6 +181,17 @@ impl Socket {
             self.app.hub.send(&Audience::Client(self.sid.clone()), || Event::FeatureFlags);
         }
         true
+    }
+}
+
+/// What a client is told that broke the protocol; nothing if the connection broke.
+fn verdict(error: &Error) -> Option<CloseCode> {
+    match error {
+        Error::Capacity(_) => Some(CloseCode::Size),
+        Error::Utf8(_) => Some(CloseCode::Invalid),
+        Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => None,
+        Error::Protocol(_) => Some(CloseCode::Protocol),
+        _ => None,
     }
 }
 

@@ -121,7 +121,7 @@ impl Checker<'_> {
         let mut node_errors = Map::new();
         for id in outputs {
             let valid = self.node(&id, 0).unwrap_or_else(|raised| {
-                self.known.set(&id, false, vec![report::exception_at_output(&raised)]);
+                self.known.set(&id, false, vec![report::exception_at_output(self.folders.base(), &raised)]);
                 false
             });
             if valid {
@@ -253,7 +253,7 @@ impl Checker<'_> {
     #[inline(never)]
     fn inner(&mut self, id: &str, source: &str, input: &Declared, raised: &Raised) {
         let linked = inputs(self.prompt, id).and_then(|given| given.get(&input.name)).cloned().unwrap_or_default();
-        self.known.set(source, false, vec![report::exception_at_link(input, &linked, raised)]);
+        self.known.set(source, false, vec![report::exception_at_link(self.folders.base(), input, &linked, raised)]);
     }
 
     /// The class's own check.

@@ -160,8 +160,9 @@ async fn a_real_server_makes_the_same_pixels() {
     assert!(wrong.is_empty(), "{} of {run} differ:\n{}", wrong.len(), wrong.join("\n"));
 }
 
-/// How far a decoded JPEG may be from Pillow's: by so many levels, in so many of a thousand values.
-const LEVELS: u8 = 2;
+/// How far a decoded JPEG may be from Pillow's: by so many levels, in so many of a thousand values. Noise is the worst case,
+/// and at full size alone: `src/picture/jpeg.rs` tells how far it goes where colours are halved.
+const LEVELS: u8 = 3;
 const SHARE: usize = 140;
 
 #[tokio::test]

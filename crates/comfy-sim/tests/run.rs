@@ -8,10 +8,15 @@ use std::net::SocketAddr;
 use std::path::Path;
 
 use comfy_sim::{ErrorKind, Login, Server};
+use futures_util::StreamExt;
 use image::{ImageFormat, Rgb, RgbImage, Rgba, RgbaImage};
 use serde_json::{Value, json};
 use socket::Socket;
 use tempfile::TempDir;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use wire::{call, get, post};
 
 const JSON: &str = "application/json";
@@ -313,9 +318,10 @@ async fn what_python_would_raise_is_a_500() {
         ("/free", ""),
         ("/history", r#"{"delete": [{}]}"#),
     ] {
-        let reply = post(server.addr(), path, JSON, &[], body).await;
+        let reply = post(server.addr(), path, JSON, &[("Connection", "keep-alive")], body).await;
         assert_eq!(reply.status, 500, "{path} {body}");
         assert_eq!(reply.text(), "500 Internal Server Error\n\nServer got itself in trouble");
+        assert_eq!(reply.header("Connection"), Some("close"));
     }
     for (path, body) in [("/interrupt", "{}"), ("/interrupt", ""), ("/interrupt", "x"), ("/queue", "{}"), ("/free", "{}")] {
         let reply = post(server.addr(), path, JSON, &[], body).await;
@@ -390,6 +396,53 @@ async fn paths_and_methods_that_are_not_served() {
     let reply = call(server.addr(), "POST", "/queue", &large, b"").await;
     assert_eq!(reply.status, 413);
     assert_eq!(reply.text(), "Maximum request body size 104857600 exceeded.");
+}
+
+#[tokio::test]
+async fn who_sends_too_much_before_it_reads_is_told_so() {
+    let (server, _folder) = site().await;
+    let mut stream = TcpStream::connect(server.addr()).await.expect("connects");
+    let head = "POST /queue HTTP/1.1\r\nHost: x\r\nContent-Length: 104857601\r\n\r\n";
+    stream.write_all(head.as_bytes()).await.expect("sent");
+    stream.write_all(&vec![b' '; 104_857_601]).await.expect("read to its end");
+    let mut status = [0; 12];
+    stream.read_exact(&mut status).await.expect("an answer");
+    assert_eq!(&status, b"HTTP/1.1 413");
+}
+
+/// The code of the close frame that a socket is sent for these bytes.
+async fn closed_for(addr: SocketAddr, bytes: &[u8]) -> Option<CloseCode> {
+    let mut socket = Socket::open(addr, "").await.expect("opens");
+    socket.0.get_mut().write_all(bytes).await.expect("sent");
+    loop {
+        if let Message::Close(frame) = socket.0.next().await?.ok()? {
+            return frame.map(|frame| frame.code);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_socket_that_breaks_the_protocol_is_told_how() {
+    let (server, _folder) = site().await;
+    // The mask of zeros leaves what is sent as it is.
+    let frame = |head: [u8; 2], payload: &[u8]| [&head[..], &[0; 4], payload].concat();
+    let text = |length: u64| {
+        let head = [&[0x81, 0xFF][..], &length.to_be_bytes(), &[0; 4]].concat();
+        [head, vec![b' '; length as usize]].concat()
+    };
+    for (what, bytes, code) in [
+        ("a reserved bit", frame([0xC1, 0x81], b"a"), CloseCode::Protocol),
+        ("no such opcode", frame([0x83, 0x80], b""), CloseCode::Protocol),
+        ("a continuation of nothing", frame([0x80, 0x81], b"a"), CloseCode::Protocol),
+        ("a long ping", [&[0x89, 0xFE, 0, 126, 0, 0, 0, 0][..], &[b'a'; 126]].concat(), CloseCode::Protocol),
+        ("half a close code", frame([0x88, 0x81], b"a"), CloseCode::Protocol),
+        ("no UTF-8", frame([0x81, 0x81], b"\xFF"), CloseCode::Invalid),
+        ("4 MB", text(4_194_304), CloseCode::Size),
+    ] {
+        assert_eq!(closed_for(server.addr(), &bytes).await, Some(code), "{what}");
+    }
+    let most = [text(4_194_303), frame([0x88, 0x82], &1000_u16.to_be_bytes())].concat();
+    assert_eq!(closed_for(server.addr(), &most).await, Some(CloseCode::Normal));
 }
 
 #[tokio::test]

@@ -77,19 +77,20 @@ fn by_the_user() -> Failure {
         .hint("nothing is half-written; run the same command again to go on")
 }
 
-/// Waits for Ctrl-C, or for the system's wish to end the process. What comes between this call and the waiting counts too.
+/// Waits for Ctrl-C, for the end of the terminal, or for the system's wish to end the process. What comes between this call and the waiting counts too.
 ///
 /// # Panics
 /// Outside of a tokio runtime.
 pub fn interrupted() -> impl Future<Output = ()> {
     use tokio::signal::unix::{SignalKind, signal};
-    let signals = [SignalKind::interrupt(), SignalKind::terminate()].map(signal);
+    let signals = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()].map(signal);
     async move {
         // A system that lets nobody listen ends the process itself.
-        let [Ok(mut interrupt), Ok(mut terminate)] = signals else { return std::future::pending().await };
+        let [Ok(mut interrupt), Ok(mut terminate), Ok(mut hangup)] = signals else { return std::future::pending().await };
         tokio::select! {
             _ = interrupt.recv() => {}
             _ = terminate.recv() => {}
+            _ = hangup.recv() => {}
         }
     }
 }

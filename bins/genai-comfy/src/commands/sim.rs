@@ -86,7 +86,11 @@ fn scenario(path: &Path) -> Result<Scenario, Failure> {
     let text = fs::read_to_string(path)
         .map_err(|error| Failure::new(FailureKind::Settings, format!("can't read the scenario `{shown}`: {error}")))?;
     Scenario::parse(&text).map_err(|error| {
-        Failure::new(FailureKind::Settings, format!("`{shown}`: {error}"))
+        let told = error.to_string();
+        let mut lines = told.lines().filter(|line| line.trim() != "|").map(str::to_owned);
+        let message = format!("`{shown}`: {}", lines.next().unwrap_or_default());
+        // The lines below show the place.
+        Failure { causes: lines.collect(), ..Failure::new(FailureKind::Settings, message) }
             .hint("docs/reference/scenario.md tells every word of a scenario")
     })
 }

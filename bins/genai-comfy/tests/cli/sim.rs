@@ -49,8 +49,12 @@ impl Running {
     }
 
     /// Ends it as Ctrl-C does; whether it ended well.
-    fn stop(mut self) -> bool {
-        rustix::process::kill_process(rustix::process::Pid::from_child(&self.child), rustix::process::Signal::INT).unwrap();
+    fn stop(self) -> bool {
+        self.stop_by(rustix::process::Signal::INT)
+    }
+
+    fn stop_by(mut self, signal: rustix::process::Signal) -> bool {
+        rustix::process::kill_process(rustix::process::Pid::from_child(&self.child), signal).unwrap();
         self.child.wait().unwrap().success()
     }
 }
@@ -75,6 +79,15 @@ fn it_says_where_it_answers_and_leaves_nothing() {
     let files = server.said["comfy_dir"].as_str().unwrap().to_owned();
     assert!(Path::new(&files).join("output").is_dir());
     assert!(server.stop(), "Ctrl-C is the right end");
+    assert!(!Path::new(&files).exists());
+}
+
+#[test]
+fn a_terminal_that_closes_leaves_nothing_either() {
+    let folder = folder();
+    let server = Running::start(folder.path(), &[]);
+    let files = server.said["comfy_dir"].as_str().unwrap().to_owned();
+    assert!(server.stop_by(rustix::process::Signal::HUP));
     assert!(!Path::new(&files).exists());
 }
 
@@ -175,6 +188,7 @@ fn what_cannot_be_is_refused_with_the_reason() {
         assert_eq!(got, code, "{args:?}: {err}");
         assert!(err.contains(part) && err.contains("next:") || part == "absent.toml", "{args:?}: {err}");
         assert!(!err.contains("tooshort"), "a token is shown");
+        assert!(!err.contains(r"\n"), "lines that nobody can read: {err}");
     }
     assert!(taken.stop());
 }

@@ -101,7 +101,8 @@ pub(super) fn created(facts: &Metadata) -> f64 {
 
 /// Start and length of the one range asked for; `None` if it cannot be had.
 fn range(text: &str, size: u64) -> Option<Part> {
-    let (start, end) = text.strip_prefix("bytes=")?.split_once('-')?;
+    let (unit, places) = text.split_once('=')?;
+    let (start, end) = places.split_once('-').filter(|_| unit.eq_ignore_ascii_case("bytes"))?;
     let number = |text: &str| text.bytes().all(|b| b.is_ascii_digit()).then(|| text.parse::<u64>().ok());
     let (start, end) = (number(start)?, number(end)?);
     let (start, length) = match (start, end) {
@@ -207,6 +208,7 @@ mod tests {
     fn ranges_are_cut_to_the_file() {
         for (text, part) in [
             ("bytes=0-3", Some((0, 4))),
+            ("BYTES=0-3", Some((0, 4))),
             ("bytes=4-", Some((4, 6))),
             ("bytes=-3", Some((7, 3))),
             ("bytes=-99", Some((0, 10))),

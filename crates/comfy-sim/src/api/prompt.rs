@@ -52,9 +52,14 @@ async fn submit(app: Arc<App>, mut request: Request) -> Answer {
 
     let (verdict, prompt) = judge(&app, prompt, targets).await?;
 
-    let extra_data = extra_data(&mut body)?;
+    // A refused prompt's `extra_data` is touched only to put the client id into it.
+    let named = body.contains_key("client_id");
+    let extra_data = extra_data(&mut body);
     match verdict {
         Verdict::Refused { error, node_errors } => {
+            if named {
+                extra_data?;
+            }
             app.logs.add(&app, format!("invalid prompt: {}\n", py::repr(&error)));
             Ok(refuse(&error, &node_errors))
         }
@@ -64,7 +69,7 @@ async fn submit(app: Arc<App>, mut request: Request) -> Answer {
                 number: number.clone(),
                 id: id.clone(),
                 prompt: prompt.into(),
-                extra_data: extra_data.into(),
+                extra_data: extra_data?.into(),
                 outputs,
             })?;
             ok(&json!({"prompt_id": id, "number": number, "node_errors": node_errors}))

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use http::StatusCode;
 use http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use image::codecs::jpeg::JpegEncoder;
-use image::{DynamicImage, GrayImage, ImageFormat, ImageReader, RgbaImage};
+use image::{ColorType, DynamicImage, GrayImage, ImageFormat, ImageReader, RgbaImage};
 
 use super::files::send;
 use crate::app::App;
@@ -124,17 +124,25 @@ impl Form {
             }
             Self::Webp { .. } => picture.into_rgba8().write_to(&mut out, ImageFormat::WebP),
             Self::Rgb => picture.into_rgb8().write_to(&mut out, ImageFormat::Png),
-            Self::Alpha => alpha(&picture).write_to(&mut out, ImageFormat::Png),
+            Self::Alpha => alpha(&picture, is_rgba(bytes, &picture)).write_to(&mut out, ImageFormat::Png),
         }
         .map_err(broken)?;
         Ok(out.into_inner())
     }
 }
 
-/// A black picture with the transparency of this one.
-fn alpha(picture: &DynamicImage) -> RgbaImage {
+/// Whether Pillow's mode of the picture is RGBA. The decoder turns a palette, or a colour, that is transparent into it too.
+fn is_rgba(bytes: &[u8], picture: &DynamicImage) -> bool {
+    match bytes {
+        [0x89, b'P', b'N', b'G', ..] => bytes.get(25) == Some(&6),
+        _ => matches!(picture.color(), ColorType::Rgba8 | ColorType::Rgba16),
+    }
+}
+
+/// A black picture with the transparency of this one; opaque for a picture of another mode than RGBA.
+fn alpha(picture: &DynamicImage, is_rgba: bool) -> RgbaImage {
     let (width, height) = (picture.width(), picture.height());
-    let alpha = if picture.color().has_alpha() {
+    let alpha = if is_rgba {
         picture.to_rgba8().pixels().map(|pixel| pixel.0[3]).collect()
     } else {
         vec![255; width as usize * height as usize]
@@ -162,6 +170,26 @@ mod tests {
             (Some(""), "", Some(Form::Webp { rgb: false })),
         ] {
             assert_eq!(Form::of(preview, channel), form, "{preview:?} {channel:?}");
+        }
+    }
+    #[test]
+    fn the_alpha_of_a_picture_is_seen_in_rgba_only() {
+        let mut grey = Cursor::new(Vec::new());
+        image::GrayAlphaImage::from_raw(1, 1, vec![9, 100])
+            .expect("a pixel")
+            .write_to(&mut grey, ImageFormat::Png)
+            .expect("made");
+        let mut color = Cursor::new(Vec::new());
+        RgbaImage::from_raw(1, 1, vec![9, 9, 9, 100]).expect("a pixel").write_to(&mut color, ImageFormat::Png).expect("made");
+        let mut palette = Vec::new();
+        let mut encoder = png::Encoder::new(&mut palette, 1, 1);
+        encoder.set_color(png::ColorType::Indexed);
+        encoder.set_palette(vec![9, 9, 9]);
+        encoder.set_trns(vec![100]);
+        encoder.write_header().expect("made").write_image_data(&[0]).expect("made");
+        for (file, alpha) in [(grey.into_inner(), 255), (palette, 255), (color.into_inner(), 100)] {
+            let made = image::load_from_memory(&Form::Alpha.make(&file).expect("made")).expect("a picture");
+            assert_eq!(made.into_rgba8().into_raw(), [0, 0, 0, alpha]);
         }
     }
 }

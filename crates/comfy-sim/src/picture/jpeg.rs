@@ -1,7 +1,9 @@
 //! JPEG. An MPO file is several of them, of which ComfyUI takes the first.
 //!
-//! A known difference: the decoder here rounds otherwise than libjpeg-turbo, which Pillow uses, so that values are up to
-//! two levels apart (a test measures it). A file that is cut off is refused, where Pillow shows what there is.
+//! A known difference: the decoder here rounds otherwise than libjpeg-turbo, which Pillow uses. Of 300 files of noise those
+//! with colours at full size were up to three levels apart, those with halved colours up to five; and of the latter the last
+//! column of a picture whose width is no whole number of blocks was up to 55 apart, since the two make up its right
+//! neighbour in other ways. A file that is cut off is refused, where Pillow shows what there is.
 
 use std::io::Cursor;
 

@@ -1,5 +1,7 @@
 //! The errors of validation as JSON.
 
+use std::path::Path;
+
 use serde_json::{Value, json};
 
 use crate::graph::Declared;
@@ -40,19 +42,20 @@ pub(super) fn own(name: &str, text: &str) -> Value {
     error("custom_validation_failed", "Custom validation failed for node", &details, &json!({"input_name": name}))
 }
 
-/// An exception on the way to an output node. The traceback is empty: there is no Python here.
-pub(super) fn exception_at_output(raised: &Raised) -> Value {
-    let extra = json!({"exception_type": raised.kind, "traceback": []});
+/// An exception on the way to an output node.
+pub(super) fn exception_at_output(base: &Path, raised: &Raised) -> Value {
+    let traceback = py::traceback(base, &[(1010, "validate_prompt"), (932, "validate_inputs")]);
+    let extra = json!({"exception_type": raised.kind, "traceback": traceback});
     error("exception_during_validation", "Exception when validating node", &raised.text, &extra)
 }
 
-pub(super) fn exception_at_link(input: &Declared, linked: &Value, raised: &Raised) -> Value {
+pub(super) fn exception_at_link(base: &Path, input: &Declared, linked: &Value, raised: &Raised) -> Value {
     let extra = json!({
         "input_name": input.name,
         "input_config": input.config(),
         "exception_message": raised.text,
         "exception_type": raised.kind,
-        "traceback": [],
+        "traceback": py::traceback(base, &[(808, "validate_inputs"), (932, "validate_inputs")]),
         "linked_node": linked,
     });
     error("exception_during_inner_validation", "Exception when validating inner node", &raised.text, &extra)

@@ -162,6 +162,10 @@ fn load_image_checks_its_file_itself() {
         let error = &errors(&verdict)["1"]["errors"][0];
         assert_eq!(error["type"].as_str(), kind, "{image:?}");
         assert_eq!(error["details"].as_str().unwrap_or(""), details, "{image:?}");
+        if kind == Some("exception_during_inner_validation") {
+            let line = error["extra_info"]["traceback"][0].as_str().unwrap_or_default();
+            assert!(line.starts_with("  File \"/") && line.ends_with("execution.py\", line 808, in validate_inputs\n"), "{line}");
+        }
     }
 }
 

@@ -13,8 +13,12 @@ use crate::app::App;
 use crate::events::{Event, Failed, Milestone, Owner};
 use crate::graph::{self, link};
 use crate::nodes::Node;
-use crate::py::Raised;
+use crate::py::{self, Raised};
 use crate::queue::Item;
+
+/// The way of the real server from a prompt to a node that raises.
+const CALLS: [(u32, &str); 4] =
+    [(496, "execute"), (315, "get_output_data"), (289, "_async_map_node_over_list"), (277, "process_inputs")];
 
 /// What the history keeps of a run, besides the prompt.
 pub(super) struct Done {
@@ -144,7 +148,7 @@ impl Run<'_> {
         Milestone::Error(Box::new(Failed {
             node: id.to_owned(),
             executed: self.executed.clone(),
-            traceback: vec![format!("  comfy-sim, in {class}\n    {}: {}\n", raised.kind, raised.text.trim_end())],
+            traceback: py::traceback(self.app.folders.base(), &CALLS),
             class,
             message: raised.text,
             kind: raised.kind.to_owned(),

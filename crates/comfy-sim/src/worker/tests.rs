@@ -133,7 +133,13 @@ fn short(message: &Value) -> Option<String> {
         "progress_state" => None,
         "executing" => Some(format!("executing {node}")),
         "executed" => Some(format!("executed {node} {}", data["output"])),
-        "execution_error" => Some(format!("error {} {} {}", data["node_id"], data["exception_type"], data["exception_message"])),
+        "execution_error" => {
+            let inner = data["traceback"].as_array().and_then(|calls| calls.last());
+            // Who is blocked has not raised.
+            let raised = data["exception_type"] != "ExecutionBlocked";
+            assert_eq!(inner.is_some_and(|call| call.as_str().is_some_and(|call| call.ends_with("in process_inputs\n"))), raised);
+            Some(format!("error {} {} {}", data["node_id"], data["exception_type"], data["exception_message"]))
+        }
         other => Some(other.to_owned()),
     }
 }
