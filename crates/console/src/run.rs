@@ -83,7 +83,9 @@ fn by_the_user() -> Failure {
 /// Outside of a tokio runtime.
 pub fn interrupted() -> impl Future<Output = ()> {
     use tokio::signal::unix::{SignalKind, signal};
-    let signals = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()].map(signal);
+    // Under `nohup` the end of the terminal is to be survived; to listen would undo that.
+    let third = if hangup_is_ignored() { SignalKind::terminate() } else { SignalKind::hangup() };
+    let signals = [SignalKind::interrupt(), SignalKind::terminate(), third].map(signal);
     async move {
         // A system that lets nobody listen ends the process itself.
         let [Ok(mut interrupt), Ok(mut terminate), Ok(mut hangup)] = signals else { return std::future::pending().await };
@@ -93,4 +95,11 @@ pub fn interrupted() -> impl Future<Output = ()> {
             _ = hangup.recv() => {}
         }
     }
+}
+
+/// Whether whoever started the process told it to ignore SIGHUP, as Linux tells; elsewhere it is taken for not so.
+fn hangup_is_ignored() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| u64::from_str_radix(line.strip_prefix("SigIgn:")?.trim(), 16).ok());
+    ignored.is_some_and(|mask| mask & 1 == 1)
 }
