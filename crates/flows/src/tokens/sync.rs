@@ -22,9 +22,8 @@ pub async fn run(services: &[Settings], world: &World, options: Options, sink: &
 
 async fn steps(journey: &mut Journey, settings: &Settings, world: &World, options: Options) -> Result<(), Failure> {
     // Without a source nothing is written, not even a lock.
-    writing::source(settings)?;
+    let source = writing::source(settings)?;
     if options.dry_run {
-        let source = writing::source(settings)?;
         writing::announce(journey, settings, &writing::targets(settings, world, &source)?);
         for target in settings.targets(&source)?.iter().filter(|target| !target.read().holds(source.token())) {
             journey.note(format!("{} ({})", settings.shown(target.path()), target.dialect()));
@@ -33,7 +32,8 @@ async fn steps(journey: &mut Journey, settings: &Settings, world: &World, option
         }
     } else {
         let mut workspace = journey.workspace(settings, world)?;
-        let plan = writing::targets(settings, world, &writing::source(settings)?)?;
+        let source = writing::source(settings)?; // again: now nobody else changes it
+        let plan = writing::targets(settings, world, &source)?;
         writing::apply(journey, settings, &mut workspace, plan)?;
     }
     let subject = journey.subject(settings, world)?;
