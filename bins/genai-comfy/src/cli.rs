@@ -4,7 +4,9 @@ mod files;
 mod free;
 mod history;
 mod models;
+mod nodes;
 mod queue;
+mod run;
 mod sim;
 
 use clap::{Args, Parser, Subcommand};
@@ -14,7 +16,9 @@ pub(crate) use files::{Download, Upload};
 pub(crate) use free::Free;
 pub(crate) use history::{History, HistoryAction};
 pub(crate) use models::Models;
+pub(crate) use nodes::{Nodes, NodesAction};
 pub(crate) use queue::{Cancel, Queue, QueueAction};
+pub(crate) use run::{Previews, Run, Seed};
 pub(crate) use sim::Sim;
 
 /// Works with a ComfyUI server, open or guarded by ComfyUI-Login.
@@ -48,11 +52,13 @@ pub(crate) struct Entry {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    Run(Run),
     /// Show the server's versions, memory, devices and queue
     Status,
     Queue(Queue),
     History(History),
     Cancel(Cancel),
+    Nodes(Nodes),
     Models(Models),
     Upload(Upload),
     Download(Download),

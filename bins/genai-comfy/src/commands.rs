@@ -4,7 +4,9 @@ mod download;
 mod free;
 mod history;
 mod models;
+mod nodes;
 mod queue;
+mod run;
 mod sim;
 mod status;
 mod upload;
@@ -33,12 +35,14 @@ async fn command(cli: &Cli, world: &World, screen: &Screen) -> Result<ExitCode, 
         );
     }
     let answer = match &cli.command {
+        Command::Run(args) => return Ok(run::run(world, cli, args, screen).await),
         Command::Sim(args) => return sim::run(world, &cli.shared, args, screen).await,
         Command::Queue(args) => queue::run(world, cli, args, screen).await?,
         Command::History(args) => history::run(world, cli, args, screen).await?,
         // What is not asked can simply be dropped.
         Command::Status => console::interruptible(status::run(world, cli)).await??,
         Command::Cancel(args) => console::interruptible(queue::cancel(world, cli, args)).await??,
+        Command::Nodes(args) => console::interruptible(nodes::run(world, cli, args)).await??,
         Command::Models(args) => console::interruptible(models::run(world, cli, args)).await??,
         Command::Upload(args) => console::interruptible(upload::run(world, cli, args)).await??,
         Command::Download(args) => console::interruptible(download::run(world, cli, args)).await??,

@@ -76,6 +76,7 @@ pub use queue::{Place, Queue, QueueItem};
 pub use rejection::{InputError, NodeError};
 pub use secret::{Credential, Secret};
 pub use server::{Device, Health, NodeClass, SystemStats};
+pub use shim::Submission;
 pub use wire::{ExecutionError, ImageFormat};
 pub use workflow::{
     ClassInfo, Container, DataType, Graph, InputInfo, Link, NodeBuilder, NodeId, ObjectInfo, OutputInfo, Problem, ProblemKind,

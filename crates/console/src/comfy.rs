@@ -74,8 +74,8 @@ fn text(document: &Document) -> String {
 fn status(status: &Status) -> String {
     let said = |text: &Option<String>| text.clone().unwrap_or_else(|| "?".to_owned());
     let memory = |free: Option<u64>, total: Option<u64>| match (free, total) {
-        (Some(free), Some(total)) => format!("{} of {} free", bytes(free), bytes(total)),
-        _ => "?".to_owned(),
+        (Some(free), Some(total)) if total > 0 => format!("{} of {} free", bytes(free), bytes(total)),
+        _ => "not known".to_owned(),
     };
     // Python says more of itself than its number.
     let python = said(&status.python_version);
@@ -152,8 +152,13 @@ fn lines(names: &[String]) -> String {
     names.iter().map(|name| format!("{}\n", harmless(name))).collect()
 }
 
-fn seconds(time: Option<f64>) -> String {
-    time.map_or_else(String::new, |time| format!("{time:.1} s"))
+fn seconds(seconds: Option<f64>) -> String {
+    seconds.map_or_else(String::new, time)
+}
+
+/// A time as people read it.
+pub(crate) fn time(seconds: f64) -> String {
+    if seconds < 1.0 { format!("{:.0} ms", seconds * 1e3) } else { format!("{seconds:.1} s") }
 }
 
 /// A size as people read it.

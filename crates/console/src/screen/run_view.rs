@@ -88,9 +88,14 @@ impl RunView {
             inner.clear_bar();
             match inner.format {
                 Format::Text => {
-                    if !inner.quiet && (end.failure.is_none() || end.prompt_id.is_some()) {
-                        let (sign, color) = style::of(if end.failure.is_none() { &Outcome::Pass } else { &Outcome::Fail });
-                        inner.print(&format!("{color}{sign}{color:#} {}{}\n", harmless(&end.words), times(&end)));
+                    match &end.prompt_id {
+                        _ if end.failure.is_some() => {}
+                        Some(id) if inner.quiet && end.outcome == "detached" => inner.print(&format!("{id}\n")),
+                        _ if inner.quiet => {}
+                        _ => {
+                            let (sign, color) = style::of(&Outcome::Pass);
+                            inner.print(&format!("{color}{sign}{color:#} {}{}\n", harmless(&end.words), times(&end)));
+                        }
                     }
                     if let Some(failure) = &end.failure {
                         inner.complain(failure);
@@ -183,8 +188,8 @@ fn counted(number: usize, what: &str) -> String {
 
 fn times(end: &RunEnd) -> String {
     match (end.ran_seconds, end.waited_seconds) {
-        (Some(ran), Some(waited)) => format!(", ran {ran:.1} s of {waited:.1} s"),
-        (None, Some(waited)) => format!(", {waited:.1} s"),
+        (Some(ran), Some(waited)) => format!(" in {} ({} of them at work)", comfy::time(waited), comfy::time(ran)),
+        (None, Some(waited)) => format!(" in {}", comfy::time(waited)),
         _ => String::new(),
     }
 }
