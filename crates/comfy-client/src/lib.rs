@@ -35,6 +35,8 @@
 //! ```
 
 mod address;
+mod cancel;
+mod catalogue;
 mod client;
 mod config;
 mod error;
@@ -43,6 +45,8 @@ mod files;
 mod history;
 mod ids;
 mod job;
+mod jobs;
+mod json;
 mod judge;
 mod mailbox;
 mod models;
@@ -56,6 +60,7 @@ mod request;
 mod secret;
 mod server;
 mod socket;
+mod submission;
 mod submit;
 mod transport;
 pub mod wire;
@@ -68,15 +73,17 @@ pub use event::Event;
 pub use files::{Content, Downloaded, FileKind, StoredFile, UploadOptions, Uploaded};
 pub use history::HistoryEntry;
 pub use job::Job;
+pub use jobs::{JobState, JobSummary};
 pub use outcome::{
     Cancellation, Ending, Failure, Interruption, Loss, Outcome, Output, OutputText, Run, Stall, StallCause, Standing, Timing,
+    WsImage,
 };
 pub use probe::{Answer, Probe};
 pub use queue::{Place, Queue, QueueItem};
 pub use rejection::{InputError, NodeError};
 pub use secret::{Credential, Secret};
 pub use server::{Device, Health, NodeClass, SystemStats};
-pub use shim::Submission;
+pub use submission::Submission;
 pub use wire::{ExecutionError, ImageFormat};
 pub use workflow::{
     ClassInfo, Container, DataType, Graph, InputInfo, Link, NodeBuilder, NodeId, ObjectInfo, OutputInfo, Problem, ProblemKind,
