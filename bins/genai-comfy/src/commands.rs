@@ -85,5 +85,5 @@ async fn confirmed(yes: bool, question: &str, screen: &Screen) -> Result<(), Fai
     if yes || screen.ask(question).await {
         return Ok(());
     }
-    Err(Failure::new(FailureKind::Usage, "nothing was done").hint("say `--yes` to be not asked"))
+    Err(Failure::new(FailureKind::Usage, "nothing was done").hint("answer `y`, or give `--yes`"))
 }
