@@ -36,7 +36,7 @@ async fn command(cli: &Cli, world: &World, screen: &Screen) -> Result<ExitCode, 
     }
     let answer = match &cli.command {
         Command::Run(args) => return Ok(run::run(world, cli, args, screen).await),
-        Command::Sim(args) => return sim::run(world, &cli.shared, args, screen).await,
+        Command::Sim(args) => return sim::run(world, cli, args, screen).await,
         Command::Queue(args) => queue::run(world, cli, args, screen).await?,
         Command::History(args) => history::run(world, cli, args, screen).await?,
         // What is not asked can simply be dropped.

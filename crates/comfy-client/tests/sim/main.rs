@@ -4,6 +4,7 @@
 
 mod files;
 mod login;
+mod orders;
 mod rejection;
 mod way;
 mod wire;
