@@ -124,6 +124,31 @@ fn the_second_of_three_is_cancelled_while_the_first_goes_on() {
 }
 
 #[test]
+fn a_run_that_somebody_else_ends_says_how() {
+    let stage = stage();
+    let mut running = Running::start(&stage, &[]);
+    let id = running.until("submitted")["prompt_id"].as_str().unwrap().to_owned();
+    running.until("progress");
+    let mut waiting = Running::start(&stage, &["--seed", "2"]);
+    let behind = waiting.until("submitted")["prompt_id"].as_str().unwrap().to_owned();
+    said(&mut stage.command(&["queue", "delete", &behind]));
+    let (last, code) = waiting.end();
+    assert_eq!((last["outcome"].as_str(), code), (Some("cancelled"), 3));
+    said(&mut stage.command(&["cancel", &id]));
+    let (last, code) = running.end();
+    assert_eq!((last["outcome"].as_str(), code), (Some("interrupted"), 3));
+    assert!(last["failure"]["hints"][0].as_str().unwrap().starts_with("somebody else stopped it"), "{last}");
+}
+
+#[test]
+fn a_server_that_restarts_has_lost_it() {
+    let stage = Stage::new(|builder, _| builder.checkpoint("sd15.safetensors").fault(Fault::Restart { down_millis: 1 }));
+    stage.write("long.json", LONG);
+    let (last, code) = Running::start(&stage, &[]).end();
+    assert_eq!((last["outcome"].as_str(), code), (Some("lost"), 3));
+}
+
+#[test]
 fn a_deadline_ends_the_wait_and_not_the_run() {
     let stage = stage();
     let mut running = Running::start(&stage, &["--deadline", "0.2"]);
