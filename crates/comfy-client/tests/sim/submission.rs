@@ -36,7 +36,7 @@ async fn a_picture_opens_in_the_editor_with_the_values_that_made_it() {
     let folder = tempfile::tempdir().unwrap();
     let (server, client) = site(folder.path(), |builder| builder).await;
     let file = WorkflowFile::from_bytes(drawn().to_string().as_bytes()).unwrap();
-    let mut workflow = file.into_workflow_for(&*client.object_info().await.unwrap()).unwrap();
+    let mut workflow = file.into_workflow_for(&client.object_info().await.unwrap()).unwrap();
     workflow.set("EmptyImage", "color", 4_711).unwrap();
     assert_eq!(client.dry_run(&workflow).await.unwrap(), []);
     let first = run(&client, &Submission::new(&workflow)).await;
