@@ -3,7 +3,11 @@
 
 use comfy_client::{Client, Config, Credential};
 
-#[expect(clippy::print_stdout, reason = "an example shows what happens")]
+#[expect(
+    clippy::print_stdout,
+    clippy::disallowed_methods,
+    reason = "an example shows what happens, and reads the environment itself"
+)]
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let url = std::env::args().nth(1).ok_or("give a URL")?;
