@@ -178,7 +178,7 @@ mod tests {
             let status = json!({"status_str": "error", "messages": messages});
             for raw in [raw, json!({ "status": status })] {
                 if let Some(entry) = HistoryEntry::read(raw) {
-                    prop_assert!(!crate::Outcome::read("p", entry, Duration::ZERO).to_string().is_empty());
+                    prop_assert!(!Outcome::read("p", entry, Duration::ZERO).to_string().is_empty());
                 }
             }
         }
