@@ -12,6 +12,8 @@
 //! the server's node classes before it is sent ([`Workflow::validate`]), and what the editor saves becomes what the server
 //! runs ([`UiWorkflow::to_api`]).
 //!
+//! Several servers share the work as a [`Fleet`], and a [`Batch`] brings any number of workflows through one.
+//!
 //! It never follows a redirect, reads a proxy from the environment, shows a secret in a message, sends one over plain
 //! http to another machine unless told to, or interrupts a prompt that it was not told of.
 //!
@@ -35,11 +37,13 @@
 //! ```
 
 mod address;
+mod batch;
 mod client;
 mod config;
 mod error;
 mod event;
 mod files;
+mod fleet;
 mod history;
 mod ids;
 mod job;
@@ -59,11 +63,13 @@ mod transport;
 pub mod wire;
 mod workflow;
 
+pub use batch::{Batch, BatchFile, BatchItem, BatchRow, BatchStop};
 pub use client::Client;
 pub use config::Config;
 pub use error::{Error, ErrorKind};
 pub use event::Event;
 pub use files::{Content, Downloaded, FileKind, StoredFile, UploadOptions, Uploaded};
+pub use fleet::{Delivery, End, Fleet, FleetBuilder, FleetEvent, FleetJob};
 pub use history::HistoryEntry;
 pub use job::Job;
 pub use outcome::{
