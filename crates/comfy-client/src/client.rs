@@ -3,6 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use crate::cancel::Ways;
+use crate::catalogue::Catalogue;
 use crate::config::Config;
 use crate::error::Error;
 use crate::socket::Socket;
@@ -18,6 +20,8 @@ pub struct Client(Arc<Inner>);
 struct Inner {
     transport: Transport,
     socket: Arc<Socket>,
+    ways: Ways,
+    catalogue: Catalogue,
 }
 
 impl Client {
@@ -29,7 +33,7 @@ impl Client {
     pub fn new(config: Config) -> Result<Self, Error> {
         let transport = Transport::new(config)?;
         let socket = Arc::new(Socket::new(transport.clone())?);
-        Ok(Self(Arc::new(Inner { transport, socket })))
+        Ok(Self(Arc::new(Inner { transport, socket, ways: Ways::default(), catalogue: Catalogue::default() })))
     }
 
     /// The server's address as messages name it: never with a secret.
@@ -46,6 +50,14 @@ impl Client {
 
     pub(crate) fn transport(&self) -> &Transport {
         &self.0.transport
+    }
+
+    pub(crate) fn ways(&self) -> &Ways {
+        &self.0.ways
+    }
+
+    pub(crate) fn catalogue(&self) -> &Catalogue {
+        &self.0.catalogue
     }
 
     pub(crate) fn socket(&self) -> &Arc<Socket> {

@@ -126,15 +126,17 @@ impl Config {
 
     /// Whether `credential` may be shown to this server at all.
     pub(crate) fn admits(&self, credential: &Credential) -> Result<(), Error> {
-        if credential.is_some() && self.is_exposed() && !self.allow_plain_http {
-            return Err(Error::new(
-                ErrorKind::InvalidConfig,
-                format!("a credential would go over plain http to `{}`", self.url()),
-            )
-            .hint("use https, or a tunnel to this machine's loopback address")
-            .hint("on a network that you trust, allow it with `allow_plain_http(true)`"));
+        if credential.is_some() { self.admits_secret("a credential") } else { Ok(()) }
+    }
+
+    /// Whether anything secret may be sent to this server at all.
+    pub(crate) fn admits_secret(&self, what: &str) -> Result<(), Error> {
+        if !self.is_exposed() || self.allow_plain_http {
+            return Ok(());
         }
-        Ok(())
+        Err(Error::new(ErrorKind::InvalidConfig, format!("{what} would go over plain http to `{}`", self.url()))
+            .hint("use https, or a tunnel to this machine's loopback address")
+            .hint("on a network that you trust, allow it with `allow_plain_http(true)`"))
     }
 
     /// Finds now what would fail at the first request.

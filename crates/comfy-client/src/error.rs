@@ -26,6 +26,8 @@ pub enum ErrorKind {
     Refused,
     /// Something answers, but not as ComfyUI does.
     NotComfy,
+    /// The server is too old for this. Nothing was changed.
+    Unsupported,
     /// ComfyUI read the request and declined it; see [`Error::node_errors`].
     Rejected,
     /// The request is longer than the server takes.

@@ -2,9 +2,11 @@
 
 mod driver;
 mod feed;
+mod pictures;
 mod translate;
 mod waiter;
 
+use std::collections::HashSet;
 use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -24,6 +26,7 @@ use crate::rejection::NodeError;
 use crate::socket::Subscription;
 use driver::{Driver, Known};
 use feed::Feed;
+use pictures::Pictures;
 use waiter::Waiter;
 
 /// How long the last look at the history may take, after the deadline.
@@ -40,6 +43,7 @@ struct Inner {
     submitted: Instant,
     dropped: Vec<NodeError>,
     feed: Arc<Feed>,
+    pictures: Pictures,
     known: watch::Receiver<Known>,
     task: JoinHandle<()>,
 }
@@ -52,15 +56,12 @@ impl Drop for Inner {
 }
 
 impl Job {
-    pub(crate) fn follow(
-        client: Client,
-        prompt_id: String,
-        subscription: Subscription,
-        linked: bool,
-        dropped: Vec<NodeError>,
-    ) -> Self {
+    /// `linked` says whether the prompt's messages come over the connection as it stands; none that they never will.
+    pub(crate) fn follow(client: Client, subscription: Subscription, linked: Option<bool>, dropped: Vec<NodeError>) -> Self {
         let (report, known) = watch::channel(Known::default());
         let (feed, submitted) = (Arc::new(Feed::new()), Instant::now());
+        let (prompt_id, room) = (subscription.prompt_id().to_owned(), client.transport().config().body_limit);
+        let pictures = Pictures::new(subscription.wanted(), room, linked == Some(true));
         let jitter = prompt_id.bytes().fold(0_u8, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte));
         let driver = Driver {
             client: client.clone(),
@@ -68,11 +69,13 @@ impl Job {
             submitted,
             subscription,
             feed: feed.clone(),
+            pictures: pictures.clone(),
             known: report,
-            waiter: Waiter::new(linked, jitter),
+            waiter: linked.map_or_else(|| Waiter::attached(jitter), |linked| Waiter::new(linked, jitter)),
+            hears: linked.is_some(),
         };
         let task = tokio::spawn(driver.run());
-        Self(Arc::new(Inner { client, prompt_id, submitted, dropped, feed, known, task }))
+        Self(Arc::new(Inner { client, prompt_id, submitted, dropped, feed, pictures, known, task }))
     }
 
     /// The prompt's id, for the server's queue and history.
@@ -111,7 +114,11 @@ impl Job {
         }
         let trouble = match timeout(LAST_LOOK, self.0.client.history(&self.0.prompt_id)).await {
             Ok(Ok(Some(entry))) => {
-                return Ok(Outcome::read(&self.0.prompt_id, entry, self.0.submitted.elapsed()));
+                let mut outcome = Outcome::read(&self.0.prompt_id, entry, self.0.submitted.elapsed());
+                if let Outcome::Succeeded(run) = &mut outcome {
+                    self.0.pictures.put_into(run);
+                }
+                return Ok(outcome);
             }
             Ok(Ok(None)) => None,
             Ok(Err(error)) => Some(error),
@@ -127,15 +134,38 @@ impl Job {
         }
     }
 
-    /// Takes the prompt out of the queue, or stops it if it runs already; no other prompt is touched. What became of it
-    /// is told by [`Job::wait`].
+    /// Takes the prompt out of the queue, or stops it if it runs already: [`Client::cancel`] of this prompt.
     ///
     /// # Errors
-    /// As [`Client::health`].
-    pub async fn cancel(&self) -> Result<(), Error> {
-        self.0.client.delete_queued([self.prompt_id()]).await?;
-        self.0.client.interrupt(self.prompt_id()).await?;
-        Ok(())
+    /// As [`Client::cancel`].
+    pub async fn cancel(&self) -> Result<bool, Error> {
+        self.0.client.cancel(self.prompt_id()).await
+    }
+}
+
+impl Client {
+    /// Follows a prompt that was submitted before, by this program or another, by its id. Its end is found by looking,
+    /// at least once a second; its steps are told only as far as this client hears of them, which is not much for what
+    /// another client submitted. A prompt that the server does not know is [`Outcome::Lost`].
+    ///
+    /// It starts a task: call it within a Tokio runtime.
+    ///
+    /// ```no_run
+    /// # async fn example(client: comfy_client::Client, id_of_yesterday: &str) -> Result<(), comfy_client::Error> {
+    /// let outcome = client.job(id_of_yesterday)?.wait(std::time::Duration::from_secs(60)).await?;
+    /// # let _ = outcome;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidConfig`] for an empty id.
+    pub fn job(&self, prompt_id: &str) -> Result<Job, Error> {
+        if prompt_id.is_empty() {
+            return Err(Error::new(ErrorKind::InvalidConfig, "a prompt without an id cannot be followed"));
+        }
+        let subscription = self.socket().registry().subscribe(prompt_id, HashSet::new());
+        Ok(Job::follow(self.clone(), subscription, None, Vec::new()))
     }
 }
 

@@ -108,7 +108,8 @@ impl Reply {
 
     /// The JSON of an answer that was judged well.
     pub(crate) fn json(&self, base: &str, asked: &str) -> Result<Value, Error> {
-        serde_json::from_slice(&self.body).map_err(|cause| {
+        let text = String::from_utf8_lossy(&self.body);
+        crate::json::parse(&text).map_err(|cause| {
             not_comfy(base, &format!("answered `{asked}` with something that is not JSON"))
                 .with_status(self.status)
                 .because(cause)
@@ -238,6 +239,8 @@ mod tests {
         let error = reply(200, "text/plain", "hello").json(BASE, "GET /queue").unwrap_err();
         assert_eq!(error.kind(), ErrorKind::NotComfy);
         assert!(reply(200, "", "[1]").json(BASE, "GET /queue").is_ok());
+        let infinite = reply(200, "", r#"{"max": Infinity}"#).json(BASE, "GET /object_info").unwrap();
+        assert_eq!(infinite, serde_json::json!({"max": null}));
     }
 
     #[test]

@@ -38,6 +38,8 @@
 
 mod address;
 mod batch;
+mod cancel;
+mod catalogue;
 mod client;
 mod config;
 mod error;
@@ -47,6 +49,8 @@ mod fleet;
 mod history;
 mod ids;
 mod job;
+mod jobs;
+mod json;
 mod judge;
 mod mailbox;
 mod nearest;
@@ -58,6 +62,7 @@ mod request;
 mod secret;
 mod server;
 mod socket;
+mod submission;
 mod submit;
 mod transport;
 pub mod wire;
@@ -72,14 +77,17 @@ pub use files::{Content, Downloaded, FileKind, StoredFile, UploadOptions, Upload
 pub use fleet::{Delivery, End, Fleet, FleetBuilder, FleetEvent, FleetJob};
 pub use history::HistoryEntry;
 pub use job::Job;
+pub use jobs::{JobState, JobSummary};
 pub use outcome::{
     Cancellation, Ending, Failure, Interruption, Loss, Outcome, Output, OutputText, Run, Stall, StallCause, Standing, Timing,
+    WsImage,
 };
 pub use probe::{Answer, Probe};
 pub use queue::{Place, Queue, QueueItem};
 pub use rejection::{InputError, NodeError};
 pub use secret::{Credential, Secret};
 pub use server::{Device, Health, NodeClass, SystemStats};
+pub use submission::Submission;
 pub use wire::{ExecutionError, ImageFormat};
 pub use workflow::{
     ClassInfo, Container, DataType, Graph, InputInfo, Link, NodeBuilder, NodeId, ObjectInfo, OutputInfo, Problem, ProblemKind,

@@ -3,11 +3,12 @@
 use std::fmt;
 use std::time::Duration;
 
+use bytes::Bytes;
 use serde_json::Value;
 
 use crate::files::StoredFile;
 use crate::history::HistoryEntry;
-use crate::wire::{self, ExecutionError};
+use crate::wire::{self, ExecutionError, ImageFormat};
 
 /// How a wait ended: always one of these, never with silence.
 #[derive(Clone, Debug, PartialEq)]
@@ -55,10 +56,28 @@ pub struct Run {
     pub prompt_id: String,
     /// The files that it made. A run served from the cache repeats older names, whose files may be gone.
     pub outputs: Vec<Output>,
+    /// The pictures that nodes such as `SaveImageWebsocket` sent in place of files, in the order in which they came. A
+    /// prompt that was followed by its id alone ([`Client::job`](crate::Client::job)) has none.
+    pub ws_images: Vec<WsImage>,
+    /// Whether all of [`Run::ws_images`] are there: they come over the WebSocket only, and what is lost while it is down
+    /// does not come again.
+    pub ws_images_complete: bool,
     /// The server's own account.
     pub history: HistoryEntry,
     /// How long it took.
     pub timing: Timing,
+}
+
+/// A picture that a node sent in place of a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct WsImage {
+    /// The node.
+    pub node: String,
+    /// The picture's format.
+    pub format: ImageFormat,
+    /// The picture.
+    pub image: Bytes,
 }
 
 /// A file that a node made.
@@ -212,7 +231,8 @@ impl Outcome {
             Some(error) => Self::Failed(Failure { prompt_id, error, history, timing }),
             // Servers of 2023 kept no status.
             None if matches!(history.status.as_str(), "success" | "") => {
-                Self::Succeeded(Run { prompt_id, outputs: history.outputs.clone(), history, timing })
+                let (outputs, ws_images) = (history.outputs.clone(), Vec::new());
+                Self::Succeeded(Run { prompt_id, outputs, ws_images, ws_images_complete: false, history, timing })
             }
             None => {
                 let error = ExecutionError { prompt_id: prompt_id.clone(), ..ExecutionError::default() };

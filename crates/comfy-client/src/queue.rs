@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::client::Client;
-use crate::error::{Error, ErrorKind};
+use crate::error::Error;
 use crate::judge::not_comfy;
 use crate::request::Request;
 
@@ -104,25 +104,6 @@ impl Client {
             self.socket().registry().cancel_asked(id);
         }
         Ok(())
-    }
-
-    /// Stops this prompt if it is the one that runs; says whether it was. Whoever else runs is left alone: the order
-    /// always names the prompt, and goes out only while the queue shows it as running.
-    ///
-    /// Servers before September 2025 stop whatever runs when they get the order; there, a prompt that ends between the
-    /// look and the order can hit the next one.
-    ///
-    /// # Errors
-    /// As [`Client::health`]; [`ErrorKind::InvalidConfig`] for an empty id.
-    pub async fn interrupt(&self, prompt_id: &str) -> Result<bool, Error> {
-        if prompt_id.is_empty() {
-            return Err(Error::new(ErrorKind::InvalidConfig, "an interrupt needs a prompt's id"));
-        }
-        if self.queue().await?.place(prompt_id) != Place::Running {
-            return Ok(false);
-        }
-        self.transport().order(&Request::post("/interrupt").json(&json!({"prompt_id": prompt_id}))).await?;
-        Ok(true)
     }
 }
 

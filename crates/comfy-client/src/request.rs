@@ -26,6 +26,8 @@ pub(crate) enum Body {
     #[default]
     Empty,
     Json(String),
+    /// JSON with a key in it.
+    SecretJson(Secret),
     /// A form's pairs, of which one is a password.
     Form(Secret),
     Upload(Upload),
@@ -74,8 +76,12 @@ impl Request {
         Self::new(Method::POST, path)
     }
 
-    pub(crate) fn json(mut self, value: &serde_json::Value) -> Self {
-        self.body = Body::Json(value.to_string());
+    pub(crate) fn json(self, value: &serde_json::Value) -> Self {
+        self.body(Body::Json(value.to_string()))
+    }
+
+    pub(crate) fn body(mut self, body: Body) -> Self {
+        self.body = body;
         self
     }
 
@@ -130,7 +136,7 @@ impl Request {
             headers.insert(ORIGIN, plain(&ORIGIN, origin)?);
         }
         let kind = match self.body {
-            Body::Json(_) => Some("application/json"),
+            Body::Json(_) | Body::SecretJson(_) => Some("application/json"),
             Body::Form(_) => Some("application/x-www-form-urlencoded"),
             Body::Empty | Body::Upload(_) => None,
         };
@@ -182,7 +188,7 @@ mod tests {
         match &request.body {
             Body::Empty => {}
             Body::Json(text) => lines.push(text.clone()),
-            Body::Form(pairs) => lines.push(pairs.expose().to_owned()),
+            Body::Form(secret) | Body::SecretJson(secret) => lines.push(secret.expose().to_owned()),
             Body::Upload(upload) => lines.push(format!("{} {:?}", upload.name, upload.fields)),
         }
         lines.join("\n")

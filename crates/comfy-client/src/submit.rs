@@ -3,7 +3,7 @@
 //! The limit: a proxy that gives up on a request (502, 504) and delivers it after all, later than both looks for it, makes it run
 //! twice under one id. Nothing that a client can ask tells such a request from a lost one.
 
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::time::{Duration, Instant, sleep};
 
 use crate::client::Client;
@@ -13,6 +13,7 @@ use crate::judge;
 use crate::queue::Place;
 use crate::rejection::{self, InputError, NodeError};
 use crate::request::Request;
+use crate::submission::Submission;
 use crate::workflow::Workflow;
 
 /// Between two looks that must both find nothing before a prompt is sent again.
@@ -40,14 +41,28 @@ impl Client {
     /// [`ErrorKind::TooLarge`], [`ErrorKind::Refused`], and trouble on the way. If [`Error::was_sent`] is true for
     /// such trouble, the prompt may be in the queue all the same; the message names its id.
     pub async fn submit(&self, workflow: &Workflow) -> Result<Job, Error> {
-        let config = self.transport().config();
-        let prompt_id = config.ids.prompt_id()?;
+        self.submit_with(&Submission::new(workflow)).await
+    }
+
+    /// Submits a workflow in the way that the [`Submission`] says, and follows it; else as [`Client::submit`].
+    ///
+    /// # Errors
+    /// As [`Client::submit`]; and [`ErrorKind::InvalidConfig`] for an id that ComfyUI would not take, and for a key that
+    /// would go over plain http to another machine.
+    pub async fn submit_with(&self, submission: &Submission<'_>) -> Result<Job, Error> {
+        submission.check(self)?;
+        let (config, workflow) = (self.transport().config(), submission.workflow);
+        let prompt_id = match &submission.prompt_id {
+            None => config.ids.prompt_id()?,
+            Some(id) if self.find(id).await? => return self.job(id),
+            Some(id) => id.clone(),
+        };
         // First the subscription, which holds the client id in place, then the connection, then the prompt.
-        let mut subscription = self.socket().registry().subscribe(&prompt_id);
+        let mut subscription = self.socket().registry().subscribe(&prompt_id, submission.image_nodes());
         self.socket().open(config.connect_timeout).await;
         let client_id = self.socket().registry().client_id();
         let linked = subscription.begin();
-        let request = Request::post("/prompt").json(&body(workflow, &prompt_id, &client_id));
+        let request = Request::post("/prompt").body(submission.body(&prompt_id, &client_id));
         let mut accepted = match self.deliver(&request, &prompt_id).await {
             Ok(accepted) => accepted,
             Err(error) => {
@@ -63,7 +78,7 @@ impl Client {
         if !accepted.dropped.is_empty() && !workflow.allow_partial {
             return Err(self.take_back(accepted, workflow).await);
         }
-        Ok(Job::follow(self.clone(), accepted.prompt_id, subscription, linked, accepted.dropped))
+        Ok(Job::follow(self.clone(), subscription, Some(linked), accepted.dropped))
     }
 
     /// Adds what the workflow says of these nodes, and the nearest names where the server has others to choose from.
@@ -137,11 +152,7 @@ impl Client {
 
     /// Ends a prompt of which the server would run only a part.
     async fn take_back(&self, accepted: Accepted, workflow: &Workflow) -> Error {
-        let taken_back = async {
-            self.delete_queued([&accepted.prompt_id]).await?;
-            self.interrupt(&accepted.prompt_id).await
-        };
-        let taken_back = taken_back.await;
+        let taken_back = self.cancel(&accepted.prompt_id).await;
         // Only now: what is asked here takes time, in which the prompt would have begun.
         let dropped = self.explain(accepted.dropped, workflow).await;
         let message = "comfyui would run only a part of the workflow";
@@ -152,11 +163,6 @@ impl Client {
         };
         error.hint("to run what is left of it, allow a partial run").with_node_errors(dropped)
     }
-}
-
-/// The body of `POST /prompt`.
-fn body(workflow: &Workflow, prompt_id: &str, client_id: &str) -> Value {
-    json!({"prompt": workflow.nodes(), "prompt_id": prompt_id, "client_id": client_id})
 }
 
 fn accepted(answer: &Value) -> Option<Accepted> {
@@ -176,6 +182,7 @@ fn in_doubt(error: Error, prompt_id: &str) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::json;
 
     #[test]
     fn only_an_answer_that_was_lost_is_ambiguous() {
@@ -187,12 +194,6 @@ mod tests {
         assert!(!is_ambiguous(&Error::new(ErrorKind::Server, "x").with_status(429)));
         assert!(!is_ambiguous(&Error::new(ErrorKind::Rejected, "x").with_status(400)));
         assert!(in_doubt(lost, "p1").hints()[0].contains("`p1`"));
-    }
-
-    #[test]
-    fn the_body_names_prompt_and_client() {
-        let workflow = Workflow::from_json(r#"{"1": {"class_type": "SaveImage", "inputs": {}}}"#).unwrap();
-        insta::assert_snapshot!(body(&workflow, "p", "c"), @r#"{"prompt":{"1":{"class_type":"SaveImage","inputs":{}}},"prompt_id":"p","client_id":"c"}"#);
     }
 
     #[test]

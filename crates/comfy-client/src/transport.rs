@@ -97,7 +97,7 @@ impl Transport {
         match &request.body {
             Body::Empty => {}
             Body::Json(text) => builder = builder.body(text.clone()),
-            Body::Form(pairs) => builder = builder.body(pairs.expose().to_owned()),
+            Body::Form(secret) | Body::SecretJson(secret) => builder = builder.body(secret.expose().to_owned()),
             Body::Upload(upload) => {
                 let part = multipart::Part::stream_with_length(upload.payload.body(), upload.payload.length());
                 let part = part.file_name(upload.name.clone());
@@ -159,6 +159,7 @@ impl Transport {
         let upload = match &request.body {
             Body::Upload(upload) => upload.payload.length() / BYTES_PER_SECOND,
             Body::Json(text) => text.len() as u64 / BYTES_PER_SECOND,
+            Body::SecretJson(secret) => secret.expose().len() as u64 / BYTES_PER_SECOND,
             Body::Empty | Body::Form(_) => 0,
         };
         self.0.config.request_timeout.saturating_add(Duration::from_secs(upload))

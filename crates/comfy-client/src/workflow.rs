@@ -3,7 +3,6 @@
 mod check;
 mod file;
 mod graph;
-mod json;
 mod nearest;
 mod object_info;
 mod png;
@@ -46,6 +45,9 @@ use crate::error::{Error, ErrorKind};
 pub struct Workflow {
     nodes: Map<String, Value>,
     pub(crate) allow_partial: bool,
+    ui: Option<Box<UiWorkflow>>,
+    /// The inputs whose widgets have another value in the UI form.
+    ui_behind: Vec<String>,
 }
 
 impl Workflow {
@@ -55,7 +57,7 @@ impl Workflow {
     /// [`ErrorKind::InvalidWorkflow`], with what to do: for text that is not JSON, for a workflow in UI format (what
     /// the editor's Save writes), for an empty graph, and for a node without a class or inputs.
     pub fn from_json(text: &str) -> Result<Self, Error> {
-        Self::from_value(json::parse(text)?)
+        Self::from_value(parse(text)?)
     }
 
     /// Takes a workflow that is JSON already.
@@ -83,7 +85,7 @@ impl Workflow {
                 return Err(invalid(format!("node `{id}` has no `inputs`")).hint("a node without inputs has `\"inputs\": {}`"));
             }
         }
-        Ok(Self { nodes, allow_partial: false })
+        Ok(Self { nodes, allow_partial: false, ui: None, ui_behind: Vec::new() })
     }
 
     /// Runs what ComfyUI accepts of the workflow even if it drops some of its outputs (default: no, that is an error).
@@ -91,6 +93,36 @@ impl Workflow {
     pub fn allow_partial(mut self, allow: bool) -> Self {
         self.allow_partial = allow;
         self
+    }
+
+    /// Gives it its UI form, which goes with it to the server: pictures that it makes then open in the editor as the
+    /// person knows it. What comes from a [`WorkflowFile`] that has it, or from [`UiWorkflow::to_api`], has it already.
+    #[must_use]
+    pub fn with_ui(mut self, ui: UiWorkflow) -> Self {
+        self.ui = Some(Box::new(ui));
+        self.ui_behind.clear();
+        self
+    }
+
+    /// The workflow in API format alone: shorter to send, and its pictures open in the editor without places and sizes.
+    #[must_use]
+    pub fn without_ui(mut self) -> Self {
+        self.ui = None;
+        self.ui_behind.clear();
+        self
+    }
+
+    /// The UI form that goes with it. A value that is set ([`Workflow::set`]) is set in it too.
+    #[must_use]
+    pub fn ui(&self) -> Option<&UiWorkflow> {
+        self.ui.as_deref()
+    }
+
+    /// The inputs, as `NODE.INPUT`, that were set here alone, since it was not certain which widget of the UI form holds
+    /// them: there the editor will show the value from before.
+    #[must_use]
+    pub fn ui_behind(&self) -> &[String] {
+        &self.ui_behind
     }
 
     /// The nodes, by id.
@@ -116,6 +148,10 @@ impl Workflow {
 }
 
 const EXPORT: &str = "in ComfyUI's editor use Workflow > Export (API); older ones have Save (API Format) once dev mode is on";
+
+fn parse(text: &str) -> Result<Value, Error> {
+    crate::json::parse(text).map_err(|cause| invalid("the workflow is not JSON").because(cause))
+}
 
 fn invalid(message: impl Into<String>) -> Error {
     Error::new(ErrorKind::InvalidWorkflow, message)

@@ -8,8 +8,6 @@ use tokio::time::{Instant, sleep_until, timeout};
 use super::state::{Seen, Shared};
 use crate::client::Client;
 use crate::error::Error;
-use crate::request::Request;
-use crate::workflow::ObjectInfo;
 
 /// A server that takes longer to say how it is does not answer.
 const LOOK_LIMIT: Duration = Duration::from_secs(5);
@@ -41,10 +39,6 @@ pub(super) async fn keep(shared: Arc<Shared>, index: usize) {
 async fn look(client: &Client, catalogue: bool) -> Result<Seen, Error> {
     let health = timeout(LOOK_LIMIT, client.health()).await;
     let queue_remaining = health.unwrap_or_else(|_| Err(Error::out_of_time(client.url(), LOOK_LIMIT)))?.queue_remaining;
-    let info = if catalogue { Some(object_info(client).await?) } else { None };
+    let info = if catalogue { Some(client.refresh_object_info().await?) } else { None };
     Ok(Seen { queue_remaining, info })
-}
-
-async fn object_info(client: &Client) -> Result<ObjectInfo, Error> {
-    ObjectInfo::from_value(&client.transport().json(&Request::get("/object_info")).await?)
 }

@@ -59,7 +59,7 @@ pub(super) struct Active(Arc<Shared>);
 /// What a look at a server saw.
 pub(super) struct Seen {
     pub(super) queue_remaining: u64,
-    pub(super) info: Option<ObjectInfo>,
+    pub(super) info: Option<Arc<ObjectInfo>>,
 }
 
 impl Shared {
@@ -161,7 +161,7 @@ impl Shared {
                 Ok(seen) => {
                     member.others = seen.queue_remaining.saturating_sub(member.in_flight as u64);
                     if let Some(info) = seen.info {
-                        member.catalogue = Some(Catalogue { info: Arc::new(info), read: now, doubted: false });
+                        member.catalogue = Some(Catalogue { info, read: now, doubted: false });
                     }
                     member.turn(now, Breaker::answered)
                 }

@@ -8,6 +8,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
 use super::feed::Feed;
+use super::pictures::Pictures;
 use super::translate::Translator;
 use super::waiter::{Ask, Heard, Step, Verdict, Waiter};
 use crate::client::Client;
@@ -31,8 +32,11 @@ pub(super) struct Driver {
     pub(super) submitted: Instant,
     pub(super) subscription: Subscription,
     pub(super) feed: Arc<Feed>,
+    pub(super) pictures: Pictures,
     pub(super) known: watch::Sender<Known>,
     pub(super) waiter: Waiter,
+    /// Whether the state of the connection means anything to this prompt.
+    pub(super) hears: bool,
 }
 
 type Asking = Pin<Box<dyn Future<Output = Result<Heard, Error>> + Send>>;
@@ -62,12 +66,18 @@ impl Driver {
                 Some(notice) = self.subscription.next() => {
                     let now = self.submitted.elapsed();
                     match notice {
-                        Notice::Link(up) => self.waiter.link(now, up),
+                        Notice::Link(up) => {
+                            self.pictures.broke();
+                            if self.hears {
+                                self.waiter.link(now, up);
+                            }
+                        }
                         Notice::CancelAsked => {
                             cancel_asked = true;
                             self.waiter.cancel_asked(now);
                         }
                         Notice::Message(message) => {
+                            self.pictures.message(&message);
                             self.waiter.message(now, &message);
                             self.tell(&translator.message(&message));
                         }
@@ -121,7 +131,13 @@ impl Driver {
     fn finish(self, verdict: Verdict, last: Standing, by_this_client: bool) {
         let prompt_id = self.prompt_id.clone();
         let result = match verdict {
-            Verdict::Ended(entry) => Ok(Outcome::read(&prompt_id, *entry, self.submitted.elapsed())),
+            Verdict::Ended(entry) => {
+                let mut outcome = Outcome::read(&prompt_id, *entry, self.submitted.elapsed());
+                if let Outcome::Succeeded(run) = &mut outcome {
+                    self.pictures.put_into(run);
+                }
+                Ok(outcome)
+            }
             Verdict::Cancelled => Ok(Outcome::Cancelled(Cancellation { prompt_id, by_this_client })),
             Verdict::Lost { connection_broke } => Ok(Outcome::Lost(Loss { prompt_id, last, connection_broke })),
             Verdict::NothingRuns => Ok(Outcome::Stalled(Stall { prompt_id, last, cause: StallCause::NothingRuns })),

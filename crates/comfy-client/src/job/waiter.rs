@@ -136,6 +136,11 @@ impl Waiter {
         }
     }
 
+    /// For a prompt whose messages go to somebody else: it is looked at right away.
+    pub(super) fn attached(jitter: u8) -> Self {
+        Self { look_at: Duration::ZERO, ..Self::new(false, jitter) }
+    }
+
     /// What to do at this time. Ask again after each thing heard.
     pub(super) fn next(&mut self, now: Duration) -> Step {
         if std::mem::take(&mut self.redial) && !std::mem::replace(&mut self.redialled, true) {

@@ -1,6 +1,6 @@
 //! Who waits for which prompt, and whose message is whose.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::mailbox::{Mailbox, Rank};
@@ -25,9 +25,17 @@ struct Inner {
     client_id: String,
     dialled: bool,
     up: bool,
-    /// The prompt of ours that runs, for messages that name none.
-    current: Option<String>,
-    prompts: HashMap<String, Arc<Mailbox<Notice>>>,
+    /// The prompt of ours that runs, and its node, for messages that name none.
+    current: Option<(String, Option<String>)>,
+    prompts: HashMap<String, Vec<Inbox>>,
+}
+
+/// Where one who waits gets what is his.
+#[derive(Clone)]
+struct Inbox {
+    mailbox: Arc<Mailbox<Notice>>,
+    /// The nodes whose pictures are results: they are not dropped.
+    wanted: Arc<HashSet<String>>,
 }
 
 impl Registry {
@@ -40,10 +48,10 @@ impl Registry {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Begins to keep what comes for this prompt.
-    pub(crate) fn subscribe(self: &Arc<Self>, prompt_id: &str) -> Subscription {
-        let inbox = Arc::new(Mailbox::new());
-        self.lock().prompts.insert(prompt_id.to_owned(), inbox.clone());
+    /// Begins to keep what comes for this prompt; the pictures of the `wanted` nodes are results.
+    pub(crate) fn subscribe(self: &Arc<Self>, prompt_id: &str, wanted: HashSet<String>) -> Subscription {
+        let inbox = Inbox { mailbox: Arc::new(Mailbox::new()), wanted: Arc::new(wanted) };
+        self.lock().prompts.entry(prompt_id.to_owned()).or_default().push(inbox.clone());
         Subscription { registry: self.clone(), prompt_id: prompt_id.to_owned(), inbox }
     }
 
@@ -74,47 +82,68 @@ impl Registry {
         if !up {
             inner.current = None;
         }
-        for inbox in inner.prompts.values() {
-            inbox.push(Rank::Kept, Notice::Link(up));
+        for inbox in inner.prompts.values().flatten() {
+            inbox.mailbox.push(Rank::Kept, Notice::Link(up));
         }
     }
 
     /// Notes that this client wants the prompt out of the queue.
     pub(crate) fn cancel_asked(&self, prompt_id: &str) {
-        if let Some(inbox) = self.lock().prompts.get(prompt_id) {
-            inbox.push(Rank::Kept, Notice::CancelAsked);
+        for inbox in self.lock().prompts.get(prompt_id).into_iter().flatten() {
+            inbox.mailbox.push(Rank::Kept, Notice::CancelAsked);
         }
     }
 
     /// Hands a message to whom it concerns; never waits.
-    pub(super) fn route(&self, message: Message) {
+    pub(super) fn route(&self, mut message: Message) {
         let mut inner = self.lock();
         if let Message::Status { .. } = message {
-            for inbox in inner.prompts.values() {
-                inbox.push(Rank::Passing, Notice::Message(message.clone()));
+            for inbox in inner.prompts.values().flatten() {
+                inbox.mailbox.push(Rank::Passing, Notice::Message(message.clone()));
             }
             return;
         }
         let named = message.prompt_id().map(str::to_owned);
         match (&message, &named) {
-            (Message::Executing { node: None, .. }, Some(id)) if inner.current.as_ref() == Some(id) => {
-                inner.current = None;
-            }
-            (Message::ExecutionStart { .. } | Message::Executing { node: Some(_), .. }, Some(id)) => {
-                inner.current = Some(id.clone());
-            }
+            (Message::Executing { node: None, .. }, Some(id)) if inner.runs(id) => inner.current = None,
+            (Message::ExecutionStart { .. }, Some(id)) => inner.current = Some((id.clone(), None)),
+            (Message::Executing { node: node @ Some(_), .. }, Some(id)) => inner.current = Some((id.clone(), node.clone())),
             _ => {}
         }
-        let Some(inbox) = named.or_else(|| inner.current.clone()).and_then(|id| inner.prompts.get(&id)) else {
+        if let (Message::Preview(preview), Some((_, node))) = (&mut message, &inner.current)
+            && preview.node.is_none()
+        {
+            preview.node.clone_from(node);
+        }
+        let concerned = named.as_ref().or(inner.current.as_ref().map(|(id, _)| id)).and_then(|id| inner.prompts.get(id));
+        let Some(inboxes) = concerned else {
             tracing::trace!(?message, "a message for nobody here");
             return;
         };
-        inbox.push(rank(&message), Notice::Message(message));
+        for inbox in inboxes {
+            inbox.mailbox.push(rank(&message, &inbox.wanted), Notice::Message(message.clone()));
+        }
     }
 }
 
-fn rank(message: &Message) -> Rank {
+impl Inner {
+    fn leave(&mut self, prompt_id: &str, inbox: &Inbox) {
+        if let Some(inboxes) = self.prompts.get_mut(prompt_id) {
+            inboxes.retain(|other| !Arc::ptr_eq(&other.mailbox, &inbox.mailbox));
+            if inboxes.is_empty() {
+                self.prompts.remove(prompt_id);
+            }
+        }
+    }
+
+    fn runs(&self, prompt_id: &str) -> bool {
+        self.current.as_ref().is_some_and(|(id, _)| id == prompt_id)
+    }
+}
+
+fn rank(message: &Message, wanted: &HashSet<String>) -> Rank {
     match message {
+        Message::Preview(preview) if preview.node.as_ref().is_some_and(|node| wanted.contains(node)) => Rank::Kept,
         Message::Preview(preview) => Rank::Picture(preview.image.len()),
         Message::Progress { .. } | Message::ProgressState { .. } | Message::NodeText { .. } | Message::OtherText { .. } => {
             Rank::Passing
@@ -127,33 +156,41 @@ fn rank(message: &Message) -> Rank {
 pub(crate) struct Subscription {
     registry: Arc<Registry>,
     prompt_id: String,
-    inbox: Arc<Mailbox<Notice>>,
+    inbox: Inbox,
 }
 
 impl Subscription {
     /// Forgets what came before the prompt was sent, and says whether the connection is there at this moment.
     pub(crate) fn begin(&self) -> bool {
         let inner = self.registry.lock();
-        self.inbox.clear();
+        self.inbox.mailbox.clear();
         inner.up
     }
 
     /// The server gave the prompt another id than ours.
     pub(crate) fn rename(&mut self, prompt_id: &str) {
         let mut inner = self.registry.lock();
-        inner.prompts.remove(&self.prompt_id);
-        inner.prompts.insert(prompt_id.to_owned(), self.inbox.clone());
+        inner.leave(&self.prompt_id, &self.inbox);
+        inner.prompts.entry(prompt_id.to_owned()).or_default().push(self.inbox.clone());
         prompt_id.clone_into(&mut self.prompt_id);
     }
 
+    pub(crate) fn prompt_id(&self) -> &str {
+        &self.prompt_id
+    }
+
+    pub(crate) fn wanted(&self) -> Arc<HashSet<String>> {
+        self.inbox.wanted.clone()
+    }
+
     pub(crate) async fn next(&self) -> Option<Notice> {
-        self.inbox.next().await
+        self.inbox.mailbox.next().await
     }
 }
 
 impl Drop for Subscription {
     fn drop(&mut self) {
-        self.registry.lock().prompts.remove(&self.prompt_id);
+        self.registry.lock().leave(&self.prompt_id, &self.inbox);
     }
 }
 
@@ -168,7 +205,7 @@ mod tests {
     }
 
     async fn drain(subscription: &Subscription) -> Vec<Notice> {
-        subscription.inbox.close();
+        subscription.inbox.mailbox.close();
         let mut all = Vec::new();
         while let Some(notice) = subscription.next().await {
             all.push(notice);
@@ -179,7 +216,7 @@ mod tests {
     #[tokio::test]
     async fn each_prompt_gets_its_own_messages_and_everybody_the_status() {
         let registry = registry();
-        let (one, two) = (registry.subscribe("one"), registry.subscribe("two"));
+        let (one, two) = (registry.subscribe("one", HashSet::new()), registry.subscribe("two", HashSet::new()));
         let start = decode_text(r#"{"type": "execution_start", "data": {"prompt_id": "one"}}"#);
         let foreign = decode_text(r#"{"type": "execution_start", "data": {"prompt_id": "foreign"}}"#);
         let status = decode_text(r#"{"type": "status", "data": {"status": {"exec_info": {"queue_remaining": 1}}}}"#);
@@ -193,7 +230,7 @@ mod tests {
     #[tokio::test]
     async fn a_preview_without_a_name_belongs_to_the_prompt_of_ours_that_runs() {
         let registry = registry();
-        let one = registry.subscribe("one");
+        let one = registry.subscribe("one", HashSet::new());
         let preview = decode_binary(&Bytes::from_static(b"\0\0\0\x01\0\0\0\x01pixels"));
         registry.route(preview.clone());
         registry.route(decode_text(r#"{"type": "executing", "data": {"prompt_id": "one", "node": "3"}}"#));
@@ -201,8 +238,27 @@ mod tests {
         registry.route(decode_text(r#"{"type": "executing", "data": {"prompt_id": "one", "node": null}}"#));
         registry.route(preview.clone());
         let got = drain(&one).await;
-        assert_eq!(got.iter().filter(|notice| **notice == Notice::Message(preview.clone())).count(), 1);
+        let previews = got.iter().filter_map(|notice| match notice {
+            Notice::Message(Message::Preview(preview)) => Some(preview.node.as_deref()),
+            _ => None,
+        });
+        assert_eq!(previews.collect::<Vec<_>>(), [Some("3")]);
         assert_eq!(got.len(), 3);
+    }
+
+    #[tokio::test]
+    async fn a_result_is_not_dropped_and_two_may_follow_one_prompt() {
+        let registry = registry();
+        let one = registry.subscribe("one", HashSet::from(["3".to_owned()]));
+        let other = registry.subscribe("one", HashSet::new());
+        registry.route(decode_text(r#"{"type": "executing", "data": {"prompt_id": "one", "node": "3"}}"#));
+        for _ in 0..2_000 {
+            registry.route(decode_binary(&Bytes::from_static(b"\0\0\0\x01\0\0\0\x02pixels")));
+        }
+        let dropped = drain(&other).await.len();
+        assert!(dropped < 2_000, "previews are dropped: {dropped}");
+        drop(other);
+        assert_eq!(drain(&one).await.len(), 2_001);
     }
 
     #[test]
@@ -210,7 +266,7 @@ mod tests {
         let registry = registry();
         assert_eq!(registry.id_to_dial("a".into()), "first");
         assert_eq!(registry.id_to_dial("b".into()), "b");
-        let mut under_way = registry.subscribe("one");
+        let mut under_way = registry.subscribe("one", HashSet::new());
         assert_eq!(registry.id_to_dial("c".into()), "b");
         under_way.rename("other");
         assert!(!registry.is_idle());

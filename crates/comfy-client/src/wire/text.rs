@@ -7,7 +7,7 @@ use super::{ExecutionError, Message, NodeProgress, whole};
 /// Decodes one text message. A known type whose data lacks what makes it that type is kept as it came.
 #[must_use]
 pub fn decode_text(text: &str) -> Message {
-    let Ok(raw) = serde_json::from_str::<Value>(text) else {
+    let Ok(raw) = crate::json::parse(text) else {
         return Message::NotJson(text.to_owned());
     };
     let kind = raw.get("type").and_then(Value::as_str).unwrap_or_default().to_owned();

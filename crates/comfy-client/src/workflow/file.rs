@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use super::{EXPORT, ObjectInfo, UiWorkflow, Workflow, invalid, is_node, json, png, ui, webp};
+use super::{EXPORT, ObjectInfo, UiWorkflow, Workflow, invalid, is_node, parse, png, ui, webp};
 use crate::error::{Error, ErrorKind};
 
 /// What kind of file a workflow came from.
@@ -50,7 +50,7 @@ impl WorkflowFile {
         }
         let text = std::str::from_utf8(bytes)
             .map_err(|cause| invalid("the file is neither JSON text nor a PNG or WebP picture").because(cause))?;
-        Self::from_json(json::parse(text)?)
+        Self::from_json(parse(text)?)
     }
 
     /// Reads the file at `path`. It blocks, though not for long.
@@ -121,12 +121,16 @@ impl WorkflowFile {
         }
     }
 
-    /// The workflow in API format, to be run.
+    /// The workflow in API format, to be run, with its UI form if the file has both.
     ///
     /// # Errors
     /// [`ErrorKind::InvalidWorkflow`] where the file has it in UI format only.
     pub fn into_workflow(self) -> Result<Workflow, Error> {
-        self.api.ok_or_else(|| invalid("the workflow is in UI format, not in API format").hint(EXPORT))
+        let api = self.api.ok_or_else(|| invalid("the workflow is in UI format, not in API format").hint(EXPORT))?;
+        Ok(match self.ui {
+            Some(ui) => api.with_ui(ui),
+            None => api,
+        })
     }
 }
 

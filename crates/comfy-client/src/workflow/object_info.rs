@@ -116,7 +116,7 @@ impl ObjectInfo {
     /// [`InvalidWorkflow`](crate::ErrorKind::InvalidWorkflow) for text that is not JSON, or not an object.
     pub fn from_json(text: &str) -> Result<Self, Error> {
         let value =
-            serde_json::from_str(text).map_err(|cause| invalid("the description of the nodes is not JSON").because(cause))?;
+            crate::json::parse(text).map_err(|cause| invalid("the description of the nodes is not JSON").because(cause))?;
         Self::from_value(&value)
     }
 

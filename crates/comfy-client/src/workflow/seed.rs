@@ -60,13 +60,16 @@ impl Workflow {
     /// ```
     pub fn set_seeds(&mut self, seed: Seed) -> Result<Vec<SeedSet>, Error> {
         let mut set = Vec::new();
-        for (id, node) in &mut self.nodes {
-            let inputs = node.get_mut("inputs").and_then(Value::as_object_mut).into_iter().flatten();
-            for (name, place) in inputs.filter(|(name, value)| is_seed(name, value)) {
-                let value = seed.after(place);
-                *place = value.into();
-                set.push(SeedSet { node: id.clone(), input: name.clone(), value });
-            }
+        for (id, node) in &self.nodes {
+            let inputs = super::check::inputs(node).filter(|(name, value)| is_seed(name, value));
+            set.extend(inputs.map(|(name, present)| SeedSet {
+                node: id.clone(),
+                input: name.to_owned(),
+                value: seed.after(present),
+            }));
+        }
+        for SeedSet { node, input, value } in &set {
+            self.change(node, input, (*value).into());
         }
         if set.is_empty() {
             return Err(invalid("the workflow has no seed")

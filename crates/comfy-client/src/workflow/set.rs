@@ -44,8 +44,9 @@ impl Workflow {
     /// does not have this input in the workflow: ComfyUI ignores an input that it does not know, and a slip of the pen
     /// would go unnoticed.
     pub fn set(&mut self, node: &str, input: &str, value: impl Into<Value>) -> Result<&mut Self, Error> {
-        *self.place(node, input)? = value.into();
-        Ok(self)
+        self.place(node, input)?;
+        let id = self.find(node)?.to_owned();
+        Ok(self.change(&id, input, value.into()))
     }
 
     /// Gives an input the value that a person wrote, as in `--set KSampler.steps=30`. The `address` is `node.input`; the
@@ -69,9 +70,11 @@ impl Workflow {
     /// ```
     pub fn set_text(&mut self, address: &str, text: &str) -> Result<&mut Self, Error> {
         let (node, input) = self.split(address)?;
-        let place = self.place(node, input)?;
-        *place = typed(text, place).ok_or_else(|| invalid(format!("`{address}` is {}, and `{text}` is not", kind_of(place))))?;
-        Ok(self)
+        let present = self.place(node, input)?;
+        let other = || invalid(format!("`{address}` is {}, and `{text}` is not", kind_of(present)));
+        let value = typed(text, present).ok_or_else(other)?;
+        let id = self.find(node)?.to_owned();
+        Ok(self.change(&id, input, value))
     }
 
     /// The split of an address that leads to an input; where none does, the last, whose failure then says why.
@@ -87,9 +90,24 @@ impl Workflow {
             .ok_or_else(|| invalid(format!("`{address}` names no input")).hint("write `NODE.INPUT`, such as `KSampler.steps`"))
     }
 
-    fn place(&mut self, node: &str, input: &str) -> Result<&mut Value, Error> {
-        let id = self.find(node)?.to_owned();
-        let inputs = self.nodes.get_mut(&id).and_then(|node| node.get_mut("inputs")).and_then(Value::as_object_mut);
+    /// Sets an input that is there, and its widget in the UI form.
+    pub(super) fn change(&mut self, id: &str, input: &str, value: Value) -> &mut Self {
+        let Some(inputs) = self.nodes.get_mut(id).and_then(|node| node.get_mut("inputs")).and_then(Value::as_object_mut) else {
+            return self;
+        };
+        if let Some(ui) = &mut self.ui {
+            let name = format!("{id}.{input}");
+            if !ui.reflect(id, inputs, input, &value) && !self.ui_behind.contains(&name) {
+                self.ui_behind.push(name);
+            }
+        }
+        inputs[input] = value;
+        self
+    }
+
+    fn place(&self, node: &str, input: &str) -> Result<&Value, Error> {
+        let id = self.find(node)?;
+        let inputs = self.nodes[id].get("inputs").and_then(Value::as_object);
         let inputs = inputs.ok_or_else(|| invalid(format!("node `{node}` has no `inputs`")))?;
         if !inputs.contains_key(input) {
             let names: Vec<&str> = inputs.keys().map(String::as_str).collect();
@@ -97,7 +115,7 @@ impl Workflow {
                 .unwrap_or_else(|| format!("its inputs: {}", names.join(", ")));
             return Err(invalid(format!("node `{node}` has no input `{input}`")).hint(hint));
         }
-        Ok(&mut inputs[input])
+        Ok(&inputs[input])
     }
 }
 

@@ -2,13 +2,14 @@
 
 mod convert;
 mod levels;
+mod reflect;
 mod widgets;
 
 use std::path::Path;
 
 use serde_json::{Map, Value};
 
-use super::{Saved, invalid, json, kind_of, save};
+use super::{Saved, invalid, kind_of, parse, save};
 use crate::error::Error;
 
 /// A graph in UI format: `{"nodes": […], "links": […], …}`. The server cannot run it; it travels with a picture, so that
@@ -33,7 +34,7 @@ impl UiWorkflow {
     /// [`InvalidWorkflow`](crate::ErrorKind::InvalidWorkflow) for text that is not JSON, and for JSON without a list
     /// called `nodes`.
     pub fn from_json(text: &str) -> Result<Self, Error> {
-        Self::from_value(json::parse(text)?)
+        Self::from_value(parse(text)?)
     }
 
     /// Takes a workflow in UI format that is JSON already.

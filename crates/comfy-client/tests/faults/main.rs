@@ -2,7 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking; clippy lets only the test functions themselves")]
 
+mod attach;
 mod auth;
+mod cancel;
 mod files;
 mod run;
 mod server;

@@ -150,22 +150,6 @@ async fn a_prompt_that_somebody_takes_out_is_cancelled() {
 }
 
 #[tokio::test]
-async fn cancelling_takes_out_what_waits_and_interrupts_only_what_runs() {
-    let server = Server::start(Faults::default()).await;
-    let client = client(&server);
-    let (runs, waits) = (submit(&client).await, submit(&client).await);
-    server.run_next();
-    waits.cancel().await.unwrap();
-    let outcome = end(&waits).await;
-    assert!(matches!(&outcome, Outcome::Cancelled(by) if by.by_this_client), "{outcome:?}");
-    assert!(server.interrupts().is_empty(), "somebody else runs");
-    runs.cancel().await.unwrap();
-    assert_eq!(server.interrupts(), [serde_json::json!({"prompt_id": runs.prompt_id()})]);
-    assert!(!client.interrupt("unknown").await.unwrap());
-    assert!(client.interrupt("").await.is_err());
-}
-
-#[tokio::test]
 async fn the_deadline_is_kept_and_the_last_look_finds_what_no_message_told() {
     let server = Server::start(Faults::default()).await;
     let client = client(&server);

@@ -47,6 +47,10 @@ pub(crate) struct Faults {
     pub(crate) too_large: bool,
     /// `/view` announces more than it sends.
     pub(crate) cut_view: bool,
+    /// It has the jobs API, as servers of 2026.
+    pub(crate) jobs_api: bool,
+    /// Its version, if it tells one.
+    pub(crate) version: Option<&'static str>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -79,6 +83,8 @@ struct World {
     log: Vec<String>,
     /// The ids of the prompts that came.
     prompts: Vec<String>,
+    /// What came with them.
+    bodies: Vec<Value>,
     client_ids: Vec<String>,
     close_frames: usize,
     interrupts: Vec<Value>,
@@ -112,6 +118,10 @@ impl Server {
             .route("/prompt", get(health).post(prompt))
             .route("/queue", get(queue).post(delete))
             .route("/interrupt", post(interrupt))
+            .route("/system_stats", get(system_stats))
+            .route("/object_info", get(object_info))
+            .route("/api/jobs", get(jobs))
+            .route("/api/jobs/{id}/cancel", post(cancel_job))
             .route("/history/{id}", get(history))
             .route("/upload/image", post(upload))
             .route("/view", get(view))
@@ -216,6 +226,10 @@ impl Server {
 
     pub(crate) fn prompts(&self) -> Vec<String> {
         lock(&self.world).prompts.clone()
+    }
+
+    pub(crate) fn bodies(&self) -> Vec<Value> {
+        lock(&self.world).bodies.clone()
     }
 
     pub(crate) fn client_ids(&self) -> Vec<String> {
@@ -326,6 +340,42 @@ async fn interrupt(State(world): State<Shared>, body: Bytes) -> Response {
     StatusCode::OK.into_response()
 }
 
+async fn system_stats(State(world): State<Shared>) -> Response {
+    let version = lock(&world).faults.version;
+    reply(&json!({"system": {"comfyui_version": version}, "devices": []}))
+}
+
+/// As ComfyUI writes it where a node's limit is infinite.
+async fn object_info() -> Response {
+    let class =
+        r#"{"X": {"input": {"required": {"cfg": ["FLOAT", {"max": Infinity, "min": 0}]}}, "output": [], "output_node": true}}"#;
+    ([(header::CONTENT_TYPE, "application/json; charset=utf-8")], class).into_response()
+}
+
+async fn jobs(State(world): State<Shared>) -> Response {
+    let world = lock(&world);
+    if !world.faults.jobs_api {
+        return StatusCode::NOT_FOUND.into_response();
+    }
+    let state = |state: &'static str| move |item: &Value| json!({"id": item[1], "status": state, "priority": item[0]});
+    let running = world.running.iter().map(state("in_progress"));
+    let jobs: Vec<Value> = running.chain(world.pending.iter().map(state("pending"))).collect();
+    reply(&json!({"jobs": jobs, "pagination": {"offset": 0, "limit": null, "total": jobs.len(), "has_more": false}}))
+}
+
+/// In one step, as the newest servers do; those without it know no POST below their static files.
+async fn cancel_job(State(world): State<Shared>, Path(id): Path<String>) -> Response {
+    let mut world = lock(&world);
+    if !world.faults.jobs_api {
+        return StatusCode::METHOD_NOT_ALLOWED.into_response();
+    }
+    let before = world.pending.len();
+    world.pending.retain(|item| item[1] != *id);
+    let runs = world.running.as_ref().is_some_and(|item| item[1] == *id);
+    let cancelled = runs || world.pending.len() < before;
+    reply(&json!({ "cancelled": cancelled }))
+}
+
 async fn history(State(world): State<Shared>, Path(id): Path<String>) -> Response {
     let world = lock(&world);
     reply(&world.history.get(&id).map_or(json!({}), |entry| json!({ id: entry })))
@@ -347,6 +397,7 @@ async fn prompt(State(world): State<Shared>, body: Bytes) -> Response {
     let id = body["prompt_id"].clone();
     world.prompts.push(id.as_str().unwrap().to_owned());
     let number = world.prompts.len();
+    world.bodies.push(body.clone());
     world.pending.push(json!([number, id, body["prompt"], {"client_id": body["client_id"]}, ["2"]]));
     world.status();
     if fault == Some(PromptFault::LosesAnswer) {

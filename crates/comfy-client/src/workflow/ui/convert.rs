@@ -13,7 +13,7 @@ const MUTED: u64 = 2;
 const BYPASSED: u64 = 4;
 
 impl UiWorkflow {
-    /// The workflow in API format, for a server with these node classes, which say what the values of the widgets are
+    /// The workflow in API format, with this one as its UI form, for a server with these node classes, which say what the values of the widgets are
     /// called.
     ///
     /// Notes, reroutes, primitives, and Get and Set nodes are resolved; muted nodes are left out, bypassed ones are
@@ -52,7 +52,7 @@ impl UiWorkflow {
                 nodes.insert(format!("{}{id}", level.prefix), graph.node(at, id, node)?);
             }
         }
-        Workflow::from_value(nodes.into())
+        Ok(Workflow::from_value(nodes.into())?.with_ui(self.clone()))
     }
 }
 

@@ -1,0 +1,138 @@
+//! One prompt is cancelled, and no other: the way depends on what the server can do.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use serde_json::{Value, json};
+
+use crate::client::Client;
+use crate::error::{Error, ErrorKind};
+use crate::judge;
+use crate::queue::Place;
+use crate::request::{Request, segment};
+
+/// The first release that surely reads the id in an order to interrupt; those before stop whatever runs.
+const INTERRUPTS_BY_ID: [u64; 3] = [0, 3, 60];
+
+/// What is known of how a server cancels. A server that is updated meanwhile is treated as before, which is right too.
+#[derive(Debug, Default)]
+pub(crate) struct Ways {
+    no_jobs_api: AtomicBool,
+    by_id: AtomicBool,
+}
+
+impl Client {
+    /// Takes this prompt out of the queue, or stops it if it runs; says whether it waited or ran. No other prompt is
+    /// touched. What became of it is told by [`Job::wait`](crate::Job::wait).
+    ///
+    /// A server with the jobs API does it in one step (`POST /api/jobs/ID/cancel`); on one without, the prompt is
+    /// deleted from the queue, and interrupted by its id if it runs by then.
+    ///
+    /// # Errors
+    /// As [`Client::interrupt`].
+    pub async fn cancel(&self, prompt_id: &str) -> Result<bool, Error> {
+        named(prompt_id)?;
+        let cancelled = match self.cancel_job(prompt_id).await? {
+            Some(cancelled) => cancelled,
+            None => match self.queue().await?.place(prompt_id) {
+                Place::Absent => return Ok(false),
+                Place::Pending { .. } => {
+                    self.delete_queued([prompt_id]).await?;
+                    // It may have begun between the look and the order.
+                    self.interrupt(prompt_id).await?;
+                    true
+                }
+                Place::Running => self.interrupt(prompt_id).await?,
+            },
+        };
+        if cancelled {
+            self.socket().registry().cancel_asked(prompt_id);
+        }
+        Ok(cancelled)
+    }
+
+    /// By the jobs API; none where the server does not have it, or not for an id like this.
+    async fn cancel_job(&self, prompt_id: &str) -> Result<Option<bool>, Error> {
+        if self.ways().no_jobs_api.load(Ordering::Relaxed) {
+            return Ok(None);
+        }
+        let request = Request::post(format!("/api/jobs/{}/cancel", segment(prompt_id)));
+        match self.transport().json(&request).await {
+            Ok(answer) => {
+                let said = answer.get("cancelled").and_then(Value::as_bool);
+                let odd = || judge::unnamed(self.url(), &answer, "does not say whether it cancelled the prompt");
+                said.map(Some).ok_or_else(odd)
+            }
+            Err(error) => match error.status() {
+                Some(404 | 405) => {
+                    self.ways().no_jobs_api.store(true, Ordering::Relaxed);
+                    Ok(None)
+                }
+                // It takes its own shape of ids only.
+                Some(400) => Ok(None),
+                _ => Err(error),
+            },
+        }
+    }
+
+    /// Stops this prompt if it is the one that runs; says whether it was. Whoever else runs is left alone: the order
+    /// always names the prompt, and goes out only while the queue shows it as running, to servers that read the name.
+    ///
+    /// # Errors
+    /// As [`Client::health`]; [`ErrorKind::InvalidConfig`] for an empty id; [`ErrorKind::Unsupported`] where the prompt
+    /// runs on a server that would stop whatever runs by then, as ComfyUI did before 0.3.60 (September 2025).
+    pub async fn interrupt(&self, prompt_id: &str) -> Result<bool, Error> {
+        named(prompt_id)?;
+        if self.queue().await?.place(prompt_id) != Place::Running {
+            return Ok(false);
+        }
+        self.ensure_interrupts_by_id(prompt_id).await?;
+        self.transport().order(&Request::post("/interrupt").json(&json!({"prompt_id": prompt_id}))).await?;
+        Ok(true)
+    }
+
+    async fn ensure_interrupts_by_id(&self, prompt_id: &str) -> Result<(), Error> {
+        if self.ways().by_id.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        let version = self.system_stats().await?.comfyui_version.unwrap_or_default();
+        if !reads_ids(&version) {
+            let message = format!("`{}` cannot stop `{prompt_id}` alone: it would stop whatever runs by then", self.url());
+            return Err(Error::new(ErrorKind::Unsupported, message)
+                .sent(true)
+                .hint("ComfyUI interrupts by id since 0.3.60; let the prompt run to its end, or update the server"));
+        }
+        self.ways().by_id.store(true, Ordering::Relaxed);
+        Ok(())
+    }
+}
+
+fn named(prompt_id: &str) -> Result<(), Error> {
+    if prompt_id.is_empty() {
+        Err(Error::new(ErrorKind::InvalidConfig, "a prompt without an id cannot be named"))
+    } else {
+        Ok(())
+    }
+}
+
+/// Whether a server of this version reads the id in an order to interrupt. One that does not tell its version is old.
+fn reads_ids(version: &str) -> bool {
+    let number = |part: &str| part.chars().take_while(char::is_ascii_digit).collect::<String>().parse().unwrap_or_default();
+    let mut parts = version.trim_start_matches('v').split('.').map(number);
+    let parts: [u64; 3] = std::array::from_fn(|_| parts.next().unwrap_or_default());
+    parts >= INTERRUPTS_BY_ID
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_version_says_whether_ids_are_read() {
+        for new in ["0.3.60", "0.3.64", "v0.3.71-1-gabc", "0.4.0", "0.38.1", "1"] {
+            assert!(reads_ids(new), "{new}");
+        }
+        for old in ["", "0.3.59", "0.3.6", "0.2.99", "0.3", "nightly", "v0.3.59-12-gabc"] {
+            assert!(!reads_ids(old), "{old}");
+        }
+    }
+}
