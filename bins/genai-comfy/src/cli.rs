@@ -1,64 +1,67 @@
 //! The command line. The doc comments are the help.
 
-use std::{net::IpAddr, path::PathBuf};
+mod files;
+mod free;
+mod history;
+mod models;
+mod nodes;
+mod queue;
+mod run;
+mod sim;
 
 use clap::{Args, Parser, Subcommand};
 use console::Shared;
 
-/// Works with a ComfyUI server.
+pub(crate) use files::{Download, Upload};
+pub(crate) use free::Free;
+pub(crate) use history::{History, HistoryAction};
+pub(crate) use models::Models;
+pub(crate) use nodes::{Nodes, NodesAction};
+pub(crate) use queue::{Cancel, Queue, QueueAction};
+pub(crate) use run::{Previews, Run, Seed};
+pub(crate) use sim::Sim;
+
+/// Works with a ComfyUI server, open or guarded by ComfyUI-Login.
 ///
-/// Exit codes: 0 all well, 1 unexpected, 2 usage, 3 findings, 4 settings, 5 unreachable, 6 refused, 130 stopped.
+/// The address and the token come from flags, the environment (`COMFYUI_URL`, `COMFYUI_API_TOKEN`), `genai.toml`, `.env` and the
+/// project's source of truth, from strong to weak. A token is shown only to a server that answers as ComfyUI-Login does.
+///
+/// Exit codes: 0 all well, 1 unexpected, 2 usage, 3 a run that did not succeed, 4 settings, 5 unreachable, 6 refused, 130 stopped.
 #[derive(Debug, Parser)]
 #[command(name = "genai-comfy", version, max_term_width = 100)]
 pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) shared: Shared,
+    #[command(flatten)]
+    pub(crate) entry: Entry,
     #[command(subcommand)]
     pub(crate) command: Command,
 }
 
-#[derive(Debug, Subcommand)]
-pub(crate) enum Command {
-    Sim(Sim),
+/// How to come in where the token alone won't do.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Login options")]
+pub(crate) struct Entry {
+    /// Log in as this user with a password, the first line of standard input, instead of with the token
+    #[arg(long, value_name = "USER", global = true)]
+    pub(crate) login: Option<String>,
+    /// The `Origin` to send: a server started with `--enable-cors-header ORIGIN` takes the token only with exactly that one
+    #[arg(long, value_name = "ORIGIN", global = true)]
+    pub(crate) origin: Option<String>,
 }
 
-/// Run an embedded ComfyUI: the same API and the same login, without Python, model or card
-///
-/// It executes image nodes on the CPU, pretends to run models, and fails as a real server does where a scenario says so. It runs until
-/// Ctrl-C. With `--format json` it prints one line of JSON, with the URL, as soon as it answers.
-///
-///   genai-comfy sim --port 0 --format json            a server for a test, on a free port
-///
-///   genai-comfy sim --password-file FILE              guarded as ComfyUI-Login guards
-///
-///   genai-comfy sim --scenario faults.toml            answers late, refuses, cuts sockets, restarts …
-///
-///   genai-comfy sim --checkpoint sd15.safetensors --step-time 200 --previews     as slow and talkative as a model
-#[derive(Debug, Args)]
-pub(crate) struct Sim {
-    /// The port; 0 takes a free one
-    #[arg(long, default_value_t = 8188)]
-    pub(crate) port: u16,
-    /// The address to listen on; 0.0.0.0 for other machines too
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1")]
-    pub(crate) listen: IpAddr,
-    /// Turn the login on, with the plugin's own PASSWORD file (the token, then the user name), or with a file whose only line is the
-    /// password of the user `comfy`
-    #[arg(long, value_name = "FILE")]
-    pub(crate) password_file: Option<PathBuf>,
-    /// What goes wrong and when, in TOML or JSON: docs/reference/scenario.md tells the words
-    #[arg(long, value_name = "FILE")]
-    pub(crate) scenario: Option<PathBuf>,
-    /// ComfyUI's folder: input, output, models … [default: a temporary one, removed at the end]
-    #[arg(long, value_name = "DIR")]
-    pub(crate) comfy_dir: Option<PathBuf>,
-    /// A checkpoint to list and to load, though there is no such file; may be given several times
-    #[arg(long, value_name = "NAME")]
-    pub(crate) checkpoint: Vec<String>,
-    /// How many milliseconds one step of a sampler takes
-    #[arg(long, value_name = "MILLIS", default_value_t = 0)]
-    pub(crate) step_time: u64,
-    /// Show a picture at every step of a sampler
-    #[arg(long)]
-    pub(crate) previews: bool,
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    Run(Run),
+    /// Show the server's versions, memory, devices and queue
+    Status,
+    Queue(Queue),
+    History(History),
+    Cancel(Cancel),
+    Nodes(Nodes),
+    Models(Models),
+    Upload(Upload),
+    Download(Download),
+    Free(Free),
+    Sim(Sim),
 }

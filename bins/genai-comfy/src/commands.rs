@@ -1,18 +1,89 @@
 //! One file a command.
 
+mod download;
+mod free;
+mod history;
+mod models;
+mod nodes;
+mod queue;
+mod run;
 mod sim;
+mod status;
+mod upload;
 
+use comfy_client::{Client, FileKind, StoredFile};
 use console::{ExitCode, Screen};
+use flows::connect::{self, Door};
+use report::{Failure, FailureKind};
+use settings::{Settings, World};
 
 use crate::cli::{Cli, Command};
 
 /// Runs the command to its end.
 pub(crate) async fn run(cli: &Cli, screen: &Screen) -> ExitCode {
     let ended = match console::world() {
-        Ok(world) => match &cli.command {
-            Command::Sim(args) => sim::run(&world, &cli.shared, args, screen).await,
-        },
+        Ok(world) => command(cli, &world, screen).await,
         Err(failure) => Err(failure),
     };
     ended.unwrap_or_else(|failure| screen.fail(&failure))
+}
+
+async fn command(cli: &Cli, world: &World, screen: &Screen) -> Result<ExitCode, Failure> {
+    if cli.shared.format == console::Format::Sarif {
+        return Err(
+            Failure::new(FailureKind::Usage, "there is nothing in it for `--format sarif`").hint("choose `--format json`")
+        );
+    }
+    let answer = match &cli.command {
+        Command::Run(args) => return Ok(run::run(world, cli, args, screen).await),
+        Command::Sim(args) => return sim::run(world, &cli.shared, args, screen).await,
+        Command::Queue(args) => queue::run(world, cli, args, screen).await?,
+        Command::History(args) => history::run(world, cli, args, screen).await?,
+        // What is not asked can simply be dropped.
+        Command::Status => console::interruptible(status::run(world, cli)).await??,
+        Command::Cancel(args) => console::interruptible(queue::cancel(world, cli, args)).await??,
+        Command::Nodes(args) => console::interruptible(nodes::run(world, cli, args)).await??,
+        Command::Models(args) => console::interruptible(models::run(world, cli, args)).await??,
+        Command::Upload(args) => console::interruptible(upload::run(world, cli, args)).await??,
+        Command::Download(args) => console::interruptible(download::run(world, cli, args)).await??,
+        Command::Free(args) => console::interruptible(free::run(world, cli, args)).await??,
+    };
+    Ok(screen.answer(answer))
+}
+
+/// The client for the one service that the flags and settings mean; it was let in.
+pub(crate) async fn client(world: &World, cli: &Cli) -> Result<Client, Failure> {
+    let settings = Settings::load(&cli.shared.settings(), world)?;
+    connect::client(&settings, world, &door(cli)?).await
+}
+
+/// How the flags want to come in. Reads standard input if they name a user: once, so call it once.
+pub(crate) fn door(cli: &Cli) -> Result<Door, Failure> {
+    let login = match &cli.entry.login {
+        Some(user) => Some((user.clone(), console::read_secret_line()?.into())),
+        None => None,
+    };
+    Ok(Door { login, origin: cli.entry.origin.clone() })
+}
+
+/// A client's error, for `map_err`.
+#[expect(clippy::needless_pass_by_value, reason = "it is what `map_err` hands over")]
+pub(crate) fn failed(error: comfy_client::Error) -> Failure {
+    connect::failure(&error)
+}
+
+/// A file as we print it: `output/cats/1.png`; none if it does not begin with one of ComfyUI's folders.
+pub(crate) fn stored(text: &str) -> Option<StoredFile> {
+    let (kind, path) = text.split_once('/')?;
+    let kind = [FileKind::Input, FileKind::Temp, FileKind::Output].into_iter().find(|known| known.as_str() == kind)?;
+    let (subfolder, name) = path.rsplit_once('/').unwrap_or(("", path));
+    (!name.is_empty()).then(|| StoredFile::new(kind, subfolder, name))
+}
+
+/// Asks before something is done to everybody.
+async fn confirmed(yes: bool, question: &str, screen: &Screen) -> Result<(), Failure> {
+    if yes || screen.ask(question).await {
+        return Ok(());
+    }
+    Err(Failure::new(FailureKind::Usage, "nothing was done").hint("say `--yes` to be not asked"))
 }

@@ -1,5 +1,7 @@
 //! History: what became of a prompt, in the server's own words.
 
+mod listing;
+
 use std::time::Duration;
 
 use serde_json::Value;
@@ -8,7 +10,7 @@ use crate::client::Client;
 use crate::error::Error;
 use crate::files::StoredFile;
 use crate::judge::not_comfy;
-use crate::outcome::{Output, OutputText};
+use crate::outcome::{Outcome, Output, OutputText};
 use crate::request::{Request, segment};
 
 /// What the server keeps of a prompt that ended, until it restarts.
@@ -57,6 +59,12 @@ impl HistoryEntry {
     #[must_use]
     pub fn message(&self, name: &str) -> Option<&Value> {
         self.messages.iter().find(|(said, _)| said == name).map(|(_, data)| data)
+    }
+
+    /// How the run ended. The time that somebody waited for it is not in the history: it is zero.
+    #[must_use]
+    pub fn into_outcome(self, prompt_id: &str) -> Outcome {
+        Outcome::read(prompt_id, self, Duration::ZERO)
     }
 
     /// From the first event with a time to the last one, by the server's clock.

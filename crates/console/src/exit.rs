@@ -12,7 +12,7 @@ pub enum ExitCode {
     Unexpected = 1,
     /// 2: the command was called wrongly.
     Usage = 2,
-    /// 3: a check failed, or could not be decided.
+    /// 3: a check failed, or could not be decided; a workflow can't be run, or its run did not end well.
     Findings = 3,
     /// 4: a setting, or a file that settings come from, is wrong.
     Settings = 4,
@@ -42,6 +42,7 @@ impl ExitCode {
             FailureKind::Settings => Self::Settings,
             FailureKind::Unreachable => Self::Unreachable,
             FailureKind::Refused => Self::Refused,
+            FailureKind::Declined => Self::Findings,
             FailureKind::Interrupted => Self::Interrupted,
         }
     }

@@ -1,5 +1,7 @@
 //! The report as JSON: a versioned adapter with structs of its own, so that inner words stay free to change.
 
+pub mod comfy_v1;
+pub mod run_v1;
 pub mod serving_v1;
 pub mod settings_v1;
 pub mod v1;
@@ -46,9 +48,11 @@ pub(crate) fn line(object: &impl serde::Serialize) -> String {
 }
 
 /// The published schemas: file name in `docs/reference/schemas/`, and text.
-pub fn schemas() -> [(&'static str, String); 4] {
+pub fn schemas() -> [(&'static str, String); 6] {
     [
+        ("comfy-v1.json", pretty(&schemars::schema_for!(comfy_v1::Answer))),
         ("report-v1.json", pretty(&schemars::schema_for!(v1::Report))),
+        ("run-v1.json", pretty(&schemars::schema_for!(run_v1::Line))),
         ("serving-v1.json", pretty(&schemars::schema_for!(serving_v1::Serving))),
         ("settings-v1.json", pretty(&schemars::schema_for!(settings_v1::Settings))),
         ("watch-v1.json", pretty(&schemars::schema_for!(watch_v1::Line))),

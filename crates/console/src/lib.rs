@@ -13,6 +13,8 @@
 //! assert_eq!(console::ExitCode::of(&report), console::ExitCode::Well);
 //! ```
 
+mod comfy;
+
 mod exit;
 pub use exit::ExitCode;
 
@@ -29,7 +31,7 @@ mod run;
 pub use run::{interrupted, interruptible, parse, run, stoppable};
 
 mod screen;
-pub use screen::Screen;
+pub use screen::{Protocol, RunEnd, RunView, Screen};
 
 pub mod sarif;
 

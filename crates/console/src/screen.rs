@@ -1,5 +1,11 @@
 //! What a person sees while a journey runs and when it ends.
 
+mod preview;
+mod run_view;
+
+pub use preview::Protocol;
+pub use run_view::{RunEnd, RunView};
+
 use std::{
     io::{self, IsTerminal, Write},
     ops::ControlFlow,

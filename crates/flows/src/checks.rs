@@ -131,6 +131,11 @@ fn all() -> impl Iterator<Item = &'static Check> {
     [PROJECT, FOLDER, WRITTEN, &SERVER, &DOORS, LOGIN, WORK].into_iter().flatten().copied()
 }
 
+/// Whether what answers this client, which shows no credential, is ComfyUI or the login before it.
+pub(crate) async fn answers_as_comfyui(client: &comfy_client::Client) -> Finding {
+    answers_as_comfyui::ask(client).await
+}
+
 /// The finding for a source of truth that was open before it was written anew.
 pub(crate) fn was_open(summary: String) -> Finding {
     warn(source_private::CHECK.id, summary)

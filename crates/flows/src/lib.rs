@@ -1,4 +1,4 @@
-//! The journeys: demo, setup, validate. Handles in, report out.
+//! The journeys: demo, setup, validate. Handles in, report out. And the one way from settings to a client ([`connect`]).
 //!
 //! A journey gathers facts through the leaves (`token-sync`, `comfy-client`, `comfy-sim`), judges them by the [`checks`], and
 //! returns a `report::Report`; on the way it says what happens through a `report::Sink`. What it never does: print, exit, ask a
@@ -25,6 +25,7 @@
 
 pub mod checks;
 
+pub mod connect;
 pub mod demo;
 pub mod setup;
 pub mod tokens;

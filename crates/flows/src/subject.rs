@@ -8,6 +8,8 @@ use report::{Failure, FailureKind};
 use settings::{Origin, Setting, Settings, World};
 use token_sync::{Caller, Dialect, Direction, Recovery, SourceFacts, SourceFile, Target, Workspace};
 
+use crate::connect;
+
 /// A project and its server, as one validation sees them: the source is read once, so that all checks judge the same one.
 pub(crate) struct Subject<'a> {
     pub(crate) settings: &'a Settings,
@@ -36,7 +38,7 @@ impl<'a> Subject<'a> {
     /// A URL that can't be one; a stopped run's work that can't be ended.
     pub(crate) fn new(settings: &'a Settings, world: &'a World) -> Result<Self, Failure> {
         let config = settings.client(&world.entropy)?;
-        let client = Client::new(config).map_err(|error| client_failure(&error))?;
+        let client = Client::new(config).map_err(|error| connect::failure(&error))?;
         let file = &settings.source.value;
         let recovered = Workspace::recover(file.folder(), &caller(settings, world)).map_err(|error| disk_failure(&error))?;
         let source = match file.load() {
@@ -84,7 +86,7 @@ impl<'a> Subject<'a> {
     /// A client that shows `credential`.
     pub(crate) fn client_with(&self, credential: Credential) -> Result<Client, Failure> {
         let config = self.settings.client(&self.world.entropy)?.credential(credential);
-        Client::new(config).map_err(|error| client_failure(&error))
+        Client::new(config).map_err(|error| connect::failure(&error))
     }
 
     /// A short name that no other run has.
@@ -144,17 +146,6 @@ pub(crate) fn told(recovery: &Recovery) -> String {
         told.push_str(&format!("; `{}` was changed since and left as it is", path.display()));
     }
     told
-}
-
-/// What a client's error means for a whole journey.
-pub(crate) fn client_failure(error: &comfy_client::Error) -> Failure {
-    let kind = match error.kind() {
-        comfy_client::ErrorKind::InvalidUrl | comfy_client::ErrorKind::InvalidConfig => FailureKind::Settings,
-        _ if error.is_refused() => FailureKind::Refused,
-        comfy_client::ErrorKind::Unreachable | comfy_client::ErrorKind::Timeout => FailureKind::Unreachable,
-        _ => FailureKind::Unexpected,
-    };
-    Failure::of(kind, error).hints(error.hints())
 }
 
 /// What an error of the disk means for a whole journey.

@@ -15,6 +15,8 @@ pub enum FailureKind {
     Unreachable,
     /// A server or the system refused.
     Refused,
+    /// What was given was looked at and can't be run, or was run and did not end well.
+    Declined,
     /// The user stopped it.
     Interrupted,
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-use super::{invalid, kind_of};
+use super::{invalid, kind_of, nearest};
 use crate::error::Error;
 
 /// The node classes of a server, by name.
@@ -30,6 +30,8 @@ pub struct ObjectInfo {
 pub struct ClassInfo {
     /// Its title in the editor.
     pub display_name: String,
+    /// Its place in the editor's menu.
+    pub category: String,
     /// What it reads, in the order of the editor: first what it needs, then the rest.
     pub inputs: Vec<InputInfo>,
     /// What it gives, by slot.
@@ -137,6 +139,12 @@ impl ObjectInfo {
         self.classes.get(name)
     }
 
+    /// The classes that somebody may have meant by a name that none has, the likeliest first.
+    #[must_use]
+    pub fn nearest(&self, name: &str) -> Vec<&str> {
+        nearest::nearest(name, self.classes.keys().map(String::as_str))
+    }
+
     /// Every class, in the order of their names.
     pub fn classes(&self) -> impl Iterator<Item = (&str, &ClassInfo)> {
         self.classes.iter().map(|(name, class)| (name.as_str(), class))
@@ -151,8 +159,10 @@ impl ClassInfo {
             name: names.get(slot).and_then(Value::as_str).unwrap_or_default().to_owned(),
             data_type: DataType::from_value(kind).unwrap_or_else(|| DataType::Named("*".to_owned())),
         });
+        let text = |key: &str| class.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
         Self {
-            display_name: class.get("display_name").and_then(Value::as_str).unwrap_or_default().to_owned(),
+            display_name: text("display_name"),
+            category: text("category"),
             inputs: [("required", true), ("optional", false)]
                 .iter()
                 .flat_map(|(group, required)| group_inputs(class, group, *required))

@@ -275,6 +275,7 @@ impl From<&report::Failure> for Stopped {
             report::FailureKind::Settings => "settings",
             report::FailureKind::Unreachable => "unreachable",
             report::FailureKind::Refused => "refused",
+            report::FailureKind::Declined => "declined",
             report::FailureKind::Interrupted => "interrupted",
         };
         Self {

@@ -1,6 +1,6 @@
 //! `answers-as-comfyui`: what answers is ComfyUI, or the login before it. Decided before anything secret is sent.
 
-use comfy_client::{Answer, Probe};
+use comfy_client::{Answer, Client, Probe};
 use report::{CheckId, Finding};
 use serde_json::Value;
 
@@ -10,16 +10,21 @@ use crate::{answers, subject::Subject};
 pub(super) const CHECK: Check = Check { id: CheckId("answers-as-comfyui"), run: |subject| Box::pin(run(subject)) };
 
 async fn run(subject: &Subject<'_>) -> Finding {
-    let answer = match subject.client.probe(&Probe::get("/prompt")).await {
+    ask(&subject.client).await
+}
+
+/// What answers where this client, which shows no credential, asks.
+pub(super) async fn ask(client: &Client) -> Finding {
+    let answer = match client.probe(&Probe::get("/prompt")).await {
         Ok(answer) => answer,
         Err(error) => return unknown(CHECK.id, "can't tell", answers::chain(&error)),
     };
     // Versions of the plugin from before June 2024 send programs to the login page too; the page tells whose it is.
     let page = match answers::is_refusal(&answer) && answer.location.is_some() {
-        true => subject.client.probe(&Probe::get("/login").accept("text/html")).await.ok(),
+        true => client.probe(&Probe::get("/login").accept("text/html")).await.ok(),
         false => None,
     };
-    judge(subject.client.url(), &answer, page.as_ref())
+    judge(client.url(), &answer, page.as_ref())
 }
 
 fn judge(url: &str, answer: &Answer, page: Option<&Answer>) -> Finding {

@@ -1,0 +1,70 @@
+//! `genai-comfy history`.
+
+use comfy_client::{HistoryEntry, Outcome};
+use console::{
+    Screen,
+    json::comfy_v1::{Document, Past},
+};
+use report::{Failure, FailureKind};
+use settings::World;
+
+use super::{client, confirmed, failed};
+use crate::cli::{Cli, History, HistoryAction};
+
+pub(super) async fn run(world: &World, cli: &Cli, args: &History, screen: &Screen) -> Result<Document, Failure> {
+    if let Some(HistoryAction::Clear { yes }) = args.action {
+        confirmed(yes, "Make the server forget everybody's runs?", screen).await?;
+    }
+    console::interruptible(act(world, cli, args)).await?
+}
+
+async fn act(world: &World, cli: &Cli, args: &History) -> Result<Document, Failure> {
+    let client = client(world, cli).await?;
+    match (&args.action, &args.id) {
+        (Some(HistoryAction::Delete { ids }), _) => {
+            client.delete_history(ids).await.map_err(failed)?;
+            Ok(Document::Done { what: "The server remembers these runs no more.".to_owned() })
+        }
+        (Some(HistoryAction::Clear { .. }), _) => {
+            client.clear_history().await.map_err(failed)?;
+            Ok(Document::Done { what: "The server remembers no run any more.".to_owned() })
+        }
+        (None, Some(id)) => {
+            let entry = client.history(id).await.map_err(failed)?.ok_or_else(|| absent(id))?;
+            Ok(Document::History { runs: vec![past(id, entry)] })
+        }
+        (None, None) => {
+            let newest = usize::try_from(args.newest).unwrap_or(usize::MAX);
+            let entries = client.histories(newest, None).await.map_err(failed)?;
+            Ok(Document::History { runs: entries.into_iter().rev().map(|(id, entry)| past(&id, entry)).collect() })
+        }
+    }
+}
+
+/// The failure for a prompt that the history does not have.
+pub(super) fn absent(id: &str) -> Failure {
+    Failure::new(FailureKind::Declined, format!("the server remembers no run `{id}`"))
+        .hint("it may still wait or run: see `genai-comfy queue`")
+        .hint("ComfyUI forgets its history when it restarts")
+}
+
+fn past(id: &str, entry: HistoryEntry) -> Past {
+    let ran_seconds = entry.ran_for().map(|time| time.as_secs_f64());
+    let files = entry.outputs.iter().map(|output| output.file.to_string()).collect();
+    let texts = entry.texts.iter().map(|text| text.text.clone()).collect();
+    let outcome = entry.into_outcome(id);
+    Past { prompt_id: id.to_owned(), ending: name(&outcome).to_owned(), words: outcome.to_string(), ran_seconds, files, texts }
+}
+
+/// An outcome in one word.
+pub(super) fn name(outcome: &Outcome) -> &'static str {
+    match outcome {
+        Outcome::Succeeded(_) => "succeeded",
+        Outcome::Failed(_) => "failed",
+        Outcome::Interrupted(_) => "interrupted",
+        Outcome::Cancelled(_) => "cancelled",
+        Outcome::Lost(_) => "lost",
+        Outcome::Stalled(_) => "stalled",
+        _ => "unknown",
+    }
+}

@@ -1,0 +1,71 @@
+//! `genai-comfy queue` and `genai-comfy cancel`.
+
+use comfy_client::{Client, Place, QueueItem};
+use console::{
+    Screen,
+    json::comfy_v1::{Cancelled, Document, Queued},
+};
+use report::Failure;
+use settings::World;
+
+use super::{client, confirmed, failed};
+use crate::cli::{Cancel, Cli, Queue, QueueAction};
+
+pub(super) async fn run(world: &World, cli: &Cli, args: &Queue, screen: &Screen) -> Result<Document, Failure> {
+    if let Some(QueueAction::Clear { yes }) = args.action {
+        confirmed(yes, "Take everybody's waiting prompts out of the queue?", screen).await?;
+    }
+    console::interruptible(act(world, cli, args)).await?
+}
+
+async fn act(world: &World, cli: &Cli, args: &Queue) -> Result<Document, Failure> {
+    let client = client(world, cli).await?;
+    match &args.action {
+        None => {
+            let queue = client.queue().await.map_err(failed)?;
+            let items = |items: &[QueueItem]| items.iter().map(queued).collect();
+            Ok(Document::Queue { running: items(&queue.running), pending: items(&queue.pending) })
+        }
+        Some(QueueAction::Delete { ids }) => {
+            let before = client.queue().await.map_err(failed)?;
+            client.delete_queued(ids).await.map_err(failed)?;
+            let done = |id: &String| match before.place(id) {
+                Place::Pending { .. } => cancelled(id, "taken-out"),
+                _ => cancelled(id, "nothing"),
+            };
+            Ok(Document::Cancelled { prompts: ids.iter().map(done).collect() })
+        }
+        Some(QueueAction::Clear { .. }) => {
+            client.clear_queue().await.map_err(failed)?;
+            Ok(Document::Done { what: "Nothing waits any more.".to_owned() })
+        }
+    }
+}
+
+pub(super) async fn cancel(world: &World, cli: &Cli, args: &Cancel) -> Result<Document, Failure> {
+    let client = client(world, cli).await?;
+    let mut prompts = Vec::new();
+    for id in &args.ids {
+        prompts.push(stop(&client, id).await.map_err(failed)?);
+    }
+    Ok(Document::Cancelled { prompts })
+}
+
+async fn stop(client: &Client, id: &str) -> Result<Cancelled, comfy_client::Error> {
+    let before = client.queue().await?.place(id);
+    client.delete_queued([id]).await?;
+    // It may have begun between the look and the order.
+    if client.interrupt(id).await? {
+        return Ok(cancelled(id, "interrupted"));
+    }
+    Ok(cancelled(id, if matches!(before, Place::Pending { .. }) { "taken-out" } else { "nothing" }))
+}
+
+fn cancelled(id: &str, done: &str) -> Cancelled {
+    Cancelled { prompt_id: id.to_owned(), done: done.to_owned() }
+}
+
+fn queued(item: &QueueItem) -> Queued {
+    let nodes = item.workflow.as_object().map_or(0, serde_json::Map::len);
+    Queued { prompt_id: item.prompt_id.clone(), number: item.number, nodes }
+}

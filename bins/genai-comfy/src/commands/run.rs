@@ -1,0 +1,115 @@
+//! `genai-comfy run`: read, set, check, send, follow, bring home.
+
+mod ending;
+mod follow;
+mod prepare;
+
+use std::time::Duration;
+
+use comfy_client::{Client, Job, Outcome, Run as Made, Submission, Workflow};
+use console::{ExitCode, Protocol, RunEnd, RunView, Screen, json::run_v1::Event};
+use report::{Failure, FailureKind};
+use settings::World;
+
+use super::{download, failed};
+use crate::cli::{Cli, Previews, Run};
+
+/// How long a run may take to stop before it is left.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Runs it to its end, of which the last line tells.
+pub(super) async fn run(world: &World, cli: &Cli, args: &Run, screen: &Screen) -> ExitCode {
+    let previews = match args.previews {
+        Previews::Never => None,
+        Previews::Auto => Protocol::of(world),
+        Previews::Always => Protocol::of(world).or(Some(Protocol::Kitty)),
+    };
+    let mut view = RunView::new(screen, previews);
+    let end = steps(world, cli, args, &mut view).await;
+    view.end(end.unwrap_or_else(ending::stopped))
+}
+
+async fn steps(world: &World, cli: &Cli, args: &Run, view: &mut RunView) -> Result<RunEnd, Failure> {
+    let (client, workflow) = console::interruptible(prepare::prepare(world, cli, args, view)).await??;
+    if args.dry_run {
+        return Ok(ending::without_a_run("valid", "the server would take it".to_owned(), None));
+    }
+    let (job, unwanted) = submit(&client, &workflow, args).await?;
+    let id = job.prompt_id();
+    view.show(Event::Submitted { prompt_id: id.to_owned() });
+    if unwanted {
+        return Ok(stop(&job, &workflow, view).await);
+    }
+    if args.detach {
+        let words = format!("left to itself; `genai-comfy download {id}` fetches its files");
+        return Ok(ending::without_a_run("detached", words, Some(id.to_owned())));
+    }
+    let outcome = tokio::select! {
+        biased;
+        () = console::interrupted() => return Ok(stop(&job, &workflow, view).await),
+        outcome = follow::follow(&job, &workflow, args.deadline, view) => outcome,
+    };
+    let outcome = match outcome {
+        Ok(outcome) => outcome,
+        Err(error) => return Ok(ending::unknown(failed(error), id)),
+    };
+    let mut end = ending::of(&outcome, &workflow);
+    if let Outcome::Succeeded(run) = &outcome {
+        let brought = console::interruptible(bring_home(&client, run, args, world, view, &mut end)).await;
+        end.failure = brought
+            .and_then(|brought| brought)
+            .err()
+            .map(|failure| failure.hint(format!("`genai-comfy download {id}` tries again")));
+    }
+    Ok(end)
+}
+
+/// Sends it. Whether the user wants it stopped is told beside: what is half sent may run all the same.
+async fn submit(client: &Client, workflow: &Workflow, args: &Run) -> Result<(Job, bool), Failure> {
+    let submission = Submission::new(workflow);
+    let submission = if args.front { submission.front() } else { submission };
+    let mut sending = std::pin::pin!(client.submit_with(&submission));
+    tokio::select! {
+        biased;
+        () = console::interrupted() => {}
+        job = &mut sending => return Ok((job.map_err(failed)?, false)),
+    }
+    tokio::select! {
+        biased;
+        () = console::interrupted() => Err(Failure::new(FailureKind::Interrupted, "left while the workflow was sent: it may run")
+            .hint("`genai-comfy queue` shows it if it does")),
+        job = &mut sending => Ok((job.map_err(failed)?, true)),
+    }
+}
+
+/// Asks the server to stop this run, and waits until it has; a second wish leaves at once.
+async fn stop(job: &Job, workflow: &Workflow, view: &mut RunView) -> RunEnd {
+    view.show(Event::Stopping);
+    let stopping = async {
+        job.cancel().await?;
+        job.wait(PATIENCE).await
+    };
+    let ended = tokio::select! {
+        biased;
+        () = console::interrupted() => None,
+        ended = stopping => Some(ended),
+    };
+    ending::by_the_user(ended, workflow, job.prompt_id())
+}
+
+/// Fetches all that the run made, in the order in which it names it.
+async fn bring_home(
+    client: &Client,
+    run: &Made,
+    args: &Run,
+    world: &World,
+    view: &mut RunView,
+    end: &mut RunEnd,
+) -> Result<(), Failure> {
+    for output in &run.outputs {
+        let file = download::fetch(client, &output.file, &args.out, world).await?;
+        view.show(Event::Saved { file: file.clone() });
+        end.files.push(file);
+    }
+    Ok(())
+}

@@ -1,0 +1,56 @@
+//! `genai-comfy upload`.
+
+use comfy_client::{Content, UploadOptions};
+use console::json::comfy_v1::{Document, Uploaded};
+use report::{Failure, FailureKind};
+use settings::World;
+
+use super::{client, failed, stored};
+use crate::cli::{Cli, Upload};
+
+pub(super) async fn run(world: &World, cli: &Cli, args: &Upload) -> Result<Document, Failure> {
+    let original = match &args.mask_of {
+        Some(text) => Some(stored(text).ok_or_else(|| not_a_file(text))?),
+        None => None,
+    };
+    for file in &args.files {
+        let path = world.current_dir.join(file);
+        std::fs::File::open(&path)
+            .map_err(|error| Failure::new(FailureKind::Unreachable, format!("can't read `{}`: {error}", file.display())))?;
+    }
+    let client = client(world, cli).await?;
+    let options = UploadOptions { subfolder: args.subfolder.clone(), kind: args.to.into(), ..UploadOptions::default() };
+    let mut files = Vec::new();
+    for path in &args.files {
+        let content = Content::file(world.current_dir.join(path));
+        let sent = match &original {
+            Some(original) => client.upload_mask(&content, original, &options).await,
+            None => client.upload(&content, &options).await,
+        };
+        let sent = sent.map_err(failed)?;
+        files.push(Uploaded {
+            path: path.display().to_string(),
+            name: named(&sent.file),
+            file: sent.file.to_string(),
+            bytes: sent.bytes,
+            sha256: sent.sha256_hex,
+            sent: sent.sent,
+        });
+    }
+    Ok(Document::Uploaded { files })
+}
+
+/// What a workflow calls the file: with its subfolder, and with its folder behind it unless that is `input`.
+fn named(file: &comfy_client::StoredFile) -> String {
+    let whole = file.to_string();
+    let path = whole.split_once('/').map_or(whole.as_str(), |(_, path)| path);
+    match file.kind.as_str() {
+        "input" => path.to_owned(),
+        kind => format!("{path} [{kind}]"),
+    }
+}
+
+pub(super) fn not_a_file(text: &str) -> Failure {
+    Failure::new(FailureKind::Usage, format!("`{text}` is no file of a server"))
+        .hint("name it as `genai-comfy history` prints it: `output/cats/1.png`, `input/…` or `temp/…`")
+}
