@@ -103,7 +103,7 @@ pub fn failure(error: &Error) -> Failure {
         ErrorKind::InvalidUrl | ErrorKind::InvalidConfig => FailureKind::Settings,
         ErrorKind::InvalidWorkflow | ErrorKind::Rejected | ErrorKind::NotFound => FailureKind::Declined,
         ErrorKind::Unreachable | ErrorKind::Timeout | ErrorKind::NotComfy => FailureKind::Unreachable,
-        ErrorKind::Refused | ErrorKind::TooLarge | ErrorKind::Io => FailureKind::Refused,
+        ErrorKind::Refused | ErrorKind::TooLarge | ErrorKind::Unsupported | ErrorKind::Io => FailureKind::Refused,
         ErrorKind::Server if error.is_retryable() => FailureKind::Unreachable,
         _ => FailureKind::Unexpected,
     };

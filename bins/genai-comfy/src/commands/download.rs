@@ -1,11 +1,13 @@
 //! `genai-comfy download`, and how files come home from a run.
 
-use std::path::Path;
+use std::{fs, io::Write, os::unix::fs::PermissionsExt, path::Path};
 
-use comfy_client::{Client, ErrorKind, StoredFile};
+use comfy_client::{Client, ErrorKind, ImageFormat, StoredFile, WsImage};
 use console::json::comfy_v1::{Document, File};
-use report::Failure;
+use data_encoding::HEXLOWER;
+use report::{Failure, FailureKind};
 use settings::World;
+use sha2::{Digest, Sha256};
 
 use super::{client, failed, history, stored};
 use crate::cli::{Cli, Download};
@@ -37,6 +39,38 @@ pub(super) async fn fetch(client: &Client, file: &StoredFile, out: &Path, world:
         ErrorKind::Io => failed(error).hint("make room, or choose another folder with `--out`; what is there on the server stays there"),
         _ => failed(error),
     })?;
-    let path = got.path.strip_prefix(&world.current_dir).unwrap_or(&got.path).display().to_string();
+    let path = shown(&got.path, world);
     Ok(File { path, file: file.to_string(), bytes: got.bytes, sha256: got.sha256_hex })
+}
+
+/// Writes a picture that came over the WebSocket to `out`, whole or not at all.
+pub(super) fn keep(image: &WsImage, name: &str, out: &Path, world: &World) -> Result<File, Failure> {
+    let extension = match image.format {
+        ImageFormat::Jpeg => "jpg",
+        ImageFormat::Png => "png",
+        _ => "bin",
+    };
+    let (folder, name) = (world.current_dir.join(out), format!("{name}.{extension}"));
+    let write = || {
+        fs::create_dir_all(&folder)?;
+        let mut file = tempfile::Builder::new().permissions(fs::Permissions::from_mode(0o666)).tempfile_in(&folder)?;
+        file.write_all(&image.image)?;
+        file.as_file().sync_all()?;
+        file.persist(folder.join(&name))?;
+        Ok::<_, std::io::Error>(())
+    };
+    write().map_err(|error| {
+        Failure::new(FailureKind::Refused, format!("can't write `{}`: {error}", folder.join(&name).display()))
+            .hint("make room, or choose another folder with `--out`")
+    })?;
+    Ok(File {
+        path: shown(&folder.join(&name), world),
+        file: format!("websocket/{}", image.node),
+        bytes: image.image.len() as u64,
+        sha256: HEXLOWER.encode(&Sha256::digest(&image.image)),
+    })
+}
+
+fn shown(path: &Path, world: &World) -> String {
+    path.strip_prefix(&world.current_dir).unwrap_or(path).display().to_string()
 }

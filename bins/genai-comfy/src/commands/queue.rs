@@ -53,12 +53,11 @@ pub(super) async fn cancel(world: &World, cli: &Cli, args: &Cancel) -> Result<Do
 
 async fn stop(client: &Client, id: &str) -> Result<Cancelled, comfy_client::Error> {
     let before = client.queue().await?.place(id);
-    client.delete_queued([id]).await?;
-    // It may have begun between the look and the order.
-    if client.interrupt(id).await? {
-        return Ok(cancelled(id, "interrupted"));
-    }
-    Ok(cancelled(id, if matches!(before, Place::Pending { .. }) { "taken-out" } else { "nothing" }))
+    Ok(match (client.cancel(id).await?, before) {
+        (false, _) => cancelled(id, "nothing"),
+        (true, Place::Pending { .. }) => cancelled(id, "taken-out"),
+        (true, _) => cancelled(id, "interrupted"),
+    })
 }
 
 fn cancelled(id: &str, done: &str) -> Cancelled {

@@ -7,7 +7,10 @@ mod prepare;
 use std::time::Duration;
 
 use comfy_client::{Client, Job, Outcome, Run as Made, Submission, Workflow};
-use console::{ExitCode, Protocol, RunEnd, RunView, Screen, json::run_v1::Event};
+use console::{
+    ExitCode, Protocol, RunEnd, RunView, Screen,
+    json::{comfy_v1::File, run_v1::Event},
+};
 use report::{Failure, FailureKind};
 use settings::World;
 
@@ -97,7 +100,7 @@ async fn stop(job: &Job, workflow: &Workflow, view: &mut RunView) -> RunEnd {
     ending::by_the_user(ended, workflow, job.prompt_id())
 }
 
-/// Fetches all that the run made, in the order in which it names it.
+/// Fetches all that the run made, in the order in which it names it; then what came over the WebSocket.
 async fn bring_home(
     client: &Client,
     run: &Made,
@@ -106,10 +109,19 @@ async fn bring_home(
     view: &mut RunView,
     end: &mut RunEnd,
 ) -> Result<(), Failure> {
-    for output in &run.outputs {
-        let file = download::fetch(client, &output.file, &args.out, world).await?;
+    let mut saved = |file: File, end: &mut RunEnd| {
         view.show(Event::Saved { file: file.clone() });
         end.files.push(file);
+    };
+    for output in &run.outputs {
+        saved(download::fetch(client, &output.file, &args.out, world).await?, end);
+    }
+    for (nth, image) in run.ws_images.iter().enumerate() {
+        saved(download::keep(image, &format!("{}-{nth}", run.prompt_id), &args.out, world)?, end);
+    }
+    if !run.ws_images_complete {
+        let problem = "the connection broke: pictures that nodes sent over it may be missing".to_owned();
+        view.show(Event::Warning { problem });
     }
     Ok(())
 }

@@ -226,7 +226,7 @@ pub struct Uploaded {
 pub struct File {
     /// The file on this machine.
     pub path: String,
-    /// The file on the server, such as `output/cats/1.png`.
+    /// The file on the server, such as `output/cats/1.png`; `websocket/NODE` for a picture that a node sent in place of a file.
     pub file: String,
     /// Its length in bytes.
     pub bytes: u64,

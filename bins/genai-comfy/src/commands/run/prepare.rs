@@ -28,6 +28,11 @@ pub(super) async fn prepare(world: &World, cli: &Cli, args: &Run, view: &mut Run
         converted,
         seeds: seeds.into_iter().map(said).collect(),
     });
+    for input in workflow.ui_behind() {
+        view.show(Event::Warning {
+            problem: format!("`{input}` is set, but a picture opened in the editor will show it as it was"),
+        });
+    }
     check(&workflow, &info, args, view)?;
     Ok((client, workflow.allow_partial(args.allow_partial)))
 }
