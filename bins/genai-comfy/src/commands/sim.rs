@@ -57,7 +57,7 @@ fn refuse_foreign_flags(shared: &Shared) -> Result<(), Failure> {
     let foreign = [
         ("--project", shared.project.is_some()),
         ("--service", shared.service.is_some()),
-        ("--url", shared.url.is_some()),
+        ("--url", !shared.url.is_empty()),
         ("--token-file", shared.token_file.is_some()),
         ("--format sarif", shared.format == Format::Sarif),
     ];
