@@ -130,8 +130,10 @@ pub enum End {
     /// A server took it, and it came to this end there. One that was given up at its deadline
     /// ([`Outcome::Stalled`]) was cancelled there, if the server answered.
     Outcome(Outcome),
-    /// No server took it, as far as is known, or the one that did does not answer. [`Error::hints`] name who lacks what.
-    Failed(Error),
+    /// No server took it. Where none has what the workflow names, [`Error::hints`] say who lacks what.
+    Untaken(Error),
+    /// A server took it, or may have, and does not say what became of it: it may have run, or may yet.
+    Unknown(Error),
     /// No server that could run it has answered for long: nor will there be any for the next. Nothing was sent.
     Unserved(Error),
     /// It was cancelled before a server took it.
@@ -268,7 +270,7 @@ impl FleetJob {
     pub async fn wait(&self) -> Delivery {
         let mut ended = self.ended.clone();
         let known = ended.wait_for(Option::is_some).await.ok().and_then(|known| known.clone());
-        known.unwrap_or_else(|| Delivery::untried(End::Failed(Error::new(ErrorKind::Io, "the runtime of the fleet has ended"))))
+        known.unwrap_or_else(|| Delivery::untried(End::Unknown(Error::new(ErrorKind::Io, "the runtime of the fleet has ended"))))
     }
 }
 
@@ -286,11 +288,11 @@ impl End {
                 Ending::Stalled => "stalled",
                 Ending::Unknown => "unknown",
             },
-            Self::Failed(error) => match error.kind() {
+            Self::Untaken(error) => match error.kind() {
                 ErrorKind::Rejected | ErrorKind::InvalidWorkflow | ErrorKind::TooLarge => "rejected",
-                _ if error.was_sent() && !dispatch::was_never_accepted(error) => "unknown",
                 _ => "unserved",
             },
+            Self::Unknown(_) => "unknown",
             Self::Unserved(_) => "unserved",
             Self::Cancelled => "cancelled",
             Self::Deadline => "expired",

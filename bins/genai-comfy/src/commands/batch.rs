@@ -57,13 +57,11 @@ pub(super) async fn run(world: &World, cli: &Cli, args: &cli::Batch, screen: &Sc
         };
         let Some(row) = row else { break };
         let line = row::line(&row, world);
-        if let Some(results) = &mut results
-            && let Err(unwritten) = results.append(&line.text())
-        {
-            failure.get_or_insert(unwritten);
+        let unwritten = results.as_mut().and_then(|results| results.append(&line.text()).err());
+        if let Some(stops) = unwritten.or_else(|| row::stops(&row, args)) {
+            failure.get_or_insert(stops);
             wish.stop.stop();
         }
-        failure = failure.or_else(|| row::stops(&row, args));
         view.show(&line);
     }
     let failure = failure.or_else(|| wish.uttered.then(|| stopped(args)));

@@ -68,7 +68,7 @@ impl Dispatch {
             abilities.read(&self.workflow, self.shared.catalogues());
             match self.shared.seat(abilities, since) {
                 Seat::Taken(slot) => return Ok(slot),
-                Seat::Never(error) => return Err(End::Failed(error)),
+                Seat::Never(error) => return Err(End::Untaken(error)),
                 Seat::Down(error) => return Err(End::Unserved(error)),
                 Seat::Wait if Instant::now() >= until => return Err(End::Deadline),
                 Seat::Wait => {}
@@ -110,12 +110,12 @@ impl Dispatch {
             }
             Err(error) => {
                 slot.failed(Some(&error));
-                Ok(End::Failed(error))
+                Ok(End::Unknown(error))
             }
         }
     }
 
-    /// What to do about a prompt that no server has taken, as far as is known.
+    /// What to do about a prompt that the server did not take, as far as is known.
     fn refused(&self, slot: &Slot, abilities: &mut Abilities, error: Error, may_go_on: bool) -> Tried {
         let lack = lacks::is_lack(&error);
         if lack {
@@ -124,10 +124,12 @@ impl Dispatch {
         } else if is_the_servers(&error) {
             slot.failed(Some(&error));
         }
-        if may_go_on && (lack || was_never_accepted(&error)) {
+        let untaken = was_never_accepted(&error);
+        if may_go_on && (lack || untaken) {
             return Err(error.to_string());
         }
-        Ok(End::Failed(error))
+        let declined = matches!(error.kind(), ErrorKind::Rejected | ErrorKind::TooLarge) || !error.was_sent();
+        Ok(if untaken || declined { End::Untaken(error) } else { End::Unknown(error) })
     }
 
     /// Waits for the end; at the deadline, or when it is wished, the prompt is cancelled where it is.
@@ -167,7 +169,7 @@ fn is_the_servers(error: &Error) -> bool {
 }
 
 /// Whether it is certain that the server did not take the prompt, so that another may have it.
-pub(super) fn was_never_accepted(error: &Error) -> bool {
+fn was_never_accepted(error: &Error) -> bool {
     let refused = error.is_refused() || error.status() == Some(429);
     refused || (error.is_retryable() && !error.was_sent())
 }

@@ -55,7 +55,7 @@ async fn what_nobody_has_is_refused_and_it_is_said_who_lacks_what() {
     let mut workflow = sampled(1, 1);
     workflow.set("4", "ckpt_name", "flux.safetensors").unwrap();
     let delivery = end(&fleet.submit("x", &workflow, LONG)).await;
-    let End::Failed(error) = &delivery.end else { panic!("{delivery:?}") };
+    let End::Untaken(error) = &delivery.end else { panic!("{delivery:?}") };
     assert_eq!((error.kind(), error.was_sent(), delivery.end.word()), (ErrorKind::InvalidWorkflow, false, "rejected"));
     insta::assert_snapshot!(format!("{error}\n{}", error.hints().join("\n")), @"
     no server of the fleet has all that the workflow names

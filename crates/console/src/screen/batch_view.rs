@@ -38,8 +38,10 @@ impl BatchView {
             (Format::Text, Some(error)) if !inner.quiet => {
                 inner.clear_bar();
                 let ((sign, color), hint) = (style::of(&Outcome::Fail), style::HINT);
-                let (id, outcome, words) = (harmless(&line.id), harmless(&line.outcome), harmless(&error.message));
-                let mut text = format!("  {color}{sign}{color:#} {id}  {outcome}: {words}\n");
+                // Where the server told the outcome, its words begin with it.
+                let said = error.message.starts_with(&line.outcome);
+                let words = if said { error.message.clone() } else { format!("{}: {}", line.outcome, error.message) };
+                let mut text = format!("  {color}{sign}{color:#} {}  {}\n", harmless(&line.id), harmless(&words));
                 for cause in &error.causes {
                     text.push_str(&format!("      because {}\n", harmless(cause)));
                 }

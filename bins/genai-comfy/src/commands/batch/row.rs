@@ -1,6 +1,6 @@
 //! What became of an item, in the words of the results.
 
-use comfy_client::{BatchRow, End, Outcome};
+use comfy_client::{BatchRow, End, ErrorKind, Outcome};
 use console::json::batch_v1::{File, Line};
 use report::{Failure, FailureKind};
 use settings::World;
@@ -41,19 +41,24 @@ fn failure(row: &BatchRow) -> Option<Failure> {
     match &row.delivery.end {
         End::Outcome(Outcome::Succeeded(_)) => row.unsaved.clone().map(failed),
         End::Outcome(outcome) => declined(outcome.to_string()),
-        End::Failed(error) | End::Unserved(error) => Some(failed(error.clone())),
+        End::Untaken(error) | End::Unknown(error) | End::Unserved(error) => Some(failed(error.clone())),
         End::Cancelled => declined("cancelled before a server took it".to_owned()),
         End::Deadline => declined("no server had room for it in time".to_owned()),
         _ => declined(row.word().to_owned()),
     }
 }
 
-/// Why the whole batch ends with this row; none if it goes on.
+/// Why the whole batch ends with this row, since the next would end so too; none if it goes on.
 pub(super) fn stops(row: &BatchRow, args: &Batch) -> Option<Failure> {
-    let End::Unserved(error) = &row.delivery.end else { return None };
-    let failure = failed(error.clone());
+    let failure = match (&row.delivery.end, &row.unsaved) {
+        (End::Unserved(error), _) => failed(error.clone()),
+        (_, Some(error)) if error.kind() == ErrorKind::Io => {
+            failed(error.clone()).hint("make room, or choose another folder with `--out`")
+        }
+        _ => return None,
+    };
     Some(match args.results {
-        Some(_) => failure.hint("once a server answers again, the same command with `--resume` goes on"),
+        Some(_) => failure.hint("then the same command with `--resume` goes on"),
         None => failure,
     })
 }
