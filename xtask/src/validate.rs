@@ -1,5 +1,7 @@
 //! `cargo xtask validate`: all that must be green, one line each, timed.
 
+mod published;
+
 use std::{path::Path, time::Duration};
 
 use console::{ExitCode, Screen, Shared};
@@ -14,21 +16,32 @@ use crate::{
 
 type Step = (&'static str, &'static str, fn() -> Result<Finding, Failure>);
 
+/// What is off by default and has tests.
+const FEATURES: &str = "comfy-client/blocking";
+
 /// In the order that finds mistakes soonest.
 const STEPS: &[Step] = &[
     ("formatted", "cargo fmt", || cargo("formatted", &["fmt", "--all", "--check"], &[])),
     ("tidy", "the rules of the house", || Ok(tidy::finding())),
     ("lints-clean", "cargo clippy", || {
-        cargo("lints-clean", &["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"], &[])
+        cargo("lints-clean", &["clippy", "--workspace", "--all-targets", "--features", FEATURES, "--", "-D", "warnings"], &[])
     }),
     ("fuzz-targets-compile", "the fuzz targets", fuzz),
     ("tests-pass", "the tests", tests),
     ("docker-agrees", "the real Docker and Compose", docker),
-    ("doc-tests-pass", "the examples in the documentation", || cargo("doc-tests-pass", &["test", "--workspace", "--doc"], &[])),
+    ("doc-tests-pass", "the examples in the documentation", || {
+        cargo("doc-tests-pass", &["test", "--workspace", "--features", FEATURES, "--doc"], &[])
+    }),
     ("documentation-clean", "cargo doc", || {
-        cargo("documentation-clean", &["doc", "--workspace", "--no-deps"], &[("RUSTDOCFLAGS", "-D warnings")])
+        cargo(
+            "documentation-clean",
+            &["doc", "--workspace", "--features", FEATURES, "--no-deps"],
+            &[("RUSTDOCFLAGS", "-D warnings")],
+        )
     }),
     ("licenses-allowed", "cargo deny", deny),
+    ("client-publishable", "cargo package of comfy-client", published::package),
+    ("client-semver-kept", "cargo semver-checks of comfy-client", published::semver),
     ("demo-runs", "the demo, twice in one folder", demo),
 ];
 
@@ -85,9 +98,10 @@ fn fuzz() -> Result<Finding, Failure> {
 fn tests() -> Result<Finding, Failure> {
     let alone = [(LIVE, "")]; // they have a step of their own
     if has_cargo("nextest") {
-        return cargo("tests-pass", &["nextest", "run", "--workspace", "--no-fail-fast"], &alone);
+        return cargo("tests-pass", &["nextest", "run", "--workspace", "--features", FEATURES, "--no-fail-fast"], &alone);
     }
-    cargo("tests-pass", &["test", "--workspace", "--lib", "--bins", "--tests", "--no-fail-fast"], &alone)
+    let all = ["test", "--workspace", "--features", FEATURES, "--lib", "--bins", "--tests", "--no-fail-fast"];
+    cargo("tests-pass", &all, &alone)
 }
 
 /// Set to `1` it says that Docker Engine and Compose are there: then what needs them must pass.

@@ -38,7 +38,7 @@ async fn command(cli: &Cli, world: &World, screen: &Screen) -> Result<ExitCode, 
     let answer = match &cli.command {
         Command::Run(args) => return Ok(run::run(world, cli, args, screen).await),
         Command::Batch(args) => return batch::run(world, cli, args, screen).await,
-        Command::Sim(args) => return sim::run(world, &cli.shared, args, screen).await,
+        Command::Sim(args) => return sim::run(world, cli, args, screen).await,
         Command::Queue(args) => queue::run(world, cli, args, screen).await?,
         Command::History(args) => history::run(world, cli, args, screen).await?,
         // What is not asked can simply be dropped.
@@ -87,5 +87,5 @@ async fn confirmed(yes: bool, question: &str, screen: &Screen) -> Result<(), Fai
     if yes || screen.ask(question).await {
         return Ok(());
     }
-    Err(Failure::new(FailureKind::Usage, "nothing was done").hint("say `--yes` to be not asked"))
+    Err(Failure::new(FailureKind::Usage, "nothing was done").hint("answer `y`, or give `--yes`"))
 }

@@ -143,6 +143,7 @@ impl Config {
     pub(crate) fn check(&self) -> Result<(), Error> {
         self.admits(&self.credential)?;
         self.check_way()?;
+        self.credential.check()?;
         crate::request::authorization(&self.credential)?;
         if let Some(origin) = &self.origin {
             HeaderValue::from_str(origin).map_err(|cause| {
@@ -188,6 +189,26 @@ mod tests {
         assert!(!format!("{token:?}").contains("a\\nb"), "{token:?}");
         config("http://127.0.0.1").origin("http://a\n").check().unwrap_err();
         config("http://127.0.0.1").origin("http://app.example.org").check().unwrap();
+    }
+
+    #[test]
+    fn a_credential_that_is_none_is_found_before_the_first_request() {
+        let login = |user: &str, password: &str| Credential::Login { user: user.into(), password: password.into() };
+        let cases = [
+            (Credential::Bearer("".into()), "the token is blank"),
+            (Credential::Bearer(" \n".into()), "the token is blank"),
+            (Credential::Query("\t".into()), "the token is blank"),
+            (Credential::Bearer("Bearer t0ken".into()), "the Bearer token has blanks in it"),
+            (Credential::Bearer("t0ken\n".into()), "the Bearer token has blanks in it"),
+            (login("", "secret"), "the login has no user or no password"),
+            (login("ali", ""), "the login has no user or no password"),
+        ];
+        for (credential, said) in cases {
+            let error = config("http://127.0.0.1").credential(credential).check().unwrap_err();
+            assert_eq!((error.kind(), error.to_string().as_str()), (ErrorKind::InvalidConfig, said));
+            assert!(!error.hints().is_empty() && !format!("{error:?}").contains("t0ken"));
+        }
+        config("http://127.0.0.1").credential(Credential::RawAuthorization("Bearer".into())).check().unwrap();
     }
 
     #[test]

@@ -32,7 +32,16 @@ pub struct HistoryEntry {
 }
 
 impl HistoryEntry {
-    pub(crate) fn read(raw: Value) -> Option<Self> {
+    /// Reads one entry of `GET /history`; none for what is no object. Parts that are missing or odd are empty, and all is
+    /// kept in [`HistoryEntry::raw`].
+    ///
+    /// ```
+    /// let raw = serde_json::json!({"outputs": {"9": {"images": [{"filename": "a.png", "type": "output"}]}}});
+    /// let entry = comfy_client::HistoryEntry::read(raw).unwrap();
+    /// assert_eq!(entry.outputs[0].file.to_string(), "output/a.png");
+    /// ```
+    #[must_use]
+    pub fn read(raw: Value) -> Option<Self> {
         raw.as_object()?;
         let status = raw.get("status").filter(|status| status.is_object());
         let messages = status
@@ -117,6 +126,8 @@ impl Client {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::json::tests::json_value;
+    use proptest::prelude::*;
     use serde_json::json;
 
     #[test]
@@ -143,6 +154,34 @@ mod tests {
         let said: Vec<String> = entry.texts.iter().map(|text| format!("{} {} {}", text.node, text.key, text.text)).collect();
         assert_eq!(said, ["12:3 text hi", "15 own word a", "15 note one"]);
         assert!(!entry.completed);
+    }
+
+    proptest! {
+        #[test]
+        fn every_file_and_every_text_is_found_and_all_is_kept(
+            node in "[0-9]{1,3}(:[0-9]{1,3})?", key in "[a-z0-9 ]{1,8}", names in proptest::collection::vec("[a-z.]{1,8}", 0..5),
+            odd in json_value(), status in json_value(),
+        ) {
+            let items: Vec<Value> =
+                names.iter().flat_map(|name| [json!({"filename": name, "type": "temp"}), json!(name)]).collect();
+            let raw = json!({"prompt": odd, "outputs": {(&node): {(&key): items, "odd key": odd}, "odd": odd}, "status": status, "meta": odd});
+            let entry = HistoryEntry::read(raw.clone()).unwrap();
+            prop_assert_eq!(entry.raw, raw);
+            let files = entry.outputs.iter().filter(|output| output.node == node && output.key == key);
+            prop_assert_eq!(files.map(|output| output.file.name.clone()).collect::<Vec<_>>(), names.clone());
+            let texts = entry.texts.iter().filter(|text| text.node == node && text.key == key);
+            prop_assert_eq!(texts.map(|text| text.text.clone()).collect::<Vec<_>>(), names);
+        }
+
+        #[test]
+        fn any_entry_has_an_end(raw in json_value(), messages in json_value()) {
+            let status = json!({"status_str": "error", "messages": messages});
+            for raw in [raw, json!({ "status": status })] {
+                if let Some(entry) = HistoryEntry::read(raw) {
+                    prop_assert!(!Outcome::read("p", entry, Duration::ZERO).to_string().is_empty());
+                }
+            }
+        }
     }
 
     #[test]

@@ -17,6 +17,7 @@ use futures_util::stream::{BoxStream, Stream, StreamExt, unfold};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout};
+use tracing::Instrument;
 
 use crate::client::Client;
 use crate::error::{Error, ErrorKind};
@@ -74,7 +75,8 @@ impl Job {
             waiter: linked.map_or_else(|| Waiter::attached(jitter), |linked| Waiter::new(linked, jitter)),
             hears: linked.is_some(),
         };
-        let task = tokio::spawn(driver.run());
+        let span = tracing::debug_span!("follow", prompt_id);
+        let task = tokio::spawn(driver.run().instrument(span));
         Self(Arc::new(Inner { client, prompt_id, submitted, dropped, feed, pictures, known, task }))
     }
 
@@ -93,7 +95,7 @@ impl Job {
 
     /// The steps of the run. The first call gives all of them from the submission on, later calls those from then on;
     /// the last one is [`Event::Finished`]. A consumer that is slow loses pictures first, then progress, nothing else.
-    pub fn events(&self) -> impl Stream<Item = Event> + Send + Unpin + 'static {
+    pub fn events(&self) -> impl Stream<Item = Event> + Send + Unpin + use<> {
         let mailbox = self.0.feed.subscribe();
         let keep = self.clone();
         Events(unfold((mailbox, keep), |(mailbox, keep)| async move { Some((mailbox.next().await?, (mailbox, keep))) }).boxed())
@@ -105,6 +107,7 @@ impl Job {
     /// # Errors
     /// [`ErrorKind::Refused`] as soon as the server wants another credential; after the deadline, if the server does not
     /// answer either, what keeps it from answering.
+    #[tracing::instrument(level = "debug", skip_all, fields(prompt_id = self.prompt_id()))]
     pub async fn wait(&self, deadline: Duration) -> Result<Outcome, Error> {
         let mut known = self.0.known.clone();
         if let Ok(Ok(known)) = timeout(deadline, known.wait_for(|known| known.result.is_some())).await

@@ -135,7 +135,7 @@ impl Reply {
     }
 }
 
-fn refused(base: &str, status: u16) -> Error {
+pub(crate) fn refused(base: &str, status: u16) -> Error {
     Error::new(ErrorKind::Refused, format!("`{base}` wants a valid credential"))
         .with_status(status)
         .hint("ComfyUI-Login takes the first line of `login/PASSWORD` as the token, and reads it when ComfyUI starts")

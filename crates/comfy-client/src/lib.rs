@@ -7,6 +7,9 @@
 //! whole or not at all ([`Client::upload`], [`Client::view`], [`Client::download`]), and it lets a judge look at
 //! the doors ([`Client::probe`]).
 //!
+//! A [`Submission`] says more of how a workflow is to run. One prompt is cancelled and no other ([`Client::cancel`]), and one
+//! that was submitted before, by whomever, is followed by its id ([`Client::job`]).
+//!
 //! A workflow is read from JSON and from the pictures that ComfyUI made ([`WorkflowFile`]), or made in code ([`Graph`]);
 //! its inputs are set by the names that people use ([`Workflow::set_text`], [`Workflow::set_seeds`]), it is checked against
 //! the server's node classes before it is sent ([`Workflow::validate`]), and what the editor saves becomes what the server
@@ -16,6 +19,11 @@
 //!
 //! It never follows a redirect, reads a proxy from the environment, shows a secret in a message, sends one over plain
 //! http to another machine unless told to, or interrupts a prompt that it was not told of.
+//!
+//! The work is told to `tracing`: spans `submit`, `follow`, `wait`, `upload`, `download` and `dial`, with ids as fields and never a
+//! secret. It needs Rust 1.89. Features only add:
+//!
+//! - `blocking` (off): the `blocking` module, the same without `async`.
 //!
 //! ```no_run
 //! use std::{path::Path, time::Duration};
@@ -38,6 +46,8 @@
 
 mod address;
 mod batch;
+#[cfg(feature = "blocking")]
+pub mod blocking;
 mod cancel;
 mod catalogue;
 mod client;

@@ -58,7 +58,14 @@ impl Queue {
         }
     }
 
-    pub(crate) fn read(answer: &Value) -> Option<Self> {
+    /// Reads the body of `GET /queue`; none for what has not its two lists. An item of an odd shape is left out.
+    ///
+    /// ```
+    /// let answer = serde_json::json!({"queue_running": [], "queue_pending": [[-7.5, "p", {}, {}, ["9"]]]});
+    /// assert_eq!(comfy_client::Queue::read(&answer).unwrap().pending[0].number, -7.5);
+    /// ```
+    #[must_use]
+    pub fn read(answer: &Value) -> Option<Self> {
         let items = |key| Some(answer.get(key)?.as_array()?.iter().filter_map(item).collect::<Vec<_>>());
         let mut queue = Self { running: items("queue_running")?, pending: items("queue_pending")? };
         // The server sends a heap; the order in which it runs is that of the numbers.
@@ -110,6 +117,9 @@ impl Client {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::json::tests::json_value;
+    use proptest::collection::vec;
+    use proptest::prelude::*;
 
     #[test]
     fn pending_is_put_in_the_order_in_which_it_runs() {
@@ -123,6 +133,38 @@ mod tests {
         assert_eq!(queue.place("c"), Place::Pending { position: 2 });
         assert_eq!(queue.place("x"), Place::Absent);
         assert!(!format!("{queue:?}").contains("hunter2"));
+    }
+
+    proptest! {
+        #[test]
+        fn tuples_of_five_and_six_are_read_whatever_stands_in_them(
+            items in vec((any::<f64>().prop_filter("JSON has no others", |n| n.is_finite()), "[a-z0-9:-]{1,9}", json_value(), any::<bool>()), 0..6),
+        ) {
+            let tuples: Vec<Value> = items
+                .iter()
+                .map(|(number, id, odd, six)| {
+                    let mut tuple = vec![json!(number), json!(id), odd.clone(), odd.clone(), odd.clone()];
+                    tuple.extend(six.then(|| json!({"api_key": "hunter2"})));
+                    tuple.into()
+                })
+                .collect();
+            let queue = Queue::read(&json!({"queue_running": [], "queue_pending": tuples})).unwrap();
+            prop_assert_eq!(queue.pending.len(), items.len());
+            prop_assert!(queue.pending.is_sorted_by(|one, other| one.number.total_cmp(&other.number).is_le()));
+            for (number, id, odd, _) in &items {
+                let found = queue.pending.iter().any(|item| item.number == *number && item.prompt_id == *id && item.workflow == *odd);
+                prop_assert!(found);
+                prop_assert!(queue.place(id) != Place::Absent);
+            }
+            let shown = format!("{queue:?}");
+            prop_assert!(!shown.contains("hunter2"));
+        }
+
+        #[test]
+        fn no_answer_makes_it_fail(running in json_value(), pending in json_value()) {
+            let read = Queue::read(&json!({"queue_running": running, "queue_pending": pending}));
+            prop_assert_eq!(read.is_some(), running.is_array() && pending.is_array());
+        }
     }
 
     #[test]

@@ -4,6 +4,8 @@ use std::fmt;
 
 use zeroize::Zeroizing;
 
+use crate::error::{Error, ErrorKind};
+
 /// A secret text. It is wiped from memory when the last copy goes, and nothing but [`Secret::expose`] shows it.
 #[derive(Clone)]
 pub struct Secret(Zeroizing<String>);
@@ -80,6 +82,31 @@ impl Credential {
     #[must_use]
     pub fn is_some(&self) -> bool {
         !matches!(self, Self::None)
+    }
+
+    /// Finds what no server could take, and some take for nobody in particular: a credential that is blank, and a Bearer
+    /// token in several words, at which ComfyUI-Login fails.
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        let wrong = |message: &str, hint: &str| Err(Error::new(ErrorKind::InvalidConfig, message).hint(hint));
+        let is_blank = |secret: &Secret| secret.expose().trim().is_empty();
+        match self {
+            Self::Bearer(token) | Self::Query(token) if is_blank(token) => wrong(
+                "the token is blank",
+                "is the variable or the file that holds it empty? no token at all is `Credential::None`",
+            ),
+            Self::Bearer(token) if token.expose().contains(char::is_whitespace) => {
+                wrong("the Bearer token has blanks in it", "is there a line break at its end, or `Bearer` at its beginning?")
+            }
+            Self::Login { user, password } if user.trim().is_empty() || is_blank(password) => {
+                wrong("the login has no user or no password", "is a variable empty?")
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether ComfyUI-Login fails at it in place of refusing it: an `Authorization` that is not two words.
+    pub(crate) fn is_malformed(&self) -> bool {
+        matches!(self, Self::RawAuthorization(value) if value.expose().split_whitespace().count() != 2)
     }
 
     /// The secret in it, if there is one.

@@ -49,6 +49,7 @@ impl Client {
     /// # Errors
     /// As [`Client::submit`]; and [`ErrorKind::InvalidConfig`] for an id that ComfyUI would not take, and for a key that
     /// would go over plain http to another machine.
+    #[tracing::instrument(level = "debug", name = "submit", skip_all, fields(server = self.url(), prompt_id))]
     pub async fn submit_with(&self, submission: &Submission<'_>) -> Result<Job, Error> {
         submission.check(self)?;
         let (config, workflow) = (self.transport().config(), submission.workflow);
@@ -57,6 +58,7 @@ impl Client {
             Some(id) if self.find(id).await? => return self.job(id),
             Some(id) => id.clone(),
         };
+        tracing::Span::current().record("prompt_id", prompt_id.as_str());
         // First the subscription, which holds the client id in place, then the connection, then the prompt.
         let mut subscription = self.socket().registry().subscribe(&prompt_id, submission.image_nodes());
         self.socket().open(config.connect_timeout).await;

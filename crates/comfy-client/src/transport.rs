@@ -18,7 +18,7 @@ use tokio::time::{Instant, timeout};
 
 use crate::config::Config;
 use crate::error::{Error, ErrorKind};
-use crate::judge::{Due, Reply};
+use crate::judge::{self, Due, Reply};
 use crate::request::{Body, Request};
 use crate::secret::Secret;
 
@@ -168,14 +168,23 @@ impl Transport {
     /// An answer that must be ComfyUI's, and JSON.
     pub(crate) async fn json(&self, request: &Request) -> Result<Value, Error> {
         let reply = self.fetch(request, self.0.config.body_limit, false).await?;
-        reply.judge(self.base(), &request.name(), Due::Json)?;
+        self.judge(&reply, request, Due::Json)?;
         reply.json(self.base(), &request.name())
     }
 
     /// An order that ComfyUI carries out without a word.
     pub(crate) async fn order(&self, request: &Request) -> Result<(), Error> {
         let reply = self.fetch(request, self.0.config.body_limit, false).await?;
-        reply.judge(self.base(), &request.name(), Due::Nothing)
+        self.judge(&reply, request, Due::Nothing)
+    }
+
+    fn judge(&self, reply: &Reply, request: &Request, due: Due) -> Result<(), Error> {
+        let credential = request.credential.as_ref().unwrap_or(&self.0.config.credential);
+        // No GET of ours is malformed but in this, and ComfyUI-Login splits it before anything else looks at the request.
+        if reply.status == 500 && request.method == Method::GET && credential.is_malformed() {
+            return Err(judge::refused(self.base(), 500).hint("an `Authorization` that is not two words makes the server fail"));
+        }
+        reply.judge(self.base(), &request.name(), due)
     }
 
     /// What would be the head of a file's answer.

@@ -72,7 +72,7 @@ fn text(document: &Document) -> String {
 }
 
 fn status(status: &Status) -> String {
-    let said = |text: &Option<String>| text.clone().unwrap_or_else(|| "?".to_owned());
+    let said = |text: &Option<String>| text.clone().unwrap_or_else(|| "not known".to_owned());
     let memory = |free: Option<u64>, total: Option<u64>| match (free, total) {
         (Some(free), Some(total)) if total > 0 => format!("{} of {} free", bytes(free), bytes(total)),
         _ => "not known".to_owned(),
@@ -107,7 +107,8 @@ fn past(run: &Past) -> String {
 }
 
 fn node(node: &Node) -> String {
-    let mut text = format!("{HEADING}{}{HEADING:#} {}\n", harmless(&node.name), harmless(&node.title));
+    let title = if node.title == node.name { String::new() } else { format!(" {}", harmless(&node.title)) };
+    let mut text = format!("{HEADING}{}{HEADING:#}{title}\n", harmless(&node.name));
     let end = if node.output_node { "; a workflow may end in it" } else { "" };
     text.push_str(&format!("  {FAINT}{}, from {}{end}{FAINT:#}\n\n", harmless(&node.category), harmless(&node.python_module)));
     let inputs = node.inputs.iter().map(|input| {
@@ -204,4 +205,165 @@ fn pairs(rows: Vec<[String; 2]>) -> String {
 /// Without the blanks that fill up the last column.
 fn trimmed(table: &Table) -> String {
     table.lines().map(|line| format!("{}\n", line.trim_end())).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::json::comfy_v1::{Cancelled, Class, Device, File, Input, Output, Queued, Uploaded};
+
+    fn status() -> Status {
+        let device =
+            Device { name: "cuda:0 RTX".into(), kind: "cuda".into(), vram_total: Some(24 << 30), vram_free: Some(20 << 30) };
+        Status {
+            url: "http://127.0.0.1:8188".into(),
+            comfyui_version: Some("0.3.64".into()),
+            python_version: Some("3.12.3 (main) [GCC]".into()),
+            pytorch_version: None,
+            os: Some("posix".into()),
+            ram_total: Some(64 << 30),
+            ram_free: Some(1536 << 20),
+            devices: vec![device],
+            running: 1,
+            pending: 2,
+            max_upload_size: Some(100 << 20),
+        }
+    }
+
+    fn samples() -> Vec<Document> {
+        let queued = |id: &str, number| Queued { prompt_id: id.into(), number, nodes: 7 };
+        let past = |id: &str, files: &[&str]| Past {
+            prompt_id: id.into(),
+            ending: "succeeded".into(),
+            words: "succeeded with 1 file".into(),
+            ran_seconds: Some(0.25),
+            files: files.iter().map(ToString::to_string).collect(),
+            texts: vec!["a text\u{1b}[2J".into()],
+        };
+        let input =
+            |name: &str, choices, options| Input { name: name.into(), kind: "INT".into(), required: false, choices, options };
+        let node = Node {
+            name: "KSampler".into(),
+            title: "KSampler".into(),
+            category: "sampling".into(),
+            python_module: "nodes".into(),
+            output_node: true,
+            inputs: vec![
+                input("steps", None, json!({"default": 20, "min": 1, "max": 10000})),
+                input("name", Some((0..10).map(|nth| json!(format!("n{nth}"))).collect()), json!({})),
+            ],
+            outputs: vec![Output { name: "LATENT".into(), kind: "LATENT".into() }],
+        };
+        let cancelled = |done: &str| Cancelled { prompt_id: "p".into(), done: done.into() };
+        let (path, sha256) = ("cat.png".to_owned(), "00".to_owned());
+        let uploaded = Uploaded {
+            path: path.clone(),
+            file: "input/1f.png".into(),
+            name: "1f.png".into(),
+            bytes: 1000,
+            sha256: sha256.clone(),
+            sent: true,
+        };
+        vec![
+            Document::Status(status()),
+            Document::Queue { running: vec![queued("r", 3.0)], pending: vec![queued("a", -7.5)] },
+            Document::Queue { running: vec![], pending: vec![] },
+            Document::History { runs: vec![past("a", &["output/1.png", "output/2.png"]), past("b", &[])] },
+            Document::History { runs: vec![past("a", &["output/1.png"])] },
+            Document::History { runs: vec![] },
+            Document::Cancelled { prompts: ["taken-out", "interrupted", "nothing"].map(cancelled).into() },
+            Document::Nodes { classes: vec![Class { name: "A".into(), title: "The A".into(), category: "c/d".into() }] },
+            Document::Nodes { classes: vec![] },
+            Document::Node(node),
+            Document::ModelFolders { folders: vec!["vae".into()] },
+            Document::Models { folder: "vae".into(), models: vec!["x.pt".into()] },
+            Document::Models { folder: "vae".into(), models: vec![] },
+            Document::Uploaded { files: vec![uploaded] },
+            Document::Downloaded { files: vec![File { path, file: "output/cat.png".into(), bytes: 1, sha256 }] },
+            Document::Done { what: "Nothing waits any more.".into() },
+        ]
+    }
+
+    #[test]
+    fn as_a_person_sees_it() {
+        let text = samples().iter().map(text).collect::<Vec<_>>().join("──\n");
+        insta::assert_snapshot!(anstream::adapter::strip_str(&text), @r#"
+         server   http://127.0.0.1:8188
+         ComfyUI  0.3.64
+         Python   3.12.3
+         PyTorch  not known
+         system   posix
+         memory   1.5 GiB of 64.0 GiB free
+         device   cuda:0 RTX (cuda), 20.0 GiB of 24.0 GiB free
+         queue    1 running, 2 waiting
+         upload   100.0 MiB at most
+        ──
+                  prompt  nodes  number
+         runs     r       7      3
+         waits 1  a       7      -7.5
+        ──
+        Nothing runs and nothing waits.
+        ──
+         prompt  ended      took    files
+         a       succeeded  250 ms  output/1.png and 1 more
+         b       succeeded  250 ms
+        ──
+        a succeeded with 1 file
+          ran for 250 ms
+          output/1.png
+          a text\u{1b}[2J
+        ──
+        The server remembers no run.
+        ──
+        p  taken out of the queue
+        p  interrupted while it ran
+        p  neither waits nor runs: nothing was done
+        ──
+         class  title  category
+         A      The A  c/d
+        ──
+        The server has no such node class.
+        ──
+        KSampler
+          sampling, from nodes; a workflow may end in it
+
+         input  type            values
+         steps  INT   optional  default 20, min 1, max 10000
+         name   INT   optional  n0, n1, n2, n3, n4, n5, n6, n7 … and 2 more
+
+         slot  output  type
+         0     LATENT  LATENT
+        ──
+        vae
+        ──
+        x.pt
+        ──
+        There is no model in `vae`.
+        ──
+         file     name for the workflow  size
+         cat.png  1f.png                 1000 B  sent
+        ──
+        cat.png
+        ──
+        Nothing waits any more.
+        "#);
+    }
+
+    #[test]
+    fn the_published_schema_holds_every_document() {
+        for document in samples() {
+            let line = json::line(&Answer { version: 1, document });
+            assert!(json::tests::fits("comfy-v1.json", &line), "{line}");
+            assert!(!json::tests::fits("comfy-v1.json", &line.replace("\"document\"", "\"documnt\"")), "{line}");
+        }
+    }
+
+    #[test]
+    fn sizes_and_times_are_read_at_a_glance() {
+        let sizes = [0, 1023, 1024, 1536 << 10, 5 << 40, u64::MAX].map(bytes);
+        assert_eq!(sizes, ["0 B", "1023 B", "1.0 KiB", "1.5 MiB", "5.0 TiB", "16777216.0 TiB"]);
+        assert_eq!([0.0, 0.0126, 1.0, 61.25].map(time), ["0 ms", "13 ms", "1.0 s", "61.2 s"]);
+    }
 }

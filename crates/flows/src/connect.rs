@@ -54,21 +54,22 @@ pub async fn client(settings: &Settings, world: &World, door: &Door) -> Result<C
     if finding.outcome != Outcome::Pass {
         return Err(Failure::new(FailureKind::Refused, finding.summary).hints(&finding.hints));
     }
-    let (credential, hint) = credential(settings, door)?;
+    let (credential, likeliest) = credential(settings, door)?;
     let client = Client::new(config.credential(credential)).map_err(|error| failure(&error))?;
     match client.health().await {
         Ok(_) => Ok(client),
-        // The likeliest reason first.
-        Err(error) => {
-            Err(failure(&error)).map_err(|failure| Failure { hints: hint.into_iter().chain(failure.hints).collect(), ..failure })
+        Err(error) if error.is_refused() => {
+            let failure = failure(&error);
+            Err(Failure { hints: [likeliest, failure.hints].concat(), ..failure })
         }
+        Err(error) => Err(failure(&error)),
     }
 }
 
 /// What to show, and what to say if the server does not take it.
-fn credential(settings: &Settings, door: &Door) -> Result<(Credential, Option<String>), Failure> {
+fn credential(settings: &Settings, door: &Door) -> Result<(Credential, Vec<String>), Failure> {
     if let Some((user, password)) = &door.login {
-        return Ok((Credential::Login { user: user.clone(), password: password.clone() }, None));
+        return Ok((Credential::Login { user: user.clone(), password: password.clone() }, Vec::new()));
     }
     let source = &settings.source.value;
     let (token, origin) = match &settings.token {
@@ -85,16 +86,23 @@ fn credential(settings: &Settings, door: &Door) -> Result<(Credential, Option<St
             }
         },
     };
-    let hint = match BcryptHash::parse(token.expose()) {
-        Ok(_) => format!(
-            "the token from {origin} is not the one that the server read when it started: `genai-auth validate` finds out why"
-        ),
-        Err(_) => format!(
+    let mut hints = match BcryptHash::parse(token.expose()) {
+        Ok(_) => vec![format!(
+            "the server does not take the token from {origin}: if it was changed, restart ComfyUI, whose plugin reads it once, at its \
+             start; `genai-auth validate` finds out more"
+        )],
+        Err(_) => vec![format!(
             "the token from {origin} is no bcrypt line: ComfyUI-Login takes the line that it stores as the token, not the password; \
              to log in with the password use `--login USER < FILE`"
-        ),
+        )],
     };
-    Ok((Credential::Bearer(Secret::new(token.expose())), Some(hint)))
+    if door.origin.is_none() {
+        hints.push(
+            "if ComfyUI runs with `--enable-cors-header ORIGIN`, it takes tokens with that origin only: `--origin ORIGIN`"
+                .to_owned(),
+        );
+    }
+    Ok((Credential::Bearer(Secret::new(token.expose())), hints))
 }
 
 /// What a client's error means for the whole of what was asked for.

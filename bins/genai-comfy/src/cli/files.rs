@@ -15,7 +15,7 @@ use comfy_client::FileKind;
 #[derive(Debug, Args)]
 pub(crate) struct Upload {
     /// The files
-    #[arg(required = true)]
+    #[arg(required = true, value_name = "FILE")]
     pub(crate) files: Vec<PathBuf>,
     /// Lay the transparency of the file over a picture that the server has, named as `history` prints it
     #[arg(long, value_name = "FILE")]

@@ -26,7 +26,7 @@ pub(crate) enum HistoryAction {
     /// Make the server forget these runs; their files stay
     Delete {
         /// Their ids
-        #[arg(required = true)]
+        #[arg(required = true, value_name = "ID")]
         ids: Vec<String>,
     },
     /// Make the server forget every run, of everybody; their files stay

@@ -16,9 +16,9 @@ use clap::{Args, ValueEnum};
 ///
 ///   genai-comfy run workflow.json --set KSampler.steps=30 --set 6.text="a red fox" --seed random
 ///
-///   genai-comfy run picture.png --seed 42 --out pictures     again what a picture was made by, with another seed
+///   genai-comfy run picture.png --seed 42 --out pictures     what a picture was made by, anew
 ///
-///   genai-comfy run workflow.json --detach                   print its id and leave; later: genai-comfy download ID
+///   genai-comfy run workflow.json --detach                   then: genai-comfy download ID
 #[derive(Debug, Args)]
 pub(crate) struct Run {
     /// The workflow: JSON, PNG or WebP; `-` for standard input

@@ -34,8 +34,8 @@ pub(super) async fn run(world: &World, cli: &Cli, args: &Download) -> Result<Doc
 /// Brings one file home, to `out` and its subfolder there.
 pub(super) async fn fetch(client: &Client, file: &StoredFile, out: &Path, world: &World) -> Result<File, Failure> {
     let got = client.download_tree(file, &world.current_dir.join(out)).await.map_err(|error| match error.kind() {
-        ErrorKind::NotFound => Failure { message: format!("the server has no `{file}` any more"), ..failed(error) }
-            .hint("a run that is served from the cache names files of an earlier one: change a seed, or `genai-comfy free --free-memory`"),
+        ErrorKind::NotFound => Failure { message: format!("the server has no `{file}`"), ..failed(error) }
+            .hint("a run that is served from the cache names files of an earlier one, which may be gone: change a seed, or `genai-comfy free`"),
         ErrorKind::Io => failed(error).hint("make room, or choose another folder with `--out`; what is there on the server stays there"),
         _ => failed(error),
     })?;

@@ -40,6 +40,9 @@ async fn steps(world: &World, cli: &Cli, args: &Run, view: &mut RunView) -> Resu
     let (job, unwanted) = submit(&client, &workflow, args).await?;
     let id = job.prompt_id();
     view.show(Event::Submitted { prompt_id: id.to_owned() });
+    for dropped in job.dropped() {
+        view.show(Event::Warning { problem: format!("will not run: {dropped}") });
+    }
     if unwanted {
         return Ok(stop(&job, &workflow, view).await);
     }

@@ -11,17 +11,17 @@ use std::{
 
 use auth_core::{BcryptHash, DEFAULT_COST, LoginToken, Password, PasswordFile};
 use comfy_sim::{Builder, ErrorKind, Login, Scenario, Server};
-use console::{ExitCode, Format, Screen, Shared};
+use console::{ExitCode, Format, Screen};
 use report::{Failure, FailureKind};
 use settings::World;
 
-use crate::cli::Sim;
+use crate::cli::{Cli, Sim};
 
 /// Who logs in where the password file names nobody.
 const USER: &str = "comfy";
 
-pub(super) async fn run(world: &World, shared: &Shared, args: &Sim, screen: &Screen) -> Result<ExitCode, Failure> {
-    refuse_foreign_flags(shared)?;
+pub(super) async fn run(world: &World, cli: &Cli, args: &Sim, screen: &Screen) -> Result<ExitCode, Failure> {
+    refuse_foreign_flags(cli)?;
     let (folder, made) = comfy_dir(world, args)?;
     let builder = Server::builder().comfy_dir(&folder).listen(SocketAddr::new(args.listen, args.port));
     let builder = builder.step_time(Duration::from_millis(args.step_time)).previews(args.previews);
@@ -41,7 +41,7 @@ pub(super) async fn run(world: &World, shared: &Shared, args: &Sim, screen: &Scr
         login: args.password_file.is_some(),
         comfy_dir: folder.display().to_string(),
     };
-    let told = match shared.format {
+    let told = match cli.shared.format {
         Format::Json => screen.document(&serving.line()),
         _ => screen.document(&(told(&serving) + "\n")),
     };
@@ -53,13 +53,15 @@ pub(super) async fn run(world: &World, shared: &Shared, args: &Sim, screen: &Scr
     Ok(told)
 }
 
-fn refuse_foreign_flags(shared: &Shared) -> Result<(), Failure> {
+fn refuse_foreign_flags(cli: &Cli) -> Result<(), Failure> {
+    let shared = &cli.shared;
     let foreign = [
         ("--project", shared.project.is_some()),
         ("--service", shared.service.is_some()),
         ("--url", !shared.url.is_empty()),
         ("--token-file", shared.token_file.is_some()),
-        ("--format sarif", shared.format == Format::Sarif),
+        ("--login", cli.entry.login.is_some()),
+        ("--origin", cli.entry.origin.is_some()),
     ];
     match foreign.into_iter().find(|(_, given)| *given) {
         Some((flag, _)) => Err(Failure::new(FailureKind::Usage, format!("`{flag}` means nothing to the embedded server"))

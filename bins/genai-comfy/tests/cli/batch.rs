@@ -1,12 +1,15 @@
-//! `genai-comfy batch` as a process, against embedded servers that are processes too.
+//! `genai-comfy batch` as a process, against embedded servers.
 
 use std::{
-    io::{BufRead, BufReader, Read},
-    path::Path,
-    process::{Child, Command, Output, Stdio},
+    io::Read,
+    process::{Output, Stdio},
+    time::Duration,
 };
 
+use comfy_sim::Builder;
 use serde_json::Value;
+
+use crate::stage::Stage;
 
 const WORKFLOW: &str = r#"{
     "1": {"class_type": "EmptyImage", "inputs": {"width": 8, "height": 8, "batch_size": 1, "color": 0}},
@@ -22,61 +25,25 @@ const SLOW: &str = r#"{
     "8": {"class_type": "VAEDecode", "inputs": {"samples": ["3", 0], "vae": ["4", 2]}},
     "9": {"class_type": "SaveImage", "inputs": {"images": ["8", 0], "filename_prefix": "x"}}}"#;
 
-#[expect(clippy::disallowed_methods, reason = "the test runs the binary that it tests")]
-fn command(folder: &Path, args: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_genai-comfy"));
-    command.args(args).current_dir(folder).env_clear();
-    command
+/// A server, and a folder with these files for the commands.
+fn stage(build: impl FnOnce(Builder) -> Builder, files: &[(&str, &str)]) -> Stage {
+    let stage = Stage::new(|builder, _| build(builder));
+    files.iter().chain(&[("w.json", WORKFLOW)]).for_each(|(name, text)| stage.write(name, text));
+    stage
 }
 
-/// A server that ends with the test.
-struct Sim {
-    child: Child,
-    url: String,
+fn plain(files: &[(&str, &str)]) -> Stage {
+    stage(|builder| builder, files)
 }
 
-impl Sim {
-    fn start(folder: &Path, args: &[&str]) -> Self {
-        let args = [&["sim", "--port", "0", "--format", "json"], args].concat();
-        let mut child = command(folder, &args).stdout(Stdio::piped()).spawn().unwrap();
-        let mut line = String::new();
-        BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
-        let said: Value = serde_json::from_str(&line).unwrap();
-        Self { child, url: said["url"].as_str().unwrap().to_owned() }
-    }
+fn batch(stage: &Stage, args: &[&str]) -> Output {
+    stage.command(&[&["batch"], args].concat()).output().unwrap()
 }
 
-impl Drop for Sim {
-    fn drop(&mut self) {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
-    }
-}
-
-struct Project(tempfile::TempDir);
-
-impl Project {
-    fn new(files: &[(&str, &str)]) -> Self {
-        let project = Self(tempfile::tempdir().unwrap());
-        for (name, text) in files.iter().chain(&[("w.json", WORKFLOW)]) {
-            std::fs::write(project.path().join(name), text).unwrap();
-        }
-        project
-    }
-
-    fn path(&self) -> &Path {
-        self.0.path()
-    }
-
-    fn batch(&self, args: &[&str]) -> Output {
-        command(self.path(), &[&["batch"], args].concat()).output().unwrap()
-    }
-
-    /// The results by now, a line each.
-    fn results(&self) -> Vec<Value> {
-        let text = std::fs::read_to_string(self.path().join("r.jsonl")).unwrap();
-        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
-    }
+/// The results by now, a line each.
+fn written(stage: &Stage) -> Vec<Value> {
+    let text = std::fs::read_to_string(stage.folder.path().join("r.jsonl")).unwrap();
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
 /// Exit code, then what was said to people.
@@ -95,13 +62,13 @@ fn sum(output: &Output) -> String {
 fn items_run_on_several_servers_and_their_files_lie_where_the_results_say() {
     let mut items = String::from("id,1.color,seed\n");
     (0..8).for_each(|nth| items.push_str(&format!("item-{nth},{nth},\n")));
-    let project = Project::new(&[("i.csv", &items)]);
-    let (one, two) = (Sim::start(project.path(), &[]), Sim::start(project.path(), &[]));
+    let one = plain(&[("i.csv", &items)]);
+    let two = plain(&[]);
     let args =
-        ["i.csv", "--workflow", "w.json", "--url", &one.url, "--url", &two.url, "--results", "r.jsonl", "--concurrency", "1"];
-    let output = project.batch(&args);
+        ["i.csv", "--workflow", "w.json", "--url", &one.url(), "--url", &two.url(), "--results", "r.jsonl", "--concurrency", "1"];
+    let output = batch(&one, &args);
     assert_eq!(sum(&output), "0: ✓ 8 succeeded of 8");
-    let results = project.results();
+    let results = written(&one);
     for line in &results {
         assert_eq!(
             (&line["outcome"], &line["error"], &line["files"][0]["node"]),
@@ -109,26 +76,25 @@ fn items_run_on_several_servers_and_their_files_lie_where_the_results_say() {
         );
         let path = line["files"][0]["path"].as_str().unwrap();
         assert!(path.starts_with(&format!("comfy-output/{}/p_", line["id"].as_str().unwrap())), "{path}");
-        assert_eq!(std::fs::metadata(project.path().join(path)).unwrap().len(), line["files"][0]["bytes"].as_u64().unwrap());
+        assert_eq!(std::fs::metadata(one.folder.path().join(path)).unwrap().len(), line["files"][0]["bytes"].as_u64().unwrap());
         assert_eq!(line["files"][0]["sha256"].as_str().unwrap().len(), 64);
     }
-    let on = |sim: &Sim| results.iter().filter(|line| line["backend"] == sim.url.as_str()).count();
+    let on = |server: &Stage| results.iter().filter(|line| line["backend"] == server.url().as_str()).count();
     assert!(on(&one) > 0 && on(&two) > 0, "{results:?}");
 
-    let again = project.batch(&args);
+    let again = batch(&one, &args);
     assert_eq!(again.status.code(), Some(2), "{}", said(&again));
-    let resumed = project.batch(&[&args[..], &["--resume"]].concat());
+    let resumed = batch(&one, &[&args[..], &["--resume"]].concat());
     assert_eq!(sum(&resumed), "0: ✓ 0 succeeded, 8 were done before of 8");
-    assert_eq!(project.results().len(), 8);
+    assert_eq!(written(&one).len(), 8);
 }
 
 #[test]
 fn one_that_fails_is_told_and_goes_again_with_resume() {
     let items = "{\"id\": \"good\", \"set\": {\"Save.filename_prefix\": \"x\"}}\n{\"id\": \"bad\", \"set\": {\"1.width\": 0}}\n";
-    let project = Project::new(&[("i.jsonl", items)]);
-    let sim = Sim::start(project.path(), &[]);
-    let args = ["i.jsonl", "--workflow", "w.json", "--url", &sim.url, "--results", "r.jsonl"];
-    let output = project.batch(&args);
+    let one = plain(&[("i.jsonl", items)]);
+    let args = ["i.jsonl", "--workflow", "w.json", "--results", "r.jsonl"];
+    let output = batch(&one, &args);
     assert_eq!(sum(&output), "3: ✗ 1 succeeded, 1 did not of 2");
     insta::assert_snapshot!(said(&output).lines().filter(|line| !line.contains(" in ")).collect::<Vec<_>>().join("\n"), @"
     3
@@ -136,12 +102,12 @@ fn one_that_fails_is_told_and_goes_again_with_resume() {
           next: node `1` (EmptyImage): `width` is 0, and must be at least 1
     ");
     // As a crash in the middle of a line leaves it.
-    let path = project.path().join("r.jsonl");
+    let path = one.folder.path().join("r.jsonl");
     let whole = std::fs::read_to_string(&path).unwrap();
     std::fs::write(&path, whole.clone() + "{\"version\": 1, \"id\": \"go").unwrap();
     let items = items.replace("\"1.width\": 0", "\"1.width\": 9");
-    std::fs::write(project.path().join("i.jsonl"), items).unwrap();
-    let output = project.batch(&[&args[..], &["--resume", "--format", "json"]].concat());
+    std::fs::write(one.folder.path().join("i.jsonl"), items).unwrap();
+    let output = batch(&one, &[&args[..], &["--resume", "--format", "json"]].concat());
     assert_eq!(output.status.code(), Some(0), "{}", said(&output));
     let line: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!((&line["id"], &line["outcome"]), (&"bad".into(), &"succeeded".into()));
@@ -151,12 +117,14 @@ fn one_that_fails_is_told_and_goes_again_with_resume() {
 #[test]
 fn ctrl_c_cancels_what_is_its_own_and_leaves_the_rest_for_later() {
     let items = "{\"workflow\": \"slow.json\", \"seed\": 1}\n".repeat(9);
-    let project = Project::new(&[("i.jsonl", &items), ("slow.json", SLOW)]);
-    let sim = Sim::start(project.path(), &["--checkpoint", "m.safetensors", "--step-time", "10"]);
-    let args = ["batch", "i.jsonl", "--url", &sim.url, "--results", "r.jsonl"];
-    let mut batch = command(project.path(), &args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let one = stage(
+        |builder| builder.checkpoint("m.safetensors").step_time(Duration::from_millis(10)),
+        &[("i.jsonl", &items), ("slow.json", SLOW)],
+    );
+    let args = ["batch", "i.jsonl", "--results", "r.jsonl"];
+    let mut batch = one.command(&args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let queue = || {
-        let output = command(project.path(), &["queue", "--url", &sim.url, "--format", "json"]).output().unwrap();
+        let output = one.command(&["queue", "--format", "json"]).output().unwrap();
         let said: Value = serde_json::from_slice(&output.stdout).unwrap();
         (said["running"].as_array().unwrap().len(), said["pending"].as_array().unwrap().len())
     };
@@ -168,7 +136,7 @@ fn ctrl_c_cancels_what_is_its_own_and_leaves_the_rest_for_later() {
     let mut text = String::new();
     batch.stdout.take().unwrap().read_to_string(&mut text).unwrap();
     assert!(text.contains("0 succeeded, 2 did not, 7 are left of 9"), "{text}");
-    let mut outcomes: Vec<_> = project.results().iter().map(|line| line["outcome"].as_str().unwrap().to_owned()).collect();
+    let mut outcomes: Vec<_> = written(&one).iter().map(|line| line["outcome"].as_str().unwrap().to_owned()).collect();
     outcomes.sort();
     assert_eq!((outcomes, queue()), (["cancelled", "interrupted"].map(str::to_owned).into(), (0, 0)));
 }
@@ -184,7 +152,7 @@ fn what_is_wrong_is_found_before_anything_is_sent() {
         "{\"id\": \"f\"}\n{\"id\": \"f\"}\n",
         "{\"workflow\": \"absent.json\"}\n{\"workflow\": \"ui.json\"}\n",
     );
-    let project = Project::new(&[("i.jsonl", lines), ("none.csv", "id,1.color\n"), ("ui.json", ui), ("x.txt", "")]);
+    let one = plain(&[("i.jsonl", lines), ("none.csv", "id,1.color\n"), ("ui.json", ui), ("x.txt", "")]);
     let nobody = "http://127.0.0.1:1";
     let told: Vec<String> = [
         &["i.jsonl", "--workflow", "w.json", "--url", nobody][..],
@@ -196,7 +164,7 @@ fn what_is_wrong_is_found_before_anything_is_sent() {
         &["i.jsonl", "--workflow", "w.json", "--set", "color"],
     ]
     .iter()
-    .map(|args| said(&project.batch(args)))
+    .map(|args| said(&batch(&one, args)))
     .collect();
     insta::assert_snapshot!(told.join("\n"), @r#"
     3
@@ -245,17 +213,17 @@ fn what_is_wrong_is_found_before_anything_is_sent() {
 
 #[test]
 fn servers_that_are_away_are_left_out_and_without_any_there_is_no_batch() {
-    let project = Project::new(&[("i.jsonl", "{}\n{\"set\": {\"1.color\": 5}}\n")]);
-    let sim = Sim::start(project.path(), &[]);
+    let one = plain(&[("i.jsonl", "{}\n{\"set\": {\"1.color\": 5}}\n")]);
     let args = ["i.jsonl", "--workflow", "w.json", "--url", "http://127.0.0.1:1"];
-    let output = project.batch(&[&args[..], &["--url", &sim.url]].concat());
+    let output = batch(&one, &[&args[..], &["--url", &one.url()]].concat());
     assert_eq!(sum(&output), "0: ✓ 2 succeeded of 2");
     assert!(said(&output).contains("`http://127.0.0.1:1` is left out: cannot connect"), "{}", said(&output));
-    assert_eq!(project.batch(&args).status.code(), Some(5));
-    assert_eq!(project.batch(&[&args[..], &["--url", "http://127.0.0.1:2"]].concat()).status.code(), Some(5));
-    std::fs::write(project.path().join("genai.toml"), format!("[service.left]\nurl = \"{}\"\n[service.right]\n", sim.url))
-        .unwrap();
-    let output = project.batch(&["i.jsonl", "--workflow", "w.json", "--service", "all", "--results", "r.jsonl"]);
+    assert_eq!(batch(&one, &args).status.code(), Some(5));
+    assert_eq!(batch(&one, &[&args[..], &["--url", "http://127.0.0.1:2"]].concat()).status.code(), Some(5));
+    let toml = format!("[service.left]\nurl = \"{}\"\n[service.right]\nurl = \"http://127.0.0.1:1\"\n", one.url());
+    one.write("genai.toml", &toml);
+    let args = ["batch", "i.jsonl", "--workflow", "w.json", "--service", "all", "--results", "r.jsonl"];
+    let output = one.command(&args).env_remove("COMFYUI_URL").output().unwrap();
     assert_eq!(sum(&output), "0: ✓ 2 succeeded of 2");
-    assert_eq!(project.results()[0]["backend"], "left");
+    assert_eq!(written(&one)[0]["backend"], "left");
 }

@@ -77,6 +77,7 @@ impl Client {
         self.bring_home(file, &folder, name).await
     }
 
+    #[tracing::instrument(level = "debug", name = "download", skip_all, fields(%file))]
     async fn bring_home(&self, file: &StoredFile, dir: &Path, name: &str) -> Result<Downloaded, Error> {
         let path = dir.join(name);
         let mark = HEXLOWER.encode(&self.transport().config().ids.draw()?[..6]);

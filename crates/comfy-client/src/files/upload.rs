@@ -103,6 +103,7 @@ impl Client {
         Ok(uploaded)
     }
 
+    #[tracing::instrument(level = "debug", name = "upload", skip_all, fields(file = %target))]
     async fn bring_up(
         &self,
         path: &'static str,

@@ -119,6 +119,7 @@ pub(super) async fn keep(
     }
 }
 
+#[tracing::instrument(level = "debug", skip_all, fields(server = transport.base()))]
 async fn dial(transport: &Transport, registry: &Registry) -> Result<Box<WebSocket>, Error> {
     let client_id = registry.id_to_dial(transport.config().ids.client_id()?);
     let mut socket = match transport.upgrade(&client_id, None).await? {

@@ -106,6 +106,7 @@ pub(crate) fn ids(value: Option<&Value>) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::json::tests::json_value;
     use proptest::prelude::*;
     use serde_json::json;
 
@@ -177,32 +178,61 @@ mod tests {
         assert_eq!(decode_text("{oops"), Message::NotJson("{oops".into()));
     }
 
-    fn json_value() -> impl Strategy<Value = Value> {
-        let leaf = prop_oneof![
-            Just(Value::Null),
-            any::<bool>().prop_map(Value::from),
-            any::<i64>().prop_map(Value::from),
-            any::<f64>().prop_map(Value::from),
-            ".{0,8}".prop_map(Value::from),
-        ];
-        let key = prop_oneof![
-            "[a-z]{1,6}",
-            Just("prompt_id".to_owned()),
-            Just("nodes".to_owned()),
-            Just("node".to_owned()),
-            Just("status".to_owned()),
-            Just("value".to_owned())
-        ];
-        leaf.prop_recursive(3, 24, 6, move |inner| {
-            prop_oneof![
-                proptest::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
-                proptest::collection::vec((key.clone(), inner), 0..5)
-                    .prop_map(|pairs| Value::Object(pairs.into_iter().collect())),
-            ]
-        })
+    fn finite() -> impl Strategy<Value = f64> {
+        any::<f64>().prop_filter("JSON has no others", |number| number.is_finite())
     }
 
     proptest! {
+        #[test]
+        fn every_message_comes_out_as_it_went_in(
+            prompt in proptest::option::of("[a-f0-9-]{1,8}"), node in "[0-9]{1,3}([:.][0-9]{1,3})?",
+            value in finite(), max in finite(), extra in json_value(),
+        ) {
+            let sent = |kind: &str, mut data: Value| {
+                data["own"] = extra.clone();
+                if let Some(prompt) = &prompt {
+                    data["prompt_id"] = prompt.as_str().into();
+                }
+                decode(kind, &data)
+            };
+            let id = || prompt.clone();
+            let state = json!({"value": value, "max": max, "state": "running"});
+            let of_any = [
+                (sent("executing", json!({"node": node})), Message::Executing { prompt_id: id(), node: Some(node.clone()) }),
+                (sent("executing", json!({"node": null})), Message::Executing { prompt_id: id(), node: None }),
+                (
+                    sent("progress", json!({"node": node, "value": value, "max": max})),
+                    Message::Progress { prompt_id: id(), node: Some(node.clone()), value, max },
+                ),
+                (
+                    sent("progress_state", json!({"nodes": {(&node): state}})),
+                    Message::ProgressState {
+                        prompt_id: id(),
+                        nodes: vec![NodeProgress { node: node.clone(), value, max, state: "running".into() }],
+                    },
+                ),
+                (
+                    sent("executed", json!({"node": node, "output": {"images": [extra]}})),
+                    Message::Executed { prompt_id: id(), node: node.clone(), output: Some(json!({"images": [extra]})) },
+                ),
+            ];
+            for (decoded, expected) in of_any {
+                prop_assert_eq!(decoded, expected);
+            }
+            // These say nothing without the prompt: then they are kept as they came.
+            let of_one = [
+                sent("execution_start", json!({})),
+                sent("execution_success", json!({})),
+                sent("execution_cached", json!({"nodes": [node]})),
+                sent("execution_interrupted", json!({"node_id": node, "executed": [node]})),
+                sent("execution_error", json!({"node_id": node, "current_outputs": [node], "traceback": ["a"]})),
+            ];
+            for decoded in of_one {
+                prop_assert_eq!(decoded.prompt_id(), prompt.as_deref());
+                prop_assert_eq!(matches!(decoded, Message::OtherText { .. }), prompt.is_none());
+            }
+        }
+
         #[test]
         fn no_text_makes_it_fail(text in any::<String>()) {
             let _never_fails = decode_text(&text);

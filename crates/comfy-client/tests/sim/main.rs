@@ -2,9 +2,12 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking; clippy lets only the test functions themselves")]
 
+mod faults;
 mod files;
 mod login;
+mod orders;
 mod rejection;
+mod submission;
 mod way;
 mod wire;
 

@@ -6,22 +6,28 @@ use std::sync::Arc;
 
 use comfy_client::{Client, Config, Credential, ErrorKind};
 use comfy_sim::Server;
-use rustls::pki_types::pem::PemObject;
+use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::io::copy_bidirectional;
 
 use crate::wire::Wire;
 
-/// Made with openssl for these tests, good until 2120; the key of the root is gone.
-const ROOT: &str = include_str!("tls/root.pem");
-/// A certificate that has signed nothing here.
-const OTHER_ROOT: &str = include_str!("tls/server.pem");
+/// An authority, made for one test: its certificate as PEM, and what signs with its key.
+fn authority() -> (String, Issuer<'static, KeyPair>) {
+    let mut params = CertificateParams::default();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let key = KeyPair::generate().unwrap();
+    (params.self_signed(&key).unwrap().pem(), Issuer::new(params, key))
+}
+
 const HEALTH: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 36\r\nConnection: close\r\n\r\n{\"exec_info\": {\"queue_remaining\":0}}";
 
-/// A server that answers each request alike, over TLS, for as many connections as said.
-fn secure(connections: usize) -> (String, std::thread::JoinHandle<Vec<String>>) {
-    let chain = vec![CertificateDer::from_pem_slice(include_bytes!("tls/server.pem")).unwrap()];
-    let key = PrivateKeyDer::from_pem_slice(include_bytes!("tls/server.key")).unwrap();
+/// A server with a certificate of this authority that answers each request alike, for as many connections as said.
+fn secure(connections: usize, authority: &Issuer<'_, KeyPair>) -> (String, std::thread::JoinHandle<Vec<String>>) {
+    let key = KeyPair::generate().unwrap();
+    let certificate = CertificateParams::new(["127.0.0.1".to_owned()]).unwrap().signed_by(&key, authority).unwrap();
+    let chain: Vec<CertificateDer<'static>> = vec![certificate.into()];
+    let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config = rustls::ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
     let config = Arc::new(config.with_no_client_auth().with_single_cert(chain, key).unwrap());
@@ -46,13 +52,14 @@ fn secure(connections: usize) -> (String, std::thread::JoinHandle<Vec<String>>) 
 
 #[tokio::test]
 async fn an_authority_of_ones_own_is_trusted_when_it_is_named_and_only_then() {
-    let (url, server) = secure(2);
+    let ((root, issuer), (other_root, _)) = (authority(), authority());
+    let (url, server) = secure(2, &issuer);
     let config = || Config::new(&url).unwrap().credential(Credential::Bearer("t0ken".into()));
-    let stranger = Client::new(config().root_certificates(OTHER_ROOT).unwrap()).unwrap().health().await.unwrap_err();
+    let stranger = Client::new(config().root_certificates(&other_root).unwrap()).unwrap().health().await.unwrap_err();
     assert_eq!(stranger.kind(), ErrorKind::InvalidConfig);
     assert_eq!(stranger.to_string(), format!("the certificate of `{url}` is not trusted"));
     assert!(!stranger.was_sent() && !stranger.is_retryable());
-    let client = Client::new(config().root_certificates(ROOT).unwrap()).unwrap();
+    let client = Client::new(config().root_certificates(&root).unwrap()).unwrap();
     assert_eq!(client.health().await.unwrap().queue_remaining, 0);
     let seen = tokio::task::spawn_blocking(|| server.join().unwrap()).await.unwrap();
     assert_eq!(seen[0], "");

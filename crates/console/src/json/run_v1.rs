@@ -147,3 +147,63 @@ pub struct Ended {
     /// Why it did not end well, with what to do.
     pub failure: Option<Stopped>,
 }
+
+#[cfg(test)]
+mod tests {
+    use report::{Failure, FailureKind};
+    use serde_json::json;
+
+    use super::*;
+    use crate::json::{line, tests::fits};
+
+    fn samples() -> Vec<Event> {
+        let node = || Node { id: "3".into(), title: "Sampler".into() };
+        let file = || File { path: "a.png".into(), file: "output/a.png".into(), bytes: 1, sha256: "00".into() };
+        let failure = Failure::new(FailureKind::Declined, "the run failed").hint("look at the log");
+        let ended = |failure: Option<&Failure>| Ended {
+            outcome: "failed".into(),
+            words: "failed".into(),
+            exit_code: 3,
+            prompt_id: Some("p".into()),
+            files: vec![file()],
+            texts: vec![],
+            ran_seconds: Some(0.5),
+            waited_seconds: None,
+            failure: failure.map(Stopped::from),
+        };
+        vec![
+            Event::Read {
+                workflow: "w".into(),
+                nodes: 1,
+                converted: true,
+                seeds: vec![Seed { node: node(), input: "seed".into(), value: u64::MAX }],
+            },
+            Event::Warning { problem: "odd".into() },
+            Event::Submitted { prompt_id: "p".into() },
+            Event::Queued { position: None },
+            Event::Queued { position: Some(2) },
+            Event::Started,
+            Event::Cached { nodes: vec![node()] },
+            Event::NodeStarted { node: node() },
+            Event::Progress { node: node(), value: 0.5, max: 2.0 },
+            Event::NodeFinished { node: node() },
+            Event::Preview { node: None, format: "jpeg".into(), bytes: 9 },
+            Event::Text { node: node(), text: "words".into() },
+            Event::Unknown { message: json!({"type": "new"}) },
+            Event::Stopping,
+            Event::Saved { file: file() },
+            Event::Ended(ended(None)),
+            Event::Ended(ended(Some(&failure))),
+        ]
+    }
+
+    #[test]
+    fn the_published_schema_holds_every_line() {
+        for event in samples() {
+            let line = line(&Line { version: 1, event });
+            assert_eq!(line.matches('\n').count(), 1, "{line}");
+            assert!(fits("run-v1.json", &line), "{line}");
+            assert!(!fits("run-v1.json", &line.replace("\"event\"", "\"evnt\"")), "{line}");
+        }
+    }
+}

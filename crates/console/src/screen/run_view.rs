@@ -88,6 +88,9 @@ impl RunView {
             inner.clear_bar();
             match inner.format {
                 Format::Text => {
+                    for line in end.texts.iter().flat_map(|text| text.lines()) {
+                        inner.print(&format!("{}\n", harmless(line)));
+                    }
                     match &end.prompt_id {
                         _ if end.failure.is_some() => {}
                         Some(id) if inner.quiet && end.outcome == "detached" => inner.print(&format!("{id}\n")),

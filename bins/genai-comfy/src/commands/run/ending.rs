@@ -48,6 +48,10 @@ fn words(outcome: &Outcome, workflow: &Workflow) -> String {
         Outcome::Interrupted(Interruption { node: Some(node), .. }) => {
             format!("interrupted in node `{node}` {}", follow::node(workflow, node).title)
         }
+        Outcome::Succeeded(run) if !run.ws_images.is_empty() => match run.outputs.len() + run.ws_images.len() {
+            1 => "succeeded with 1 file".to_owned(),
+            files => format!("succeeded with {files} files"),
+        },
         outcome => outcome.to_string(),
     }
 }

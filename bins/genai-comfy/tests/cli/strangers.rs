@@ -1,0 +1,66 @@
+//! Servers that are not what they seem.
+
+use std::{
+    io::{Read, Write},
+    net::{TcpListener, TcpStream},
+    thread,
+};
+
+use crate::stage::{command, said};
+
+/// Answers each path with what `answer` makes of it, until the test ends; its address.
+fn serve(answer: fn(&str) -> (&'static str, String)) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            reply(stream, answer);
+        }
+    });
+    url
+}
+
+fn reply(mut stream: TcpStream, answer: fn(&str) -> (&'static str, String)) {
+    let mut request = vec![0; 1 << 16];
+    let Ok(length) = stream.read(&mut request) else { return };
+    let request = String::from_utf8_lossy(&request[..length]).into_owned();
+    let (kind, body) = answer(request.split(' ').nth(1).unwrap_or_default());
+    let length = body.len();
+    let head = format!("HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n");
+    // Who has heard enough may leave.
+    let _ = stream.write_all((head + &body).as_bytes());
+}
+
+#[test]
+fn a_server_that_is_not_comfyui_is_named_and_gets_no_token() {
+    let url = serve(|_| ("text/html", "<html>Welcome to nginx</html>".to_owned()));
+    let folder = tempfile::tempdir().unwrap();
+    let (code, out, err) = said(command(folder.path(), &url, &["status"]).env("COMFYUI_API_TOKEN", "t0ken"));
+    assert_eq!((code, out.as_str()), (5, ""));
+    assert!(err.contains("answered `GET /prompt` with a web page") && err.contains("is this ComfyUI's address"), "{err}");
+}
+
+#[test]
+fn a_file_whose_name_leads_elsewhere_is_not_written() {
+    let url = serve(|path| {
+        let file = r#"{"filename": "../../evil.png", "subfolder": "", "type": "output"}"#;
+        let folder = r#"{"filename": "evil.png", "subfolder": "../..", "type": "output"}"#;
+        let history = |id: &str, item: &str| format!(r#"{{"{id}": {{"outputs": {{"9": {{"images": [{item}]}}}}}}}}"#);
+        match path {
+            "/prompt" => ("application/json", r#"{"exec_info": {"queue_remaining": 0}}"#.to_owned()),
+            "/history/name" => ("application/json", history("name", file)),
+            "/history/folder" => ("application/json", history("folder", folder)),
+            _ => ("image/png", "bytes".to_owned()),
+        }
+    });
+    let folder = tempfile::tempdir().unwrap();
+    let inner = folder.path().join("a/b");
+    std::fs::create_dir_all(&inner).unwrap();
+    for id in ["name", "folder"] {
+        let (code, _, err) = said(&mut command(&inner, &url, &["download", id, "--out", "."]));
+        assert_eq!(code, 1, "{id}: {err}");
+        assert!(err.contains("evil.png") || err.contains("../.."), "{err}");
+    }
+    let left = |folder: &std::path::Path| std::fs::read_dir(folder).unwrap().count();
+    assert_eq!((left(folder.path()), left(&folder.path().join("a")), left(&inner)), (1, 1, 0));
+}

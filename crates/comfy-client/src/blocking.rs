@@ -1,0 +1,182 @@
+//! The same without `async`, for programs that have no runtime (feature `blocking`).
+//!
+//! Each [`Client`] has one thread of its own, on which its connections live; it ends with the client's last clone and the
+//! last [`Job`]. Every call waits on the caller's thread. Within a Tokio runtime these calls panic: use
+//! [`crate::Client`] there.
+//!
+//! ```no_run
+//! use std::{path::Path, time::Duration};
+//! use comfy_client::{Config, Outcome, Workflow, blocking::Client};
+//!
+//! # fn example(json: &str) -> Result<(), comfy_client::Error> {
+//! let client = Client::new(Config::new("http://127.0.0.1:8188")?)?;
+//! let job = client.submit(&Workflow::from_json(json)?)?;
+//! for event in job.events() {
+//!     println!("{event:?}");
+//! }
+//! if let Outcome::Succeeded(run) = job.wait(Duration::from_secs(600))? {
+//!     for output in &run.outputs {
+//!         client.download_tree(&output.file, Path::new("pictures"))?;
+//!     }
+//! }
+//! # Ok(())
+//! # }
+//! ```
+
+mod thread;
+
+use std::future::Future;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::StreamExt;
+
+use crate::{
+    Config, Content, Downloaded, Error, Event, Health, HistoryEntry, JobSummary, NodeError, ObjectInfo, Outcome, Problem, Queue,
+    StoredFile, Submission, SystemStats, UploadOptions, Uploaded, Workflow,
+};
+use thread::Thread;
+
+/// [`crate::Client`], whose calls wait. Clones are cheap and share everything.
+#[derive(Clone, Debug)]
+pub struct Client {
+    // Before the thread, which ends what this leaves behind.
+    inner: crate::Client,
+    thread: Arc<Thread>,
+}
+
+/// [`crate::Job`], whose calls wait.
+#[derive(Clone, Debug)]
+pub struct Job {
+    inner: crate::Job,
+    thread: Arc<Thread>,
+}
+
+impl Client {
+    /// As [`crate::Client::new`]; it starts the client's thread.
+    ///
+    /// # Errors
+    /// As there; and [`ErrorKind::Io`](crate::ErrorKind::Io) where no thread can be started.
+    pub fn new(config: Config) -> Result<Self, Error> {
+        Ok(Self { inner: crate::Client::new(config)?, thread: Arc::new(Thread::start()?) })
+    }
+
+    /// The client that this one drives, for the calls that are not here; give them to [`Client::block_on`].
+    #[must_use]
+    pub fn inner(&self) -> &crate::Client {
+        &self.inner
+    }
+
+    /// Waits for any call of the inner client.
+    ///
+    /// ```no_run
+    /// # fn example(client: comfy_client::blocking::Client) -> Result<(), comfy_client::Error> {
+    /// let class = client.block_on(client.inner().object_info_class("KSampler"))?;
+    /// # let _ = class;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn block_on<T>(&self, call: impl Future<Output = T>) -> T {
+        self.thread.block_on(call)
+    }
+
+    fn job_of(&self, inner: crate::Job) -> Job {
+        Job { inner, thread: self.thread.clone() }
+    }
+
+    /// As [`crate::Client::submit`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn submit(&self, workflow: &Workflow) -> Result<Job, Error> {
+        self.submit_with(&Submission::new(workflow))
+    }
+
+    /// As [`crate::Client::submit_with`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn submit_with(&self, submission: &Submission<'_>) -> Result<Job, Error> {
+        self.block_on(self.inner.submit_with(submission)).map(|job| self.job_of(job))
+    }
+
+    /// As [`crate::Client::job`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn job(&self, prompt_id: &str) -> Result<Job, Error> {
+        self.block_on(async { self.inner.job(prompt_id) }).map(|job| self.job_of(job))
+    }
+}
+
+/// Methods of the inner client, each as it stands there.
+macro_rules! waiting {
+    ($($name:ident($($argument:ident: $kind:ty),*) -> $answer:ty;)*) => {
+        impl Client {
+            $(
+                #[doc = concat!("As [`crate::Client::", stringify!($name), "`].")]
+                ///
+                /// # Errors
+                /// As there.
+                pub fn $name(&self, $($argument: $kind),*) -> Result<$answer, Error> {
+                    self.block_on(self.inner.$name($($argument),*))
+                }
+            )*
+        }
+    };
+}
+
+waiting! {
+    cancel(prompt_id: &str) -> bool;
+    health() -> Health;
+    system_stats() -> SystemStats;
+    queue() -> Queue;
+    history(prompt_id: &str) -> Option<HistoryEntry>;
+    jobs() -> Option<Vec<JobSummary>>;
+    object_info() -> Arc<ObjectInfo>;
+    refresh_object_info() -> Arc<ObjectInfo>;
+    dry_run(workflow: &Workflow) -> Vec<Problem>;
+    upload(content: &Content, options: &UploadOptions) -> Uploaded;
+    upload_mask(mask: &Content, original: &StoredFile, options: &UploadOptions) -> Uploaded;
+    view(file: &StoredFile) -> Bytes;
+    download(file: &StoredFile, dir: &Path) -> Downloaded;
+    download_tree(file: &StoredFile, dir: &Path) -> Downloaded;
+}
+
+impl Job {
+    /// As [`crate::Job::prompt_id`].
+    #[must_use]
+    pub fn prompt_id(&self) -> &str {
+        self.inner.prompt_id()
+    }
+
+    /// As [`crate::Job::dropped`].
+    #[must_use]
+    pub fn dropped(&self) -> &[NodeError] {
+        self.inner.dropped()
+    }
+
+    /// As [`crate::Job::events`]: each step waits for the next event, and the last one is [`Event::Finished`].
+    pub fn events(&self) -> impl Iterator<Item = Event> + Send + use<> {
+        let (mut events, thread) = (self.inner.events(), self.thread.clone());
+        std::iter::from_fn(move || thread.block_on(events.next()))
+    }
+
+    /// As [`crate::Job::wait`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn wait(&self, deadline: Duration) -> Result<Outcome, Error> {
+        self.thread.block_on(self.inner.wait(deadline))
+    }
+
+    /// As [`crate::Job::cancel`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn cancel(&self) -> Result<bool, Error> {
+        self.thread.block_on(self.inner.cancel())
+    }
+}

@@ -1,0 +1,71 @@
+//! The facade without `async`, against the embedded ComfyUI on a thread of its own.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking; clippy lets only the test functions themselves")]
+
+use std::sync::mpsc;
+use std::time::Duration;
+
+use comfy_client::blocking::Client;
+use comfy_client::{Config, Ending, ErrorKind, Event, Outcome, Place, Workflow};
+use comfy_sim::Server;
+
+const LONG: Duration = Duration::from_secs(20);
+
+/// Runs `use_it` with the URL of a server that lives as long.
+fn with_server(use_it: impl FnOnce(&str)) {
+    let folder = tempfile::tempdir().unwrap();
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let server = runtime.block_on(Server::builder().comfy_dir(folder.path()).spawn()).unwrap();
+    use_it(&server.url());
+    runtime.block_on(server.shutdown());
+}
+
+fn workflow(color: u32) -> Workflow {
+    let mut workflow = Workflow::from_json(
+        r#"{"1": {"class_type": "EmptyImage", "inputs": {"width": 8, "height": 8, "batch_size": 1, "color": 0}},
+            "2": {"class_type": "SaveImage", "inputs": {"images": ["1", 0], "filename_prefix": "x"}}}"#,
+    )
+    .unwrap();
+    workflow.set("1", "color", color).unwrap();
+    workflow
+}
+
+#[test]
+fn a_picture_is_made_and_brought_home() {
+    with_server(|url| {
+        let client = Client::new(Config::new(url).unwrap()).unwrap();
+        assert_eq!(client.dry_run(&workflow(1)).unwrap(), []);
+        let job = client.submit(&workflow(1)).unwrap();
+        let events: Vec<Event> = job.events().collect();
+        assert_eq!(events.last(), Some(&Event::Finished { how: Ending::Succeeded }));
+        let Outcome::Succeeded(run) = job.wait(LONG).unwrap() else { panic!("it fails") };
+        let dir = tempfile::tempdir().unwrap();
+        let got = client.download(&run.outputs[0].file, dir.path()).unwrap();
+        assert_eq!(client.view(&run.outputs[0].file).unwrap(), std::fs::read(&got.path).unwrap());
+        assert!(!client.cancel(job.prompt_id()).unwrap());
+        assert!(matches!(client.job(job.prompt_id()).unwrap().wait(LONG).unwrap(), Outcome::Succeeded(_)));
+        assert_eq!(client.queue().unwrap().place(job.prompt_id()), Place::Absent);
+        let class = client.block_on(client.inner().object_info_class("SaveImage")).unwrap();
+        assert!(class.is_some_and(|class| class.output_node));
+    });
+    let gone = Client::new(Config::new("http://127.0.0.1:1").unwrap()).unwrap();
+    assert_eq!(gone.health().unwrap_err().kind(), ErrorKind::Unreachable);
+}
+
+#[test]
+fn clones_serve_many_threads_and_a_job_outlives_its_client() {
+    with_server(|url| {
+        let client = Client::new(Config::new(url).unwrap()).unwrap();
+        let (done, all) = mpsc::channel();
+        for color in 0..4 {
+            let (client, done) = (client.clone(), done.clone());
+            std::thread::spawn(move || {
+                let job = client.submit(&workflow(color)).unwrap();
+                drop(client);
+                done.send(job.wait(LONG).unwrap().ending()).unwrap();
+            });
+        }
+        drop((client, done));
+        assert_eq!(all.iter().collect::<Vec<_>>(), [Ending::Succeeded; 4]);
+    });
+}
