@@ -21,7 +21,7 @@ use super::run::time;
 ///
 ///   genai-comfy batch prompts.csv --workflow workflow.json --results done.jsonl --resume
 ///
-///   genai-comfy batch seeds.jsonl --workflow workflow.json --url https://gpu1.example.org --url https://gpu2.example.org
+///   genai-comfy batch seeds.jsonl --workflow workflow.json --service all
 #[derive(Debug, Args)]
 pub(crate) struct Batch {
     /// The items: JSON lines (.jsonl, .ndjson) or CSV (.csv)

@@ -231,6 +231,19 @@ mod tests {
         "#);
     }
 
+    proptest::proptest! {
+        #[test]
+        fn whatever_a_file_holds_its_lines_are_counted(text in "[a,\"\r\n{}:7\u{feff} -]{0,60}") {
+            let lines = text.split('\n').count() as u64;
+            for (name, begin) in [("a.jsonl", ""), ("a.csv", "id,seed\n")] {
+                let said = read(name, format!("{begin}{text}").as_bytes()).unwrap_or_default();
+                // What a quoted cell or a key says may begin a line of its own.
+                let numbers: Vec<u64> = said.lines().filter_map(|line| line.split_once(": ")?.0.parse().ok()).collect();
+                proptest::prop_assert!(numbers.is_sorted() && numbers.iter().all(|number| (1..=lines + 1).contains(number)), "{}", said);
+            }
+        }
+    }
+
     #[test]
     fn a_file_that_is_none_is_refused_before_it_is_read() {
         let failures: Vec<String> = [("a.txt", "x"), ("a.csv", "id,a,id\n")]
