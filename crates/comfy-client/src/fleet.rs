@@ -30,7 +30,7 @@ type Observer = Box<dyn Fn(FleetEvent) + Send + Sync>;
 ///   names (by their `/object_info`), the one with the fewest prompts, its other users' included.
 /// - **Health**: while there is work, each server is looked at once a second. One that fails three times in a row gets
 ///   nothing for a pause, which grows from one second to one minute; then, once it answers, one prompt, and when it took
-///   that, all. One that takes prompts and runs none must end that one first.
+///   that, all. One that takes prompts and ends none must end that one first.
 /// - **Again elsewhere**: a prompt that a server certainly did not take, and one that a server lost
 ///   ([`Outcome::Lost`]). Never one that may have run, or may yet.
 /// - **The end**: every prompt comes to an [`End`]; what is over its deadline is cancelled where it is.

@@ -82,7 +82,7 @@ impl Dispatch {
     }
 
     async fn attempt(&mut self, slot: &Slot, abilities: &mut Abilities, delivery: &mut Delivery, until: Instant) -> Tried {
-        let may_go_on = delivery.reroutes < self.reroutes;
+        let (may_go_on, given) = (delivery.reroutes < self.reroutes, Instant::now());
         // Not to be dropped half-way: nobody would know then whether the server has it.
         let job = match slot.client.submit(&self.workflow).await {
             Ok(job) => job,
@@ -102,7 +102,10 @@ impl Dispatch {
             }
             Ok(outcome) => {
                 match &outcome {
-                    Outcome::Stalled(stall) if stall.cause == StallCause::NothingRuns => slot.stalled(),
+                    // At a deadline the server is to blame only if it had the prompt for long enough.
+                    Outcome::Stalled(stall) if stall.cause == StallCause::NothingRuns || given.elapsed() >= self.deadline / 2 => {
+                        slot.stalled();
+                    }
                     Outcome::Stalled(_) | Outcome::Cancelled(_) => {}
                     _ => slot.ended(),
                 }

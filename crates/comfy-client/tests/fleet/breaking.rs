@@ -89,15 +89,18 @@ async fn a_prompt_whose_answer_is_lost_runs_once() {
 
 #[tokio::test]
 async fn what_is_stuck_ends_at_its_deadline_and_is_not_sent_again() {
-    let (a, b) = (with(Fault::DeadWorker).await, plain().await);
+    let (a, b) = (plain().await, plain().await);
     let (fleet, heard) = fleet(&[&a, &b], 2, |builder| builder);
-    let stuck = fleet.submit("stuck", &picture(1), Duration::from_secs(1));
-    heard.until("a took stuck").await;
-    let behind = a.client().submit(&picture(2)).await.unwrap();
-    let delivery = end(&stuck).await;
+    for color in 0..2 {
+        assert!(succeeded(&end(&fleet.submit("fine", &picture(color), LONG)).await));
+    }
+    a.server.faults().set(Fault::DeadWorker);
+    let delivery = end(&fleet.submit("stuck", &picture(3), Duration::from_secs(1))).await;
     assert!(matches!(&delivery.end, End::Outcome(Outcome::Stalled(_))), "{delivery:?}");
-    assert_eq!((delivery.reroutes, b.ran().await), (0, 0));
-    drop(behind);
+    assert_eq!((delivery.reroutes, b.ran().await), (0, 1), "what may have run does not run elsewhere");
+    heard.until("a opened").await;
+    assert!(succeeded(&end(&fleet.submit("next", &picture(4), LONG)).await));
+    assert_eq!(heard.words().pop().unwrap(), "b took next");
 }
 
 #[tokio::test]
