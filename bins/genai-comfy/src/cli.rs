@@ -1,5 +1,6 @@
 //! The command line. The doc comments are the help.
 
+mod batch;
 mod files;
 mod free;
 mod history;
@@ -12,6 +13,7 @@ mod sim;
 use clap::{Args, Parser, Subcommand};
 use console::Shared;
 
+pub(crate) use batch::Batch;
 pub(crate) use files::{Download, Upload};
 pub(crate) use free::Free;
 pub(crate) use history::{History, HistoryAction};
@@ -53,6 +55,7 @@ pub(crate) struct Entry {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     Run(Run),
+    Batch(Batch),
     /// Show the server's versions, memory, devices and queue
     Status,
     Queue(Queue),

@@ -1,5 +1,6 @@
 //! One file a command.
 
+mod batch;
 mod download;
 mod free;
 mod history;
@@ -36,6 +37,7 @@ async fn command(cli: &Cli, world: &World, screen: &Screen) -> Result<ExitCode, 
     }
     let answer = match &cli.command {
         Command::Run(args) => return Ok(run::run(world, cli, args, screen).await),
+        Command::Batch(args) => return batch::run(world, cli, args, screen).await,
         Command::Sim(args) => return sim::run(world, cli, args, screen).await,
         Command::Queue(args) => queue::run(world, cli, args, screen).await?,
         Command::History(args) => history::run(world, cli, args, screen).await?,

@@ -19,6 +19,7 @@ use marker::Ends;
 pub use content::Content;
 pub(crate) use content::Payload;
 pub use download::Downloaded;
+pub(crate) use name::is_plain;
 pub use upload::{UploadOptions, Uploaded};
 
 /// One of ComfyUI's three folders.

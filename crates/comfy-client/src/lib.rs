@@ -15,6 +15,8 @@
 //! the server's node classes before it is sent ([`Workflow::validate`]), and what the editor saves becomes what the server
 //! runs ([`UiWorkflow::to_api`]).
 //!
+//! Several servers share the work as a [`Fleet`], and a [`Batch`] brings any number of workflows through one.
+//!
 //! It never follows a redirect, reads a proxy from the environment, shows a secret in a message, sends one over plain
 //! http to another machine unless told to, or interrupts a prompt that it was not told of.
 //!
@@ -43,6 +45,7 @@
 //! ```
 
 mod address;
+mod batch;
 #[cfg(feature = "blocking")]
 pub mod blocking;
 mod cancel;
@@ -52,6 +55,7 @@ mod config;
 mod error;
 mod event;
 mod files;
+mod fleet;
 mod history;
 mod ids;
 mod job;
@@ -76,11 +80,13 @@ mod transport;
 pub mod wire;
 mod workflow;
 
+pub use batch::{Batch, BatchFile, BatchItem, BatchRow, BatchStop};
 pub use client::Client;
 pub use config::Config;
 pub use error::{Error, ErrorKind};
 pub use event::Event;
 pub use files::{Content, Downloaded, FileKind, StoredFile, UploadOptions, Uploaded};
+pub use fleet::{Delivery, End, Fleet, FleetBuilder, FleetEvent, FleetJob};
 pub use history::HistoryEntry;
 pub use job::Job;
 pub use jobs::{JobState, JobSummary};

@@ -16,7 +16,7 @@ pub struct Shared {
     pub service: Option<String>,
     /// Where ComfyUI answers [default: http://127.0.0.1:8188]
     #[arg(long, value_name = "URL", global = true)]
-    pub url: Option<String>,
+    pub url: Vec<String>,
     /// A file whose first line is the token
     #[arg(long, value_name = "FILE", global = true)]
     pub token_file: Option<PathBuf>,
@@ -80,7 +80,8 @@ impl Shared {
         settings::Flags {
             project: self.project.clone(),
             service: self.service.clone(),
-            url: self.url.clone(),
+            url: self.url.first().cloned(),
+            more_urls: self.url.iter().skip(1).cloned().collect(),
             token_file: self.token_file.clone(),
             allow_plain_http: self.allow_plain_http,
             ..settings::Flags::default()

@@ -1,5 +1,6 @@
 //! The report as JSON: a versioned adapter with structs of its own, so that inner words stay free to change.
 
+pub mod batch_v1;
 pub mod comfy_v1;
 pub mod run_v1;
 pub mod serving_v1;
@@ -48,8 +49,9 @@ pub(crate) fn line(object: &impl serde::Serialize) -> String {
 }
 
 /// The published schemas: file name in `docs/reference/schemas/`, and text.
-pub fn schemas() -> [(&'static str, String); 6] {
+pub fn schemas() -> [(&'static str, String); 7] {
     [
+        ("batch-v1.json", pretty(&schemars::schema_for!(batch_v1::Line))),
         ("comfy-v1.json", pretty(&schemars::schema_for!(comfy_v1::Answer))),
         ("report-v1.json", pretty(&schemars::schema_for!(v1::Report))),
         ("run-v1.json", pretty(&schemars::schema_for!(run_v1::Line))),

@@ -31,7 +31,7 @@ mod run;
 pub use run::{interrupted, interruptible, parse, run, stoppable};
 
 mod screen;
-pub use screen::{Protocol, RunEnd, RunView, Screen};
+pub use screen::{BatchView, Protocol, RunEnd, RunView, Screen};
 
 pub mod sarif;
 

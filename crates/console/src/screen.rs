@@ -1,8 +1,10 @@
 //! What a person sees while a journey runs and when it ends.
 
+mod batch_view;
 mod preview;
 mod run_view;
 
+pub use batch_view::BatchView;
 pub use preview::Protocol;
 pub use run_view::{RunEnd, RunView};
 

@@ -20,6 +20,8 @@ pub struct Flags {
     pub service: Option<String>,
     /// `--url`
     pub url: Option<String>,
+    /// Every further `--url`, for commands that work with several servers.
+    pub more_urls: Vec<String>,
     /// `--token-file`
     pub token_file: Option<PathBuf>,
     /// `--comfy-dir`
@@ -72,6 +74,11 @@ impl Settings {
     /// # Errors
     /// A file that can't be read or understood, a service that is not there, a value that can't be used: each with its origin.
     pub fn load(flags: &Flags, world: &World) -> Result<Self, Error> {
+        if !flags.more_urls.is_empty() {
+            let given = flags.more_urls.len() + 1;
+            return Err(Error::new(ErrorKind::Url, format!("this command takes one `--url`, not {given}"))
+                .hint("name one server; `genai-comfy batch` works with several"));
+        }
         let project = project(flags, world);
         let root = &project.value;
 
@@ -170,6 +177,19 @@ impl Settings {
             ..world.clone()
         };
         names.into_iter().map(|service| Self::load(&Flags { service, ..flags.clone() }, &world)).collect()
+    }
+
+    /// The settings of every server that `flags` mean for one piece of work: one for each `--url` where several are given, else
+    /// as [`Settings::load_each`].
+    ///
+    /// # Errors
+    /// As [`Settings::load`].
+    pub fn load_fleet(flags: &Flags, world: &World) -> Result<Vec<Self>, Error> {
+        if flags.more_urls.is_empty() {
+            return Self::load_each(flags, world);
+        }
+        let one = |url: &String| Flags { url: Some(url.clone()), more_urls: Vec::new(), ..flags.clone() };
+        flags.url.iter().chain(&flags.more_urls).map(|url| Self::load(&one(url), world)).collect()
     }
 
     /// The configuration of the client that speaks to the service, without a credential.
@@ -433,6 +453,23 @@ mod tests {
         assert_eq!(seen(&world), ["qwen http://own true", "video http://top false"]);
         assert_eq!(seen(&world.clone().with_env("GENAI_SERVICE", "qwen")).len(), 2, "the flag beats the variable");
         assert!(Settings::load(&all, &world).unwrap_err().to_string().contains("takes one service"));
+    }
+
+    #[test]
+    fn several_urls_are_several_servers_where_a_command_can_have_them() {
+        let project = project();
+        let world = World::for_tests(project.path());
+        let flags = Flags { url: Some("http://a".into()), more_urls: vec!["http://b".into()], ..Flags::default() };
+        let urls =
+            |flags: &Flags| Settings::load_fleet(flags, &world).map(|each| each.into_iter().map(|one| one.url.value).collect());
+        assert_eq!(urls(&flags), Ok(vec!["http://a".to_owned(), "http://b".to_owned()]));
+        assert_eq!(urls(&Flags::default()), Ok(vec![Settings::DEFAULT_URL.to_owned()]));
+        for wrong in [Settings::load(&flags, &world).map(|_| ()), Settings::load_each(&flags, &world).map(|_| ())] {
+            assert_eq!(wrong.unwrap_err().to_string(), "this command takes one `--url`, not 2");
+        }
+        std::fs::write(project.path().join("genai.toml"), "[service.a]\n").unwrap();
+        let all = Flags { service: Some("all".into()), ..flags };
+        assert!(urls(&all).unwrap_err().to_string().contains("takes one service"));
     }
 
     #[test]

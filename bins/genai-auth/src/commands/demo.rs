@@ -14,7 +14,7 @@ pub(super) async fn run(world: &World, shared: &Shared, args: &Demo, screen: &Sc
     let foreign = [
         ("--project", shared.project.is_some()),
         ("--service", shared.service.is_some()),
-        ("--url", shared.url.is_some()),
+        ("--url", !shared.url.is_empty()),
         ("--token-file", shared.token_file.is_some()),
     ];
     if let Some((flag, _)) = foreign.into_iter().find(|(_, given)| *given) {

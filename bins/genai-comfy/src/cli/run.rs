@@ -85,7 +85,7 @@ pub(crate) enum Previews {
 }
 
 /// A time as people write it: a number and s, m or h; without a letter in seconds.
-fn time(text: &str) -> Result<Duration, String> {
+pub(super) fn time(text: &str) -> Result<Duration, String> {
     let (number, unit) = match text.strip_suffix(['s', 'm', 'h']) {
         Some(number) => (number, &text[number.len()..]),
         None => (text, "s"),

@@ -58,7 +58,7 @@ fn refuse_foreign_flags(cli: &Cli) -> Result<(), Failure> {
     let foreign = [
         ("--project", shared.project.is_some()),
         ("--service", shared.service.is_some()),
-        ("--url", shared.url.is_some()),
+        ("--url", !shared.url.is_empty()),
         ("--token-file", shared.token_file.is_some()),
         ("--login", cli.entry.login.is_some()),
         ("--origin", cli.entry.origin.is_some()),

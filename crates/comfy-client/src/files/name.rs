@@ -18,7 +18,7 @@ pub(super) fn safe_folder(subfolder: &str) -> Result<PathBuf, Error> {
 }
 
 /// Whether it is one component of a path on every system, and no device.
-fn is_plain(part: &str) -> bool {
+pub(crate) fn is_plain(part: &str) -> bool {
     let odd = |letter: char| letter.is_control() || matches!(letter, '/' | '\\' | ':' | '*' | '?' | '"' | '<' | '>' | '|');
     let stem = part.split('.').next().unwrap_or_default().trim_end().to_ascii_uppercase();
     let port = stem.strip_prefix("COM").or_else(|| stem.strip_prefix("LPT"));

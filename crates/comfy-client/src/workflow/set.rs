@@ -77,6 +77,28 @@ impl Workflow {
         Ok(self.change(&id, input, value))
     }
 
+    /// As [`Workflow::set_text`], with a value that is JSON already and of the same kind as the value present. In place of
+    /// a link, or of null, it may be of any kind.
+    ///
+    /// # Errors
+    /// As [`Workflow::set_text`].
+    ///
+    /// ```
+    /// let mut workflow = comfy_client::Workflow::from_json(r#"{"1": {"class_type": "EmptyImage", "inputs": {"width": 64}}}"#)?;
+    /// workflow.set_value("EmptyImage.width", 512.into())?;
+    /// assert!(workflow.set_value("EmptyImage.width", "512".into()).is_err());
+    /// # Ok::<(), comfy_client::Error>(())
+    /// ```
+    pub fn set_value(&mut self, address: &str, value: Value) -> Result<&mut Self, Error> {
+        let (node, input) = self.split(address)?;
+        let present = self.place(node, input)?;
+        if !takes(present, &value) {
+            return Err(invalid(format!("`{address}` is {}, and `{value}` is not", kind_of(present))));
+        }
+        let id = self.find(node)?.to_owned();
+        Ok(self.change(&id, input, value))
+    }
+
     /// The split of an address that leads to an input; where none does, the last, whose failure then says why.
     fn split<'a>(&self, address: &'a str) -> Result<(&'a str, &'a str), Error> {
         let splits = || address.rmatch_indices('.').map(|(at, _)| (&address[..at], &address[at + 1..]));
@@ -146,8 +168,14 @@ fn typed(text: &str, present: &Value) -> Option<Value> {
     match present {
         Value::String(_) => Some(string()),
         Value::Null | Value::Array(_) => Some(json.unwrap_or_else(|_| string())),
-        _ => json.ok().filter(|json| std::mem::discriminant(json) == std::mem::discriminant(present)),
+        _ => json.ok().filter(|json| takes(present, json)),
     }
+}
+
+/// Whether a value may stand in place of the present one.
+fn takes(present: &Value, value: &Value) -> bool {
+    let free = matches!(present, Value::Null | Value::Array(_));
+    free || std::mem::discriminant(present) == std::mem::discriminant(value)
 }
 
 #[cfg(test)]

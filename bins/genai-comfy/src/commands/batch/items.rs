@@ -1,0 +1,157 @@
+//! The items of a batch: each line with its workflow, read twice, first to find what is wrong.
+
+use std::{
+    collections::HashMap,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use comfy_client::{BatchItem, Error, Workflow, WorkflowFile};
+use report::{Failure, FailureKind};
+use settings::World;
+
+use super::lines::{Line, Reader, Set, Wrong};
+use crate::cli::Batch;
+
+/// So many wrong lines are told at once.
+const MOST_WRONG: usize = 10;
+
+pub(super) struct Items<'a> {
+    world: &'a World,
+    args: &'a Batch,
+    template: Option<Arc<Workflow>>,
+    set: Vec<(String, String)>,
+}
+
+impl<'a> Items<'a> {
+    pub(super) fn new(world: &'a World, args: &'a Batch) -> Result<Self, Failure> {
+        let set = args.set.iter().map(|one| {
+            let split = one.split_once('=').map(|(address, value)| (address.to_owned(), value.to_owned()));
+            split.ok_or_else(|| {
+                Failure::new(FailureKind::Usage, format!("`--set {one}` has no `=`")).hint("write `--set NODE.INPUT=VALUE`")
+            })
+        });
+        let set = set.collect::<Result<Vec<_>, _>>()?;
+        let template = match &args.workflow {
+            None => None,
+            Some(path) => Some(Arc::new(workflow(&world.current_dir.join(path), path)?)),
+        };
+        Ok(Self { world, args, template, set })
+    }
+
+    /// Reads every line, and gives their ids. Ids are no other's; each line can be made to a workflow.
+    pub(super) fn check(&self) -> Result<Vec<String>, Failure> {
+        let mut first: HashMap<String, u64> = HashMap::new();
+        let (mut ids, mut wrong) = (Vec::new(), Vec::new());
+        for item in self.read()? {
+            match item {
+                Ok((number, item)) => match first.insert(item.id().to_owned(), number) {
+                    None => ids.push(item.id().to_owned()),
+                    Some(before) => {
+                        let what = format!("the id `{}` is that of line {before} too; give each its own", item.id());
+                        wrong.push(Wrong::new(number, what));
+                    }
+                },
+                Err(error) => wrong.push(error),
+            }
+            if wrong.len() > MOST_WRONG {
+                break;
+            }
+        }
+        let shown = self.args.file.display();
+        if wrong.is_empty() && ids.is_empty() {
+            return Err(Failure::new(FailureKind::Declined, format!("there is no item in `{shown}`")).hint("write one a line"));
+        }
+        if wrong.is_empty() {
+            return Ok(ids);
+        }
+        let count = match wrong.len() {
+            1 => "1 line".to_owned(),
+            count if count > MOST_WRONG => format!("more than {MOST_WRONG} lines"),
+            count => format!("{count} lines"),
+        };
+        let causes = wrong.iter().take(MOST_WRONG).map(|wrong| format!("line {}: {}", wrong.number, wrong.what)).collect();
+        let failure = Failure::new(FailureKind::Declined, format!("{count} of `{shown}` can't be used; nothing was sent"));
+        Err(Failure { causes, ..failure }.hint("put them right, and run the same command again"))
+    }
+
+    /// The items, each made when it is asked for.
+    pub(super) fn read(&self) -> Result<impl Iterator<Item = Result<(u64, BatchItem), Wrong>> + Send + use<'a>, Failure> {
+        let path = self.world.current_dir.join(&self.args.file);
+        let reader = Reader::open(&path, &self.args.file, &self.world.entropy)?;
+        let folder = path.parent().unwrap_or(&self.world.current_dir).to_owned();
+        let mut maker = Maker { folder, template: self.template.clone(), set: self.set.clone(), last: None };
+        Ok(reader.map(move |line| {
+            let line = line?;
+            let number = line.number;
+            maker.item(line).map(|item| (number, item)).map_err(|what| Wrong { number, what })
+        }))
+    }
+}
+
+/// Makes items of lines.
+struct Maker {
+    folder: PathBuf,
+    template: Option<Arc<Workflow>>,
+    set: Vec<(String, String)>,
+    /// The workflow of the line before: lines of one workflow often stand together.
+    last: Option<(PathBuf, Arc<Workflow>)>,
+}
+
+impl Maker {
+    fn item(&mut self, line: Line) -> Result<BatchItem, String> {
+        let mut workflow = Workflow::clone(&*self.workflow(line.workflow)?);
+        for (address, text) in &self.set {
+            workflow.set_text(address, text).map_err(|error| format!("`--set {address}={text}`: {}", told(&error)))?;
+        }
+        if let Some(seed) = line.seed {
+            workflow.set_seeds(seed).map_err(|error| told(&error))?;
+        }
+        for (address, value) in line.set {
+            let set = match value {
+                Set::Text(text) => workflow.set_text(&address, &text),
+                Set::Value(value) => workflow.set_value(&address, value),
+            };
+            set.map_err(|error| told(&error))?;
+        }
+        BatchItem::new(line.id.unwrap_or_else(|| line.number.to_string()), workflow).map_err(|error| told(&error))
+    }
+
+    fn workflow(&mut self, named: Option<PathBuf>) -> Result<Arc<Workflow>, String> {
+        let Some(named) = named else {
+            let missing = "it names no workflow; give one for all lines with `--workflow FILE`";
+            return self.template.clone().ok_or_else(|| missing.to_owned());
+        };
+        if let Some((_, known)) = self.last.as_ref().filter(|(path, _)| *path == named) {
+            return Ok(known.clone());
+        }
+        let read = workflow(&self.folder.join(&named), &named);
+        let read = read.map_err(|failure| [vec![failure.message], failure.causes, failure.hints].concat().join("; "))?;
+        let read = Arc::new(read);
+        self.last = Some((named, read.clone()));
+        Ok(read)
+    }
+}
+
+fn workflow(path: &Path, shown: &Path) -> Result<Workflow, Failure> {
+    let bytes = std::fs::read(path).map_err(|error| {
+        Failure::new(FailureKind::Unreachable, format!("can't read the workflow `{}`: {error}", shown.display()))
+    })?;
+    let file = WorkflowFile::from_bytes(&bytes).map_err(|error| about(shown, &error))?;
+    if file.api().is_none() && file.ui().is_some() {
+        let message = format!("`{}` is in UI format, and a batch needs API format", shown.display());
+        return Err(Failure::new(FailureKind::Declined, message)
+            .hint("use the editor's Export (API), or convert it once with `genai-comfy workflow convert`"));
+    }
+    file.into_workflow().map_err(|error| about(shown, &error))
+}
+
+fn about(shown: &Path, error: &Error) -> Failure {
+    let failure = flows::connect::failure(error);
+    Failure { message: format!("`{}`: {}", shown.display(), failure.message), ..failure }
+}
+
+/// The error and what to do, on one line.
+fn told(error: &Error) -> String {
+    std::iter::once(error.to_string()).chain(error.hints().iter().cloned()).collect::<Vec<_>>().join("; ")
+}

@@ -1,0 +1,229 @@
+//! `genai-comfy batch` as a process, against embedded servers.
+
+use std::{
+    io::Read,
+    process::{Output, Stdio},
+    time::Duration,
+};
+
+use comfy_sim::Builder;
+use serde_json::Value;
+
+use crate::stage::Stage;
+
+const WORKFLOW: &str = r#"{
+    "1": {"class_type": "EmptyImage", "inputs": {"width": 8, "height": 8, "batch_size": 1, "color": 0}},
+    "2": {"class_type": "SaveImage", "inputs": {"images": ["1", 0], "filename_prefix": "p"}, "_meta": {"title": "Save"}}}"#;
+
+/// One whose sampler runs for half a minute.
+const SLOW: &str = r#"{
+    "4": {"class_type": "CheckpointLoaderSimple", "inputs": {"ckpt_name": "m.safetensors"}},
+    "5": {"class_type": "EmptyLatentImage", "inputs": {"width": 64, "height": 64, "batch_size": 1}},
+    "6": {"class_type": "CLIPTextEncode", "inputs": {"text": "a", "clip": ["4", 1]}},
+    "3": {"class_type": "KSampler", "inputs": {"seed": 1, "steps": 3000, "cfg": 1, "sampler_name": "euler", "scheduler": "normal",
+        "denoise": 1, "model": ["4", 0], "positive": ["6", 0], "negative": ["6", 0], "latent_image": ["5", 0]}},
+    "8": {"class_type": "VAEDecode", "inputs": {"samples": ["3", 0], "vae": ["4", 2]}},
+    "9": {"class_type": "SaveImage", "inputs": {"images": ["8", 0], "filename_prefix": "x"}}}"#;
+
+/// A server, and a folder with these files for the commands.
+fn stage(build: impl FnOnce(Builder) -> Builder, files: &[(&str, &str)]) -> Stage {
+    let stage = Stage::new(|builder, _| build(builder));
+    files.iter().chain(&[("w.json", WORKFLOW)]).for_each(|(name, text)| stage.write(name, text));
+    stage
+}
+
+fn plain(files: &[(&str, &str)]) -> Stage {
+    stage(|builder| builder, files)
+}
+
+fn batch(stage: &Stage, args: &[&str]) -> Output {
+    stage.command(&[&["batch"], args].concat()).output().unwrap()
+}
+
+/// The results by now, a line each.
+fn written(stage: &Stage) -> Vec<Value> {
+    let text = std::fs::read_to_string(stage.folder.path().join("r.jsonl")).unwrap();
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+/// Exit code, then what was said to people.
+fn said(output: &Output) -> String {
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+    format!("{}\n{}{}", output.status.code().unwrap(), text(&output.stdout), text(&output.stderr))
+}
+
+fn sum(output: &Output) -> String {
+    let said = said(output);
+    let line = said.lines().find(|line| line.contains(" of ") && line.contains(" in ")).unwrap_or(&said);
+    format!("{}: {}", output.status.code().unwrap(), line.split(" in ").next().unwrap())
+}
+
+#[test]
+fn items_run_on_several_servers_and_their_files_lie_where_the_results_say() {
+    let mut items = String::from("id,1.color,seed\n");
+    (0..8).for_each(|nth| items.push_str(&format!("item-{nth},{nth},\n")));
+    let one = plain(&[("i.csv", &items)]);
+    let two = plain(&[]);
+    let args =
+        ["i.csv", "--workflow", "w.json", "--url", &one.url(), "--url", &two.url(), "--results", "r.jsonl", "--concurrency", "1"];
+    let output = batch(&one, &args);
+    assert_eq!(sum(&output), "0: ✓ 8 succeeded of 8");
+    let results = written(&one);
+    for line in &results {
+        assert_eq!(
+            (&line["outcome"], &line["error"], &line["files"][0]["node"]),
+            (&"succeeded".into(), &Value::Null, &"2".into())
+        );
+        let path = line["files"][0]["path"].as_str().unwrap();
+        assert!(path.starts_with(&format!("comfy-output/{}/p_", line["id"].as_str().unwrap())), "{path}");
+        assert_eq!(std::fs::metadata(one.folder.path().join(path)).unwrap().len(), line["files"][0]["bytes"].as_u64().unwrap());
+        assert_eq!(line["files"][0]["sha256"].as_str().unwrap().len(), 64);
+    }
+    let on = |server: &Stage| results.iter().filter(|line| line["backend"] == server.url().as_str()).count();
+    assert!(on(&one) > 0 && on(&two) > 0, "{results:?}");
+
+    let again = batch(&one, &args);
+    assert_eq!(again.status.code(), Some(2), "{}", said(&again));
+    let resumed = batch(&one, &[&args[..], &["--resume"]].concat());
+    assert_eq!(sum(&resumed), "0: ✓ 0 succeeded, 8 were done before of 8");
+    assert_eq!(written(&one).len(), 8);
+}
+
+#[test]
+fn one_that_fails_is_told_and_goes_again_with_resume() {
+    let items = "{\"id\": \"good\", \"set\": {\"Save.filename_prefix\": \"x\"}}\n{\"id\": \"bad\", \"set\": {\"1.width\": 0}}\n";
+    let one = plain(&[("i.jsonl", items)]);
+    let args = ["i.jsonl", "--workflow", "w.json", "--results", "r.jsonl"];
+    let output = batch(&one, &args);
+    assert_eq!(sum(&output), "3: ✗ 1 succeeded, 1 did not of 2");
+    insta::assert_snapshot!(said(&output).lines().filter(|line| !line.contains(" in ")).collect::<Vec<_>>().join("\n"), @"
+    3
+      ✗ bad  rejected: comfyui rejected the workflow: Prompt outputs failed validation
+          next: node `1` (EmptyImage): `width` is 0, and must be at least 1
+    ");
+    // As a crash in the middle of a line leaves it.
+    let path = one.folder.path().join("r.jsonl");
+    let whole = std::fs::read_to_string(&path).unwrap();
+    std::fs::write(&path, whole.clone() + "{\"version\": 1, \"id\": \"go").unwrap();
+    let items = items.replace("\"1.width\": 0", "\"1.width\": 9");
+    std::fs::write(one.folder.path().join("i.jsonl"), items).unwrap();
+    let output = batch(&one, &[&args[..], &["--resume", "--format", "json"]].concat());
+    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    let line: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((&line["id"], &line["outcome"]), (&"bad".into(), &"succeeded".into()));
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), whole + std::str::from_utf8(&output.stdout).unwrap());
+}
+
+#[test]
+fn ctrl_c_cancels_what_is_its_own_and_leaves_the_rest_for_later() {
+    let items = "{\"workflow\": \"slow.json\", \"seed\": 1}\n".repeat(9);
+    let one = stage(
+        |builder| builder.checkpoint("m.safetensors").step_time(Duration::from_millis(10)),
+        &[("i.jsonl", &items), ("slow.json", SLOW)],
+    );
+    let args = ["batch", "i.jsonl", "--results", "r.jsonl"];
+    let mut batch = one.command(&args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let queue = || {
+        let output = one.command(&["queue", "--format", "json"]).output().unwrap();
+        let said: Value = serde_json::from_slice(&output.stdout).unwrap();
+        (said["running"].as_array().unwrap().len(), said["pending"].as_array().unwrap().len())
+    };
+    while queue() != (1, 1) {
+        assert!(batch.try_wait().unwrap().is_none());
+    }
+    rustix::process::kill_process(rustix::process::Pid::from_child(&batch), rustix::process::Signal::INT).unwrap();
+    assert_eq!(batch.wait().unwrap().code(), Some(130));
+    let mut text = String::new();
+    batch.stdout.take().unwrap().read_to_string(&mut text).unwrap();
+    assert!(text.contains("0 succeeded, 2 did not, 7 are left of 9"), "{text}");
+    let mut outcomes: Vec<_> = written(&one).iter().map(|line| line["outcome"].as_str().unwrap().to_owned()).collect();
+    outcomes.sort();
+    assert_eq!((outcomes, queue()), (["cancelled", "interrupted"].map(str::to_owned).into(), (0, 0)));
+}
+
+#[test]
+fn what_is_wrong_is_found_before_anything_is_sent() {
+    let ui = r#"{"nodes": [{"id": 9, "type": "SaveImage"}], "links": [], "version": 0.4}"#;
+    let lines = concat!(
+        "{\"id\": \"a\", \"set\": {\"1.colour\": 1}}\n",
+        "{\"id\": \"b\", \"set\": {\"1.color\": \"red\"}}\n",
+        "{\"id\": \"c\", \"seed\": 1}\n",
+        "{\"id\": \"d/e\"}\n",
+        "{\"id\": \"f\"}\n{\"id\": \"f\"}\n",
+        "{\"workflow\": \"absent.json\"}\n{\"workflow\": \"ui.json\"}\n",
+    );
+    let one = plain(&[("i.jsonl", lines), ("none.csv", "id,1.color\n"), ("ui.json", ui), ("x.txt", "")]);
+    let nobody = "http://127.0.0.1:1";
+    let told: Vec<String> = [
+        &["i.jsonl", "--workflow", "w.json", "--url", nobody][..],
+        &["i.jsonl", "--dry-run"],
+        &["none.csv", "--workflow", "w.json"],
+        &["x.txt", "--workflow", "w.json"],
+        &["absent.csv", "--workflow", "w.json"],
+        &["i.jsonl", "--workflow", "ui.json"],
+        &["i.jsonl", "--workflow", "w.json", "--set", "color"],
+    ]
+    .iter()
+    .map(|args| said(&batch(&one, args)))
+    .collect();
+    insta::assert_snapshot!(told.join("\n"), @r#"
+    3
+    error: 7 lines of `i.jsonl` can't be used; nothing was sent
+      because line 1: node `1` has no input `colour`; nearest: `color`
+      because line 2: `1.color` is a number, and `"red"` is not
+      because line 3: the workflow has no seed; a seed is an input called `seed`, or `…_seed`, that holds a whole number
+      because line 4: the id `d/e` cannot name a folder; an id has no `/`, `\`, `:`, `*`, `?`, `"`, `<`, `>` or `|`, and does not end with a space or a dot
+      because line 6: the id `f` is that of line 5 too; give each its own
+      because line 7: can't read the workflow `absent.json`: No such file or directory (os error 2)
+      because line 8: `ui.json` is in UI format, and a batch needs API format; use the editor's Export (API), or convert it once with `genai-comfy workflow convert`
+      next: put them right, and run the same command again
+
+    3
+    error: 8 lines of `i.jsonl` can't be used; nothing was sent
+      because line 1: it names no workflow; give one for all lines with `--workflow FILE`
+      because line 2: it names no workflow; give one for all lines with `--workflow FILE`
+      because line 3: it names no workflow; give one for all lines with `--workflow FILE`
+      because line 4: it names no workflow; give one for all lines with `--workflow FILE`
+      because line 5: it names no workflow; give one for all lines with `--workflow FILE`
+      because line 6: it names no workflow; give one for all lines with `--workflow FILE`
+      because line 7: can't read the workflow `absent.json`: No such file or directory (os error 2)
+      because line 8: `ui.json` is in UI format, and a batch needs API format; use the editor's Export (API), or convert it once with `genai-comfy workflow convert`
+      next: put them right, and run the same command again
+
+    3
+    error: there is no item in `none.csv`
+      next: write one a line
+
+    2
+    error: `x.txt` is neither .jsonl nor .csv
+      next: name it for what it holds
+
+    5
+    error: can't read the items `absent.csv`: No such file or directory (os error 2)
+
+    3
+    error: `ui.json` is in UI format, and a batch needs API format
+      next: use the editor's Export (API), or convert it once with `genai-comfy workflow convert`
+
+    2
+    error: `--set color` has no `=`
+      next: write `--set NODE.INPUT=VALUE`
+    "#);
+}
+
+#[test]
+fn servers_that_are_away_are_left_out_and_without_any_there_is_no_batch() {
+    let one = plain(&[("i.jsonl", "{}\n{\"set\": {\"1.color\": 5}}\n")]);
+    let args = ["i.jsonl", "--workflow", "w.json", "--url", "http://127.0.0.1:1"];
+    let output = batch(&one, &[&args[..], &["--url", &one.url()]].concat());
+    assert_eq!(sum(&output), "0: ✓ 2 succeeded of 2");
+    assert!(said(&output).contains("`http://127.0.0.1:1` is left out: cannot connect"), "{}", said(&output));
+    assert_eq!(batch(&one, &args).status.code(), Some(5));
+    assert_eq!(batch(&one, &[&args[..], &["--url", "http://127.0.0.1:2"]].concat()).status.code(), Some(5));
+    let toml = format!("[service.left]\nurl = \"{}\"\n[service.right]\nurl = \"http://127.0.0.1:1\"\n", one.url());
+    one.write("genai.toml", &toml);
+    let args = ["batch", "i.jsonl", "--workflow", "w.json", "--service", "all", "--results", "r.jsonl"];
+    let output = one.command(&args).env_remove("COMFYUI_URL").output().unwrap();
+    assert_eq!(sum(&output), "0: ✓ 2 succeeded of 2");
+    assert_eq!(written(&one)[0]["backend"], "left");
+}

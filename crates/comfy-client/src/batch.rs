@@ -1,0 +1,240 @@
+//! Any number of workflows through a fleet, a few at a time.
+
+use std::collections::HashSet;
+use std::fmt;
+use std::future::ready;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::stream::{Stream, StreamExt};
+use tokio::sync::watch;
+
+use crate::error::{Error, ErrorKind};
+use crate::files::{Downloaded, is_plain};
+use crate::fleet::{Delivery, End, Fleet};
+use crate::outcome::{Outcome, Output};
+use crate::workflow::Workflow;
+
+/// Brings workflows through a [`Fleet`]: as many at once as its servers take, each to a named end, its files to disk.
+///
+/// Items are taken from their stream only when there is room, and rows are given as they come: of ten thousand items
+/// only those under way are in memory.
+///
+/// ```no_run
+/// use std::path::Path;
+/// use comfy_client::{Batch, BatchItem, Fleet, Seed, Workflow};
+/// use futures_util::{StreamExt, stream};
+///
+/// # async fn example(fleet: Fleet, template: Workflow) -> Result<(), comfy_client::Error> {
+/// let items = (0..10_000).map(move |seed| {
+///     let mut workflow = template.clone();
+///     workflow.set_seeds(Seed::Fixed(seed))?;
+///     BatchItem::new(format!("seed-{seed}"), workflow)
+/// });
+/// let items = stream::iter(items.filter_map(Result::ok));
+/// let mut rows = Batch::new(fleet).download_to(Path::new("pictures")).run(items).boxed();
+/// while let Some(row) = rows.next().await {
+///     println!("{}: {}", row.id, row.word());
+/// }
+/// # Ok(())
+/// # }
+/// ```
+#[must_use]
+pub struct Batch {
+    fleet: Fleet,
+    concurrency: usize,
+    deadline: Duration,
+    done: HashSet<String>,
+    folder: Option<PathBuf>,
+    phase: watch::Sender<Phase>,
+}
+
+/// One workflow of a batch.
+#[derive(Clone, Debug)]
+pub struct BatchItem {
+    id: String,
+    workflow: Workflow,
+}
+
+/// What became of one item.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct BatchRow {
+    /// The item.
+    pub id: String,
+    /// What became of its prompt, and where.
+    pub delivery: Delivery,
+    /// The files that it made.
+    pub files: Vec<BatchFile>,
+    /// Why some of them could not be brought to disk.
+    pub unsaved: Option<Error>,
+}
+
+/// A file that an item made.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct BatchFile {
+    /// What the server calls it.
+    pub output: Output,
+    /// Where it lies; none if it was not, or could not be, brought to disk.
+    pub saved: Option<Downloaded>,
+}
+
+/// Stops a batch.
+#[derive(Clone, Debug)]
+pub struct BatchStop(watch::Sender<Phase>);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    Running,
+    /// No further item begins.
+    Ending,
+    /// What is under way is cancelled.
+    Stopping,
+}
+
+impl BatchItem {
+    /// A workflow under a name of its own, which is the name of its folder too.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidConfig`] for a name that no folder can have on every system.
+    pub fn new(id: impl Into<String>, workflow: Workflow) -> Result<Self, Error> {
+        let id = id.into();
+        if !is_plain(&id) {
+            return Err(Error::new(ErrorKind::InvalidConfig, format!("the id `{}` cannot name a folder", id.escape_debug()))
+                .hint("an id has no `/`, `\\`, `:`, `*`, `?`, `\"`, `<`, `>` or `|`, and does not end with a space or a dot"));
+        }
+        Ok(Self { id, workflow })
+    }
+
+    /// The item's name.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+}
+
+impl Batch {
+    /// A batch for this fleet; of one server, for a fleet of one.
+    pub fn new(fleet: Fleet) -> Self {
+        let (concurrency, deadline) = (fleet.limit(), Duration::from_secs(3600));
+        let phase = watch::Sender::new(Phase::Running);
+        Self { fleet, concurrency, deadline, done: HashSet::new(), folder: None, phase }
+    }
+
+    /// How many items are under way at once (default: as many as the servers hold together).
+    pub fn concurrency(mut self, most: usize) -> Self {
+        self.concurrency = most.max(1);
+        self
+    }
+
+    /// How long each item may take, from the moment that it begins to wait for a server (default: an hour).
+    pub fn deadline(mut self, deadline: Duration) -> Self {
+        self.deadline = deadline;
+        self
+    }
+
+    /// Leaves out the items of these names: they were done before.
+    pub fn skip(mut self, done: impl IntoIterator<Item = String>) -> Self {
+        self.done.extend(done);
+        self
+    }
+
+    /// Brings the files of each item to `DIR/ID/`, with the subfolders that the server has them in.
+    pub fn download_to(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.folder = Some(folder.into());
+        self
+    }
+
+    /// What stops the batch while it runs.
+    #[must_use]
+    pub fn stop(&self) -> BatchStop {
+        BatchStop(self.phase.clone())
+    }
+
+    /// Runs the items. A row comes as soon as its item has ended, in any order; the stream ends when all have, or, once
+    /// no server answers any more ([`End::Unserved`]), when those under way have.
+    pub fn run(self, items: impl Stream<Item = BatchItem> + Send) -> impl Stream<Item = BatchRow> + Send {
+        let batch = Arc::new(self);
+        let (going, concurrency) = (batch.clone(), batch.concurrency);
+        items
+            .take_while(move |_| ready(*going.phase.borrow() == Phase::Running))
+            .map(move |item| (batch.clone(), item))
+            .filter(|(batch, item)| ready(!batch.done.contains(&item.id)))
+            .map(|(batch, item)| async move { batch.one(item).await })
+            .buffer_unordered(concurrency)
+    }
+
+    async fn one(&self, item: BatchItem) -> BatchRow {
+        let mut phase = self.phase.subscribe();
+        let job = self.fleet.submit(&item.id, &item.workflow, self.deadline);
+        let stopped = tokio::select! {
+            delivery = job.wait() => Some(delivery),
+            // The sender is this batch's own.
+            _ = phase.wait_for(|phase| *phase == Phase::Stopping) => None,
+        };
+        let delivery = match stopped {
+            Some(delivery) => delivery,
+            None => {
+                job.cancel();
+                job.wait().await
+            }
+        };
+        if matches!(delivery.end, End::Unserved(_)) {
+            self.phase.send_if_modified(|phase| {
+                let was_running = *phase == Phase::Running;
+                if was_running {
+                    *phase = Phase::Ending;
+                }
+                was_running
+            });
+        }
+        let mut row = BatchRow { id: item.id, delivery, files: Vec::new(), unsaved: None };
+        row.bring_home(self.folder.as_deref()).await;
+        row
+    }
+}
+
+impl BatchRow {
+    async fn bring_home(&mut self, folder: Option<&std::path::Path>) {
+        let End::Outcome(Outcome::Succeeded(run)) = &self.delivery.end else { return };
+        for output in &run.outputs {
+            let saved = match (folder, &self.delivery.client) {
+                (Some(folder), Some(client)) => client.download_tree(&output.file, &folder.join(&self.id)).await.map(Some),
+                _ => Ok(None),
+            };
+            let saved = saved.unwrap_or_else(|error| {
+                self.unsaved = Some(error);
+                None
+            });
+            self.files.push(BatchFile { output: output.clone(), saved });
+        }
+    }
+
+    /// Whether the item succeeded, and its files are where they belong.
+    #[must_use]
+    pub fn is_success(&self) -> bool {
+        matches!(self.delivery.end, End::Outcome(Outcome::Succeeded(_))) && self.unsaved.is_none()
+    }
+
+    /// How it ended, in one word.
+    #[must_use]
+    pub fn word(&self) -> &'static str {
+        if self.unsaved.is_some() { "unsaved" } else { self.delivery.end.word() }
+    }
+}
+
+impl BatchStop {
+    /// No further item begins, and the prompts of those under way are cancelled, wherever they are, and no others. Their
+    /// rows still come.
+    pub fn stop(&self) {
+        self.0.send_replace(Phase::Stopping);
+    }
+}
+
+impl fmt::Debug for Batch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Batch").field("fleet", &self.fleet).field("concurrency", &self.concurrency).finish_non_exhaustive()
+    }
+}
