@@ -31,7 +31,7 @@ impl Node for SaveImage {
 
 /// Saves the batch below `folder` and shows the files under this `type`.
 pub(super) fn save(call: &Call<'_>, folder: &Path, kind: &str, prefix: &str) -> Result<Yield, Raised> {
-    let images = call.images("images", Use::Attribute("shape"))?;
+    let images = call.images("images", Use::First)?;
     let prefix = expand(prefix, images, call);
     let place = Place::find(folder, &prefix)?;
     let text = metadata(call)?;
