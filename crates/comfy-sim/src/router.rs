@@ -156,7 +156,7 @@ impl Router {
         // A path of two slashes names a host, and so no file at all; a file's name has no NUL, and does not lead out.
         let no_file_at_all = path.starts_with("//")
             || request.path.contains('\0')
-            || normpath(&request.path.trim_start_matches('/')).starts_with("..");
+            || normpath(request.path.trim_start_matches('/')).starts_with("..");
         if allowed.is_empty() || (reads && no_file_at_all) {
             return Err(Fault::Status(StatusCode::NOT_FOUND));
         }
