@@ -119,13 +119,14 @@ impl Socket {
             Err(_) => None,
         };
         self.app.hub.leave(&self.sid);
-        if let Some(stream) = rest {
-            self.end(stream).await;
+        if let Some((stream, code)) = rest {
+            self.end(stream, code).await;
         }
     }
 
-    /// Until the client goes, reads too slowly, or the server closes. Gives the stream if the client heard the end.
-    async fn talk<S>(&self, mut stream: WebSocketStream<S>, mut messages: Letters) -> Option<S>
+    /// Until the client goes, reads too slowly, or the server closes. Gives the stream and the last word, where
+    /// the client may still hear it.
+    async fn talk<S>(&self, mut stream: WebSocketStream<S>, mut messages: Letters) -> Option<(S, CloseCode)>
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
@@ -149,29 +150,21 @@ impl Socket {
                 },
                 incoming = stream.next() => match incoming {
                     // Its own code goes back to nobody: the answer is always that all is well.
-                    Some(Ok(Message::Close(_))) => {
-                        let mut stream = stream.into_inner();
-                        let [high, low] = u16::from(CloseCode::Normal).to_be_bytes();
-                        return stream.write_all(&[0x88, 2, high, low]).await.ok().map(|()| stream);
-                    }
+                    Some(Ok(Message::Close(_))) => return Some((stream.into_inner(), CloseCode::Normal)),
                     Some(Ok(Message::Text(text))) => greeted = greeted || self.greet(&text),
                     Some(Ok(_)) => {}
-                    Some(Err(error)) => match verdict(&error) {
-                        Some(code) => {
-                            let _ = stream.close(Some(CloseFrame { code, reason: Utf8Bytes::from_static("") })).await;
-                            return Some(stream.into_inner());
-                        }
-                        None => return None,
-                    },
+                    Some(Err(error)) => return verdict(&error).map(|code| (stream.into_inner(), code)),
                     None => return None,
                 },
             }
         }
     }
 
-    /// Ends the connection. What the client still sends is read for a while: it would reset the connection, and the
-    /// client would never hear why.
-    async fn end<S: AsyncRead + AsyncWrite + Unpin>(&self, mut stream: S) {
+    /// Ends the connection, once nobody finds the socket by its id any more: a client that comes back at once is another.
+    /// What it still sends is read for a while: it would reset the connection, and the client would never hear why.
+    async fn end<S: AsyncRead + AsyncWrite + Unpin>(&self, mut stream: S, code: CloseCode) {
+        let [high, low] = u16::from(code).to_be_bytes();
+        let _ = stream.write_all(&[0x88, 2, high, low]).await;
         let _ = stream.shutdown().await;
         let mut nowhere = tokio::io::sink();
         tokio::select! {
