@@ -14,6 +14,8 @@ mod userdata;
 mod view;
 
 use crate::login;
+use crate::py::Raised;
+use crate::reply::Fault;
 use crate::router::{Route, Router};
 use crate::socket;
 
@@ -35,4 +37,10 @@ pub(crate) fn router(with_login: bool) -> Router {
         if with_login { login::routes() } else { Vec::new() },
     ];
     Router::new(groups.into_iter().flatten().collect())
+}
+
+/// Does what may take long away from the event loop, and gives what came of it.
+async fn apart<T: Send + 'static>(work: impl FnOnce() -> Result<T, Fault> + Send + 'static) -> Result<T, Fault> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.unwrap_or_else(|_| Err(Raised::new("RuntimeError", "the work was not done").into()))
 }

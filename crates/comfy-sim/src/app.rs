@@ -55,6 +55,8 @@ pub(crate) struct App {
     /// The login, if the plugin is there.
     pub(crate) guard: Option<Guard>,
     pub(crate) faults: Faults,
+    /// Who changes files: one request after the other, in the order in which they came.
+    pub(crate) files: tokio::sync::Mutex<()>,
     /// Takes tasks that outlive their request: the sockets.
     pub(crate) tasks: UnboundedSender<BoxFuture<'static, ()>>,
     /// Cancelled when the server shuts down.
@@ -104,6 +106,7 @@ impl App {
             cors: site.cors.clone(),
             sampling: site.sampling,
             faults: site.faults.clone(),
+            files: tokio::sync::Mutex::default(),
             tasks,
             closing: site.closing.clone(),
         }

@@ -35,10 +35,15 @@ impl Folders {
     /// The names of a model folder's files, sorted; `None` if there is no such folder.
     pub(crate) fn models(&self, folder: &str) -> Option<Vec<String>> {
         let mut files = models::files(&self.base, folder)?;
-        files.extend(self.listed.iter().filter(|(of, _)| of == folder).map(|(_, name)| name.clone()));
+        files.extend(self.pretended(folder).map(str::to_owned));
         files.sort();
         files.dedup();
         Some(files)
+    }
+
+    /// The names in a model folder that are listed though they are not there.
+    pub(crate) fn pretended<'f>(&'f self, folder: &'f str) -> impl Iterator<Item = &'f str> {
+        self.listed.iter().filter(move |(of, _)| of == folder).map(|(_, name)| name.as_str())
     }
 
     pub(crate) fn base(&self) -> &Path {

@@ -8,7 +8,7 @@ use percent_encoding::percent_decode_str;
 
 use crate::py::Raised;
 use crate::reply::Fault;
-use crate::request::{Request, parse_form, utf8};
+use crate::request::{Request, decode, parse_form, utf8};
 
 /// One field.
 #[derive(Debug)]
@@ -71,10 +71,11 @@ async fn multipart(kind: &str, bytes: Bytes) -> Result<Form, Raised> {
         // A part with an empty file name is a text.
         let disposition = part.headers().get(CONTENT_DISPOSITION).map(|value| String::from_utf8_lossy(value.as_bytes()));
         let file = disposition.and_then(|text| file_name(&text)).filter(|name| !name.is_empty());
+        let kind = part.content_type().unwrap_or_default().to_owned();
         let bytes = part.bytes().await.map_err(|e| broken(e.body_text()))?;
         let field = match file {
             Some(name) => Field::File { name, bytes },
-            None => Field::Text(utf8(&bytes)?.to_owned()),
+            None => Field::Text(decode(&bytes, &kind)?.into_owned()),
         };
         fields.push((name, field));
     }

@@ -7,17 +7,20 @@ use std::time::UNIX_EPOCH;
 use axum::body::Body;
 use http::header::{
     ACCEPT, ACCEPT_ENCODING, ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS,
-    ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, DATE, HOST, ORIGIN, SERVER,
+    ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, DATE, EXPECT, HOST, ORIGIN, SERVER,
 };
-use http::{Method, StatusCode};
+use http::{Method, StatusCode, Version};
 
 use crate::app::App;
 use crate::clock::http_date;
 use crate::login::Check;
 use crate::py::Raised;
-use crate::reply::{Answer, Response, empty, set, set_default};
+use crate::reply::{Answer, Fault, Response, empty, set, set_default};
 use crate::request::Request;
 use crate::router::Router;
+
+/// How the server names itself.
+pub(crate) const NAME: &str = concat!("comfy-sim/", env!("CARGO_PKG_VERSION"));
 
 /// Answers one request.
 pub(crate) async fn serve(app: Arc<App>, router: Arc<Router>, request: http::Request<Body>) -> Response {
@@ -35,11 +38,16 @@ pub(crate) async fn serve(app: Arc<App>, router: Arc<Router>, request: http::Req
     };
     let seconds = clock.now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
     set(&mut response, DATE, &http_date(seconds));
-    set_default(&mut response, SERVER, concat!("comfy-sim/", env!("CARGO_PKG_VERSION")));
+    set_default(&mut response, SERVER, NAME);
     response
 }
 
 async fn answer(app: Arc<App>, router: &Router, request: Request) -> Answer {
+    if let Some(expect) = request.header(EXPECT).filter(|expect| !expect.is_empty() && request.version == Version::HTTP_11)
+        && !expect.bytes().all(|byte| byte == b'x')
+    {
+        return Err(Fault::Expected(expect));
+    }
     let Some(origin) = app.cors.clone() else {
         if let (Some(host), Some(origin)) = (request.header(HOST), request.header(ORIGIN))
             && foreign(&host, &origin)?

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
+use crate::py::json::loads;
 use crate::queue::Item;
 
 /// Over this many entries the oldest goes before the next one comes, as in the real server: 10 001 can be held.
@@ -83,6 +84,10 @@ impl History {
         self.places.clear();
     }
 
+    pub(crate) fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
     pub(crate) fn delete(&mut self, id: &str) {
         if let Some(place) = self.places.remove(id) {
             self.entries.remove(&place);
@@ -119,19 +124,17 @@ impl History {
 
 /// The entry that was written by [`Record::new`].
 fn read(entry: &str) -> Value {
-    serde_json::from_str(entry).unwrap_or_default()
+    serde_json::from_str(entry).or_else(|_| loads(entry)).unwrap_or_default()
 }
 
 #[cfg(test)]
 mod tests {
-    use serde_json::Number;
-
     use super::*;
 
     fn record(id: &str) -> Record {
         let extra_data = json!({"api_key_comfy_org": "k", "client_id": "c"}).as_object().cloned().unwrap_or_default();
         let item = Item {
-            number: Number::from(0),
+            number: Value::from(0),
             id: id.to_owned(),
             prompt: Arc::default(),
             extra_data: extra_data.into(),

@@ -59,6 +59,7 @@ mod router;
 mod scenario;
 mod server;
 mod socket;
+mod strict;
 mod tensor;
 mod users;
 mod validate;

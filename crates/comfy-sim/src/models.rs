@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use crate::py::Raised;
-use crate::py::path::{normpath, splitext};
+use crate::py::path::{dirname, normpath, splitext};
 use crate::reply::Fault;
 
 /// Extensions of model files.
@@ -59,7 +59,8 @@ pub(crate) fn find(base: &Path, name: &str, file: &str) -> Option<PathBuf> {
     paths.into_iter().find(|path| path.is_file())
 }
 
-/// The model files of each place of a folder, whatever the folder is for, but for hidden ones.
+/// The model files of each place of a folder, whatever the folder is for, but for hidden ones: sorted in each folder, and
+/// the folders in the file system's own order.
 pub(crate) fn listing(base: &Path, name: &str) -> Option<Vec<(usize, PathBuf, String)>> {
     let mut out = Vec::new();
     for (index, folder) in folders(base, name)?.into_iter().enumerate() {
@@ -69,7 +70,9 @@ pub(crate) fn listing(base: &Path, name: &str) -> Option<Vec<(usize, PathBuf, St
             let hidden = file.split('/').any(|part| part.starts_with('.'));
             !hidden && MODELS.contains(&splitext(file).1.to_lowercase().as_str())
         });
-        files.sort();
+        for of_one_folder in files.chunk_by_mut(|left, right| dirname(left) == dirname(right)) {
+            of_one_folder.sort();
+        }
         out.extend(files.into_iter().map(|file| (index, folder.join(&file), file)));
     }
     Some(out)
@@ -103,23 +106,26 @@ pub(crate) fn files(base: &Path, name: &str) -> Option<Vec<String>> {
     Some(out)
 }
 
-/// Files below `folder`, by their way from it. Links are followed, so the depth is bounded.
+/// Files below `folder`, by their way from it, each folder's own before those below. Links are followed, so the depth is
+/// bounded.
 fn walk(folder: &Path, prefix: &str, depth: usize, out: &mut Vec<String>) {
     let Ok(entries) = fs::read_dir(folder) else {
         return;
     };
+    let mut below = Vec::new();
     for entry in entries.filter_map(Result::ok) {
         let Ok(name) = entry.file_name().into_string() else {
             continue;
         };
         let path = entry.path();
-        if path.is_dir() {
-            if name != ".git" && depth < 32 {
-                walk(&path, &format!("{prefix}{name}/"), depth + 1, out);
-            }
-        } else {
+        if !path.is_dir() {
             out.push(format!("{prefix}{name}"));
+        } else if name != ".git" && depth < 32 {
+            below.push((path, format!("{prefix}{name}/")));
         }
+    }
+    for (folder, prefix) in below {
+        walk(&folder, &prefix, depth + 1, out);
     }
 }
 

@@ -169,7 +169,7 @@ impl Call<'_> {
     pub(crate) fn float(&self, name: &str, default: f64) -> Result<f64, Raised> {
         match self.input(name) {
             None => Ok(default),
-            Some(Slot::Literal(value)) => value.as_f64().ok_or_else(|| wrong(name, "a number")),
+            Some(Slot::Literal(value)) => crate::py::float_of(value),
             Some(_) => Err(wrong(name, "a number")),
         }
     }
@@ -177,6 +177,13 @@ impl Call<'_> {
     /// A whole number that counts pixels.
     pub(crate) fn size(&self, name: &str, default: u64) -> Result<usize, Raised> {
         Ok(usize::try_from(self.int(name, default)?).unwrap_or(usize::MAX))
+    }
+
+    /// One minus a number: Python asks no tensor of it.
+    pub(crate) fn inverted_literal(&self, name: &str) -> Option<Yield> {
+        let Some(Slot::Literal(value @ (Value::Number(_) | Value::Bool(_)))) = self.input(name) else { return None };
+        let inverted = 1.0 - crate::py::float_of(value).ok()?;
+        Some(Yield { slots: vec![Slot::Literal(crate::py::json::of_float(inverted))], ..Yield::default() })
     }
 
     pub(crate) fn images(&self, name: &str, first: Use) -> Result<&Arc<Images>, Raised> {
@@ -201,6 +208,10 @@ impl Call<'_> {
 pub(crate) enum Use {
     /// Looks at an attribute of it.
     Attribute(&'static str),
+    /// Takes its first one.
+    First,
+    /// Takes a part of it.
+    Part,
     /// Takes it from one.
     Minus,
 }
@@ -209,6 +220,17 @@ impl Use {
     fn raised(self, literal: &Value) -> Raised {
         match self {
             Self::Attribute(name) => crate::py::no_attribute(literal, name),
+            Self::First if literal.is_object() => Raised::new("KeyError", "0"),
+            Self::Part if literal.is_object() => Raised::type_error("unhashable type: 'slice'"),
+            Self::First if literal.is_string() || literal.is_array() => crate::py::no_attribute(literal, "shape"),
+            Self::First | Self::Part => {
+                let kind = crate::py::type_name(literal);
+                Raised::type_error(match literal {
+                    Value::String(_) => "string indices must be integers, not 'tuple'".to_owned(),
+                    Value::Array(_) => "list indices must be integers or slices, not tuple".to_owned(),
+                    _ => format!("'{kind}' object is not subscriptable"),
+                })
+            }
             Self::Minus => {
                 let kind = crate::py::type_name(literal);
                 Raised::type_error(format!("unsupported operand type(s) for -: 'float' and '{kind}'"))

@@ -7,7 +7,7 @@ pub(crate) mod path;
 
 use std::path::Path;
 
-use serde_json::{Number, Value};
+use serde_json::Value;
 
 /// An exception of the emulated server: its type and its text.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,6 +38,8 @@ pub(crate) fn traceback(base: &Path, calls: &[(u32, &str)]) -> Vec<String> {
 /// What `type(value).__name__` says.
 pub(crate) fn type_name(value: &Value) -> &'static str {
     match value {
+        Value::String(_) if json::as_beyond(value).is_some_and(|number| number.ends_with(['N', 'y'])) => "float",
+        Value::String(_) if json::as_beyond(value).is_some() => "int",
         Value::Null => "NoneType",
         Value::Bool(_) => "bool",
         Value::Number(n) if n.is_f64() => "float",
@@ -63,6 +65,9 @@ pub(crate) fn truthy(value: &Value) -> bool {
 /// `key in value`, where `value` is what a client sent as its JSON body.
 pub(crate) fn contains(value: &Value, key: &str) -> Result<bool, Raised> {
     match value {
+        _ if json::as_beyond(value).is_some() => {
+            Err(Raised::type_error(format!("argument of type '{}' is not iterable", type_name(value))))
+        }
         Value::Object(o) => Ok(o.contains_key(key)),
         Value::Array(a) => Ok(a.iter().any(|v| v.as_str() == Some(key))),
         Value::String(s) => Ok(s.contains(key)),
@@ -74,7 +79,9 @@ pub(crate) fn contains(value: &Value, key: &str) -> Result<bool, Raised> {
 pub(crate) fn item<'v>(value: &'v Value, key: &str) -> Result<&'v Value, Raised> {
     match value {
         Value::Object(o) => o.get(key).ok_or_else(|| Raised::new("KeyError", quote(key))),
-        Value::String(_) => Err(Raised::type_error("string indices must be integers, not 'str'")),
+        Value::String(_) if json::as_beyond(value).is_none() => {
+            Err(Raised::type_error("string indices must be integers, not 'str'"))
+        }
         Value::Array(_) => Err(Raised::type_error("list indices must be integers or slices, not str")),
         _ => Err(Raised::type_error(format!("'{}' object is not subscriptable", type_name(value)))),
     }
@@ -97,7 +104,7 @@ pub(crate) fn no_attribute(value: &Value, name: &str) -> Raised {
 pub(crate) fn each(value: &Value) -> Result<Vec<Value>, Raised> {
     match value {
         Value::Array(a) => Ok(a.clone()),
-        Value::String(s) => Ok(s.chars().map(|c| Value::String(c.to_string())).collect()),
+        Value::String(s) if json::as_beyond(value).is_none() => Ok(s.chars().map(|c| Value::String(c.to_string())).collect()),
         Value::Object(o) => Ok(o.keys().cloned().map(Value::String).collect()),
         _ => Err(Raised::type_error(format!("'{}' object is not iterable", type_name(value)))),
     }
@@ -106,6 +113,7 @@ pub(crate) fn each(value: &Value) -> Result<Vec<Value>, Raised> {
 /// `str(value)`.
 pub(crate) fn str_of(value: &Value) -> String {
     match value {
+        Value::String(_) if json::as_beyond(value).is_some() => repr(value),
         Value::String(s) => s.clone(),
         other => repr(other),
     }
@@ -113,6 +121,9 @@ pub(crate) fn str_of(value: &Value) -> String {
 
 /// `repr(value)`.
 pub(crate) fn repr(value: &Value) -> String {
+    if let Some(number) = json::as_beyond(value) {
+        return number.to_lowercase().replace("infinity", "inf");
+    }
     match value {
         Value::Null => "None".to_owned(),
         Value::Bool(true) => "True".to_owned(),
@@ -149,14 +160,21 @@ pub(crate) fn quote(text: &str) -> String {
 
 /// `int(value)`.
 pub(crate) fn int_of(value: &Value) -> Result<Value, Raised> {
+    match json::as_beyond(value) {
+        Some("NaN") => return Err(Raised::new("ValueError", "cannot convert float NaN to integer")),
+        Some("Infinity" | "-Infinity") => {
+            return Err(Raised::new("OverflowError", "cannot convert float infinity to integer"));
+        }
+        Some(_) => return Ok(value.clone()),
+        None => {}
+    }
     match value {
         Value::Bool(b) => Ok(Value::from(u8::from(*b))),
         Value::Number(n) => Ok(match n.as_f64() {
             Some(f) if n.is_f64() => whole(f.trunc()),
             _ => value.clone(),
         }),
-        Value::String(s) => int_of_str(s)
-            .ok_or_else(|| Raised::new("ValueError", format!("invalid literal for int() with base 10: {}", quote(s)))),
+        Value::String(s) => int_of_str(s).ok_or_else(|| no_int(s)),
         other => Err(Raised::type_error(format!(
             "int() argument must be a string, a bytes-like object or a real number, not '{}'",
             type_name(other)
@@ -164,8 +182,19 @@ pub(crate) fn int_of(value: &Value) -> Result<Value, Raised> {
     }
 }
 
+/// The exception of `int(text)`.
+pub(crate) fn no_int(text: &str) -> Raised {
+    Raised::new("ValueError", format!("invalid literal for int() with base 10: {}", quote(text)))
+}
+
 /// `float(value)`.
 pub(crate) fn float_of(value: &Value) -> Result<f64, Raised> {
+    if let Some(number) = json::as_beyond(value) {
+        let float = number.parse().unwrap_or(f64::NAN);
+        let is_int = type_name(value) == "int";
+        let too_large = || Raised::new("OverflowError", "int too large to convert to float");
+        return if is_int && f64::is_infinite(float) { Err(too_large()) } else { Ok(float) };
+    }
     match value {
         Value::Bool(b) => Ok(f64::from(u8::from(*b))),
         Value::Number(n) => Ok(n.as_f64().unwrap_or(f64::NAN)),
@@ -178,15 +207,9 @@ pub(crate) fn float_of(value: &Value) -> Result<f64, Raised> {
     }
 }
 
-/// A whole float as the integer that Python would make of it; what fits no 64 bits stays a float.
+/// A whole float as the integer that Python would make of it.
 fn whole(f: f64) -> Value {
-    if (0.0..18_446_744_073_709_551_616.0).contains(&f) {
-        Value::from(f as u64)
-    } else if (-9_223_372_036_854_775_808.0..0.0).contains(&f) {
-        Value::from(f as i64)
-    } else {
-        Number::from_f64(f).map_or(Value::Null, Value::Number)
-    }
+    json::integer_of(&format!("{f:.0}"))
 }
 
 /// The digits of a Python number literal: blanks around are cut, single underscores between digits are dropped.
@@ -195,24 +218,42 @@ fn literal(text: &str) -> Option<String> {
     if text.starts_with('_') || text.ends_with('_') || text.contains("__") {
         return None;
     }
-    Some(text.replace('_', ""))
+    text.chars().filter(|c| *c != '_').map(ascii_digit).collect()
+}
+
+/// The zeros of all scripts that have digits; nine others follow each.
+const ZEROS: &[u32] = &[
+    0x0660, 0x06f0, 0x07c0, 0x0966, 0x09e6, 0x0a66, 0x0ae6, 0x0b66, 0x0be6, 0x0c66, 0x0ce6, 0x0d66, 0x0de6, 0x0e50, 0x0ed0,
+    0x0f20, 0x1040, 0x1090, 0x17e0, 0x1810, 0x1946, 0x19d0, 0x1a80, 0x1a90, 0x1b50, 0x1bb0, 0x1c40, 0x1c50, 0xa620, 0xa8d0,
+    0xa900, 0xa9d0, 0xa9f0, 0xaa50, 0xabf0, 0xff10, 0x104a0, 0x10d30, 0x11066, 0x110f0, 0x11136, 0x111d0, 0x112f0, 0x11450,
+    0x114d0, 0x11650, 0x116c0, 0x11730, 0x118e0, 0x11950, 0x11c50, 0x11d50, 0x11da0, 0x16a60, 0x16ac0, 0x16b50, 0x1d7ce, 0x1d7d8,
+    0x1d7e2, 0x1d7ec, 0x1d7f6, 0x1e140, 0x1e2f0, 0x1e950, 0x1fbf0,
+];
+
+/// A digit of any script as one of ASCII; ASCII as it is, and nothing else.
+fn ascii_digit(c: char) -> Option<char> {
+    if c.is_ascii() {
+        return Some(c);
+    }
+    let after = ZEROS.partition_point(|zero| *zero <= u32::from(c));
+    let value = u32::from(c) - ZEROS.get(after.checked_sub(1)?)?;
+    char::from_digit(value, 10)
 }
 
 fn int_of_str(text: &str) -> Option<Value> {
     let digits = literal(text)?;
     let bare = digits.strip_prefix(['+', '-']).unwrap_or(&digits);
-    if bare.is_empty() || !bare.bytes().all(|b| b.is_ascii_digit()) {
+    if bare.is_empty() || bare.len() > json::DIGITS || !bare.bytes().all(|b| b.is_ascii_digit()) {
         return None;
     }
-    if let Ok(n) = digits.parse::<i64>() {
-        return Some(Value::from(n));
-    }
-    digits.parse::<u64>().map(Value::from).ok().or_else(|| digits.parse::<f64>().ok().map(whole))
+    Some(json::integer_of(&digits))
 }
 
-/// `int(text)` as a small number, for query parameters and file counters.
+/// `int(text)` as a small number, for query parameters and file counters; one that is not small is the largest.
 pub(crate) fn small_int(text: &str) -> Option<i64> {
-    int_of_str(text)?.as_i64()
+    let value = int_of_str(text)?;
+    let is_negative = json::as_beyond(&value).is_some_and(|digits| digits.starts_with('-'));
+    Some(value.as_i64().unwrap_or(if is_negative { i64::MIN } else { i64::MAX }))
 }
 
 fn float_of_str(text: &str) -> Option<f64> {
@@ -258,6 +299,9 @@ mod tests {
             (json!(" 1_000 "), Some(json!(1000))),
             (json!("+4"), Some(json!(4))),
             (json!("18446744073709551615"), Some(json!(u64::MAX))),
+            (json!("\u{661}\u{ff10}"), Some(json!(10))),
+            (json!("123456789012345678901"), Some(json::integer_of("123456789012345678901"))),
+            (json!(1e30), Some(json::integer_of("1000000000000000019884624838656"))),
             (json!("1__0"), None),
             (json!("1.5"), None),
             (json!(""), None),
@@ -267,6 +311,20 @@ mod tests {
             assert_eq!(int_of(&value).ok(), made, "{value}");
         }
         assert_eq!(int_of(&json!("wide")).map_err(|r| r.text), Err("invalid literal for int() with base 10: 'wide'".to_owned()));
+    }
+
+    #[test]
+    fn numbers_beyond_json_are_numbers() {
+        for (number, kind, shown, float) in [
+            (json::of_float(f64::NAN), "float", "nan", None),
+            (json::of_float(f64::NEG_INFINITY), "float", "-inf", Some(f64::NEG_INFINITY)),
+            (json::integer_of("100000000000000000000"), "int", "100000000000000000000", Some(1e20)),
+        ] {
+            assert_eq!((type_name(&number), str_of(&number).as_str()), (kind, shown));
+            assert_eq!(float_of(&number).ok().filter(|float| !float.is_nan()), float);
+        }
+        assert_eq!(small_int("99999999999999999999"), Some(i64::MAX));
+        assert_eq!(small_int("-99999999999999999999"), Some(i64::MIN));
     }
 
     #[test]

@@ -10,12 +10,13 @@ use crate::events::{Audience, Event};
 use crate::heap::{self, Ordered};
 use crate::history::{History, Record};
 use crate::hub::Hub;
-use crate::py::Raised;
+use crate::py::{self, Raised};
 
 /// One submitted prompt.
 #[derive(Debug, Clone)]
 pub(crate) struct Item {
-    pub(crate) number: Number,
+    /// A number, be it none of JSON's.
+    pub(crate) number: Value,
     pub(crate) id: String,
     pub(crate) prompt: Arc<Map<String, Value>>,
     pub(crate) extra_data: Arc<Map<String, Value>>,
@@ -32,7 +33,7 @@ impl Item {
 impl Ordered for Item {
     /// The comparison of Python tuples: two unequal prompts of the same number and id cannot be compared.
     fn less(&self, other: &Self) -> Result<bool, Raised> {
-        let (mine, theirs) = (self.number.as_f64(), other.number.as_f64());
+        let (mine, theirs) = (py::float_of(&self.number).ok(), py::float_of(&other.number).ok());
         if mine != theirs {
             return Ok(mine < theirs);
         }
@@ -220,7 +221,7 @@ impl Inner {
 mod tests {
     use super::*;
 
-    fn item(number: impl Into<Number>, id: &str) -> Item {
+    fn item(number: impl Into<Value>, id: &str) -> Item {
         let prompt = json!({"1": {"class_type": id}}).as_object().cloned().unwrap_or_default();
         Item { number: number.into(), id: id.to_owned(), prompt: prompt.into(), extra_data: Arc::default(), outputs: vec![] }
     }

@@ -3,6 +3,7 @@
 use axum::body::Body;
 use http::header::{ALLOW, CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue, LOCATION};
 use http::{Method, Response as HttpResponse, StatusCode};
+use hyper::ext::ReasonPhrase;
 use serde_json::Value;
 
 use crate::py::{Raised, json::dumps};
@@ -24,6 +25,8 @@ pub(crate) enum Fault {
     Status(StatusCode),
     /// The method is none of the path's: 405, with those that are.
     NotAllowed(String),
+    /// It expects what the server does not know: 417.
+    Expected(String),
     /// A redirect that was raised, not returned, so that no outer layer adds to it: 302.
     Found(&'static str),
     /// The client went away while it sent its body: nobody reads the answer.
@@ -61,7 +64,10 @@ impl Fault {
                 set(&mut response, CONNECTION, "close");
                 response
             }
-            Self::TooLarge => text(StatusCode::PAYLOAD_TOO_LARGE, format!("Maximum request body size {MAX_BODY} exceeded.")),
+            Self::TooLarge => {
+                let body = format!("Maximum request body size {MAX_BODY} exceeded.");
+                called(text(StatusCode::PAYLOAD_TOO_LARGE, body), "Request Entity Too Large")
+            }
             Self::Status(status) => {
                 text(status, format!("{}: {}", status.as_u16(), status.canonical_reason().unwrap_or_default()))
             }
@@ -70,6 +76,7 @@ impl Fault {
                 set(&mut response, ALLOW, &allow);
                 response
             }
+            Self::Expected(what) => text(StatusCode::EXPECTATION_FAILED, format!("Unknown Expect: {what}")),
             Self::Found(location) => found(location),
             Self::Gone => text(StatusCode::BAD_REQUEST, "400: Bad Request".to_owned()),
         }
@@ -126,6 +133,12 @@ pub(crate) fn file_refusal(status: StatusCode, method: &Method) -> Response {
     }
     let nothing = futures_util::stream::empty::<std::io::Result<bytes::Bytes>>();
     full(status, "application/octet-stream", Body::from_stream(nothing))
+}
+
+/// The answer with another name for its status than hyper's.
+pub(crate) fn called(mut response: Response, reason: &'static str) -> Response {
+    response.extensions_mut().insert(ReasonPhrase::from_static(reason.as_bytes()));
+    response
 }
 
 /// Sets a header from text; text that no header can carry is left out.

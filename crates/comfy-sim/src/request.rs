@@ -1,19 +1,22 @@
 //! A request as the handlers see it: decoded path, query, and a body that is read at most once and up to a limit.
 
 use std::borrow::Cow;
+use std::io::{ErrorKind, Read};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::body::{Body, BodyDataStream};
 use bytes::{Bytes, BytesMut};
+use flate2::read::{DeflateDecoder, MultiGzDecoder, ZlibDecoder};
 use futures_util::StreamExt;
-use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderName};
-use http::{HeaderMap, Method};
+use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderName};
+use http::{HeaderMap, Method, Version};
 use hyper::upgrade::OnUpgrade;
 use percent_encoding::percent_decode_str;
 use serde_json::Value;
 
 use crate::py::Raised;
+use crate::py::json::loads;
 use crate::reply::Fault;
 
 /// The most bytes a request body may have: ComfyUI's `--max-upload-size` of 100 MB.
@@ -25,6 +28,7 @@ pub(crate) const LINGER: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 pub(crate) struct Request {
     pub(crate) method: Method,
+    pub(crate) version: Version,
     /// The whole path, percent-decoded.
     pub(crate) path: String,
     /// The path as it came, for the router.
@@ -45,6 +49,7 @@ impl Request {
         let raw_path = parts.uri.path().to_owned();
         Self {
             method: parts.method,
+            version: parts.version,
             path: percent_decode_str(&raw_path).decode_utf8_lossy().into_owned(),
             raw_path,
             query: parse_form(parts.uri.query().unwrap_or_default()),
@@ -87,21 +92,39 @@ impl Request {
                 return Err(Fault::TooLarge);
             }
         }
-        Ok(read.freeze())
-    }
-
-    /// The `charset` of the body's type.
-    fn charset(&self) -> String {
-        let kind = self.header(CONTENT_TYPE).unwrap_or_default().to_ascii_lowercase();
-        let charset = kind.split(';').find_map(|part| part.trim().strip_prefix("charset="));
-        charset.map_or("utf-8", |charset| charset.trim_matches('"')).to_owned()
+        let coding = self.header(CONTENT_ENCODING).unwrap_or_default().to_ascii_lowercase();
+        if read.is_empty() || !matches!(coding.as_str(), "gzip" | "deflate") {
+            return Ok(read.freeze());
+        }
+        let inflated = tokio::task::spawn_blocking(move || inflated(&read, coding == "gzip")).await;
+        inflated.unwrap_or_else(|_| Err(Raised::new("ContentEncodingError", "Can not decode content-encoding").into()))
     }
 
     /// The body as JSON, whatever its announced type; what is no JSON raises, as `request.json()` does.
     pub(crate) async fn json(&mut self) -> Result<Value, Fault> {
         let bytes = self.bytes().await?;
-        let text = decode(&bytes, &self.charset())?;
-        serde_json::from_str(&text).map_err(|error| Fault::Raised(Raised::new("json.decoder.JSONDecodeError", error.to_string())))
+        let text = decode(&bytes, &self.header(CONTENT_TYPE).unwrap_or_default())?;
+        Ok(loads(&text)?)
+    }
+}
+
+/// The text of a compressed body: a gzip that is cut short gives what there is, a deflate may lack its header.
+fn inflated(body: &[u8], is_gzip: bool) -> Result<Bytes, Fault> {
+    let bare = body.first().is_some_and(|byte| byte & 0xf != 8);
+    let mut reader: Box<dyn Read + '_> = match (is_gzip, bare) {
+        (true, _) => Box::new(MultiGzDecoder::new(body)),
+        (false, true) => Box::new(DeflateDecoder::new(body)),
+        (false, false) => Box::new(ZlibDecoder::new(body)),
+    };
+    let mut out = Vec::new();
+    let read = reader.by_ref().take(MAX_BODY as u64 + 1).read_to_end(&mut out);
+    if out.len() > MAX_BODY {
+        return Err(Fault::TooLarge);
+    }
+    match read {
+        Ok(_) => Ok(out.into()),
+        Err(error) if is_gzip && error.kind() == ErrorKind::UnexpectedEof && body.starts_with(b"\x1f\x8b") => Ok(out.into()),
+        Err(_) => Err(Raised::new("ContentEncodingError", "Can not decode content-encoding").into()),
     }
 }
 
@@ -118,11 +141,17 @@ fn linger(mut rest: BodyDataStream) {
 }
 
 /// The text of a body in the encoding that its type names.
-fn decode<'b>(bytes: &'b [u8], charset: &str) -> Result<Cow<'b, str>, Raised> {
-    match charset {
+pub(crate) fn decode<'b>(bytes: &'b [u8], kind: &str) -> Result<Cow<'b, str>, Raised> {
+    let kind = kind.to_ascii_lowercase();
+    let charset = kind.split(';').find_map(|part| part.trim().strip_prefix("charset="));
+    let charset = charset.unwrap_or("utf-8").trim_matches('"').replace('_', "-");
+    let is_wide =
+        ["latin-1", "latin1", "iso-8859", "iso8859", "cp125", "windows-125"].iter().any(|name| charset.starts_with(name));
+    match charset.as_str() {
         "utf-8" | "utf8" => Ok(utf8(bytes)?.into()),
-        "latin-1" | "latin1" | "iso-8859-1" => Ok(bytes.iter().map(|byte| char::from(*byte)).collect::<String>().into()),
         "ascii" | "us-ascii" if bytes.is_ascii() => Ok(utf8(bytes)?.into()),
+        // One byte, one character; all are read as the first of them.
+        _ if is_wide => Ok(bytes.iter().map(|byte| char::from(*byte)).collect::<String>().into()),
         other => Err(Raised::new("LookupError", format!("unknown encoding: {other}"))),
     }
 }
@@ -151,10 +180,35 @@ pub(crate) fn parse_form(text: &str) -> Vec<(String, String)> {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write;
+
+    use flate2::write::{DeflateEncoder, GzEncoder, ZlibEncoder};
+
     use super::*;
 
     fn pairs(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
         pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect()
+    }
+
+    #[test]
+    fn a_body_is_inflated_up_to_the_limit() {
+        fn packed<W: Write>(mut encoder: W, finish: impl Fn(W) -> Vec<u8>) -> Vec<u8> {
+            encoder.write_all(b"{}").expect("a Vec takes all");
+            finish(encoder)
+        }
+        let level = flate2::Compression::default();
+        let gzip = packed(GzEncoder::new(Vec::new(), level), |encoder| encoder.finish().expect("a Vec"));
+        let zlib = packed(ZlibEncoder::new(Vec::new(), level), |encoder| encoder.finish().expect("a Vec"));
+        let raw = packed(DeflateEncoder::new(Vec::new(), level), |encoder| encoder.finish().expect("a Vec"));
+        for (body, is_gzip) in [(&gzip[..], true), (&gzip[..gzip.len() - 6], true), (&zlib[..], false), (&raw[..], false)] {
+            assert_eq!(inflated(body, is_gzip).ok().as_deref(), Some(&b"{}"[..]));
+        }
+        for (body, is_gzip) in [(&b"no gzip"[..], true), (&zlib[..5], false), (&b"xx"[..], false)] {
+            assert!(matches!(inflated(body, is_gzip), Err(Fault::Raised(_))), "{body:?}");
+        }
+        let mut bomb = GzEncoder::new(Vec::new(), level);
+        std::io::copy(&mut std::io::repeat(b'0').take(MAX_BODY as u64 + 1), &mut bomb).expect("a Vec takes all");
+        assert!(matches!(inflated(&bomb.finish().expect("a Vec"), true), Err(Fault::TooLarge)));
     }
 
     #[test]

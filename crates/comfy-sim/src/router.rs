@@ -9,6 +9,7 @@ use http::{Method, StatusCode};
 use percent_encoding::percent_decode_str;
 
 use crate::app::App;
+use crate::py::path::normpath;
 use crate::reply::{Answer, Fault, no_file};
 use crate::request::Request;
 
@@ -112,7 +113,7 @@ impl Route {
 }
 
 /// Folders of the front end, which are there and not listed.
-const DIRECTORIES: [&str; 5] = ["/assets", "/docs", "/extensions", "/fonts", "/templates"];
+const DIRECTORIES: [&str; 6] = ["/assets", "/docs", "/extensions", "/extensions/core", "/fonts", "/templates"];
 
 /// All routes of a server.
 pub(crate) struct Router(Vec<Route>);
@@ -126,6 +127,9 @@ impl Router {
     /// `GET` and `HEAD`, and 405 for the rest. Below `/internal` there are no static files.
     pub(crate) async fn answer(&self, app: Arc<App>, mut request: Request) -> Answer {
         let path = request.raw_path.clone();
+        if request.method == Method::CONNECT {
+            return Err(Fault::Status(StatusCode::NOT_FOUND));
+        }
         let internal = path == "/internal" || path.starts_with("/internal/");
         let mut allowed = if internal { BTreeSet::new() } else { BTreeSet::from(["GET", "HEAD"]) };
         for (api, path) in [(false, Some(path.as_str())), (true, path.strip_prefix("/api"))] {
@@ -148,14 +152,18 @@ impl Router {
                 }
             }
         }
-        // A path of two slashes names a host, and so no path at all.
-        if allowed.is_empty() || path.starts_with("//") {
+        let reads = matches!(request.method, Method::GET | Method::HEAD);
+        // A path of two slashes names a host, and so no file at all; a file's name has no NUL, and does not lead out.
+        let no_file_at_all = path.starts_with("//")
+            || request.path.contains('\0')
+            || normpath(request.path.trim_start_matches('/')).starts_with("..");
+        if allowed.is_empty() || (reads && no_file_at_all) {
             return Err(Fault::Status(StatusCode::NOT_FOUND));
         }
         if internal {
             return Err(Fault::NotAllowed(allowed.into_iter().collect::<Vec<_>>().join(",")));
         }
-        if matches!(request.method, Method::GET | Method::HEAD) {
+        if reads {
             if DIRECTORIES.contains(&path.trim_end_matches('/')) {
                 return Err(Fault::Status(StatusCode::FORBIDDEN));
             }

@@ -26,6 +26,7 @@ use crate::folders::Folders;
 use crate::login::Guard;
 use crate::models;
 use crate::router::Router;
+use crate::strict::Strict;
 use crate::worker;
 
 /// How long a shutdown waits for answers that are still on their way.
@@ -214,14 +215,15 @@ async fn live(
 async fn connection(app: Arc<App>, router: Arc<Router>, stream: TcpStream) {
     // Frames are small and follow each other; without this the second waits for the answer to the first.
     let _ = stream.set_nodelay(true);
-    let closing = app.closing.clone();
+    let (closing, clock) = (app.closing.clone(), app.clock.clone());
     let service = service_fn(move |request: hyper::Request<hyper::body::Incoming>| {
         faults::serve(app.clone(), router.clone(), request.map(Body::new))
     });
     let connection = http1::Builder::new()
         .auto_date_header(false)
         .title_case_headers(true)
-        .serve_connection(TokioIo::new(stream), service)
+        .max_headers(128)
+        .serve_connection(TokioIo::new(Strict::new(stream, clock)), service)
         .with_upgrades();
     let mut connection = std::pin::pin!(connection);
     let ended = tokio::select! {

@@ -114,57 +114,61 @@ struct Socket {
 
 impl Socket {
     async fn run(self, upgrade: OnUpgrade, messages: Letters) {
-        if let Ok(upgraded) = upgrade.await {
-            self.talk(server_side(TokioIo::new(upgraded)).await, messages).await;
-        }
+        let rest = match upgrade.await {
+            Ok(upgraded) => self.talk(server_side(TokioIo::new(upgraded)).await, messages).await,
+            Err(_) => None,
+        };
         self.app.hub.leave(&self.sid);
+        if let Some((stream, code)) = rest {
+            self.end(stream, code).await;
+        }
     }
 
-    /// Until the client goes, reads too slowly, or the server closes.
-    async fn talk<S>(&self, mut stream: WebSocketStream<S>, mut messages: Letters)
+    /// Until the client goes, reads too slowly, or the server closes. Gives the stream and the last word, where
+    /// the client may still hear it.
+    async fn talk<S>(&self, mut stream: WebSocketStream<S>, mut messages: Letters) -> Option<(S, CloseCode)>
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
         let (mut greeted, mut wire) = (false, Wire::new(&self.app.faults));
         loop {
             tokio::select! {
-                () = self.mailbox.full() => return,
+                () = self.mailbox.full() => return None,
                 () = self.app.closing.cancelled() => {
                     let frame = CloseFrame { code: CloseCode::Away, reason: Utf8Bytes::from_static("") };
                     let _ = stream.close(Some(frame)).await;
-                    return;
+                    return None;
                 }
                 Some(message) = messages.next() => match wire.next() {
-                    Fate::Cut => return,
+                    Fate::Cut => return None,
                     Fate::Lost => {}
                     Fate::Sent => tokio::select! {
-                        sent = send(&mut stream, message, &mut messages, &mut wire) => if sent.is_err() { return },
-                        () = self.mailbox.full() => return,
-                        () = self.app.closing.cancelled() => return,
+                        sent = send(&mut stream, message, &mut messages, &mut wire) => if sent.is_err() { return None },
+                        () = self.mailbox.full() => return None,
+                        () = self.app.closing.cancelled() => return None,
                     },
                 },
                 incoming = stream.next() => match incoming {
+                    // Its own code goes back to nobody: the answer is always that all is well.
+                    Some(Ok(Message::Close(_))) => return Some((stream.into_inner(), CloseCode::Normal)),
                     Some(Ok(Message::Text(text))) => greeted = greeted || self.greet(&text),
                     Some(Ok(_)) => {}
-                    Some(Err(error)) => match verdict(&error) {
-                        Some(code) => return self.refuse(stream, code).await,
-                        None => return,
-                    },
-                    None => return,
+                    Some(Err(error)) => return verdict(&error).map(|code| (stream.into_inner(), code)),
+                    None => return None,
                 },
             }
         }
     }
 
-    /// Says why the socket ends. What the client still sends is read for a while: it would reset the connection, and the
-    /// client would never hear why.
-    async fn refuse<S: AsyncRead + AsyncWrite + Unpin>(&self, mut stream: WebSocketStream<S>, code: CloseCode) {
-        let _ = stream.close(Some(CloseFrame { code, reason: Utf8Bytes::from_static("") })).await;
-        let stream = stream.get_mut();
+    /// Ends the connection, once nobody finds the socket by its id any more: a client that comes back at once is another.
+    /// What it still sends is read for a while: it would reset the connection, and the client would never hear why.
+    async fn end<S: AsyncRead + AsyncWrite + Unpin>(&self, mut stream: S, code: CloseCode) {
+        let [high, low] = u16::from(code).to_be_bytes();
+        let _ = stream.write_all(&[0x88, 2, high, low]).await;
         let _ = stream.shutdown().await;
         let mut nowhere = tokio::io::sink();
         tokio::select! {
-            _ = tokio::time::timeout(LINGER, tokio::io::copy(stream, &mut nowhere)) => {}
+            _ = tokio::time::timeout(LINGER, tokio::io::copy(&mut stream, &mut nowhere)) => {}
             () = self.app.closing.cancelled() => {}
         }
     }

@@ -46,7 +46,7 @@ pub(crate) fn prompt(
     prompt: &mut Map<String, Value>,
     targets: Option<&Value>,
 ) -> Result<Verdict, Raised> {
-    let checker = Checker { registry, folders, classes: HashMap::new(), prompt, known: Known::default() };
+    let checker = Checker { registry, folders, classes: HashMap::new(), prompt, known: Known::default(), calls: &[] };
     let mut outputs = Vec::new();
     for (id, node) in checker.prompt.iter() {
         let at = format!("Node ID '#{id}'");
@@ -112,7 +112,13 @@ struct Checker<'c> {
     classes: HashMap<String, Arc<Class>>,
     prompt: &'c mut Map<String, Value>,
     known: Known,
+    /// Where in `execution.py` an exception would come from.
+    calls: &'static [(u32, &'static str)],
 }
+
+/// The calls of a class's own check, and of one that is called without any input.
+const OWN: &[(u32, &str)] = &[(932, "validate_inputs"), (289, "_async_map_node_over_list"), (277, "process_inputs")];
+const BARE: &[(u32, &str)] = &[(932, "validate_inputs"), (285, "_async_map_node_over_list"), (277, "process_inputs")];
 
 impl Checker<'_> {
     fn outputs(mut self, outputs: Vec<String>) -> Verdict {
@@ -121,7 +127,7 @@ impl Checker<'_> {
         let mut node_errors = Map::new();
         for id in outputs {
             let valid = self.node(&id, 0).unwrap_or_else(|raised| {
-                self.known.set(&id, false, vec![report::exception_at_output(self.folders.base(), &raised)]);
+                self.known.set(&id, false, vec![report::exception_at_output(self.folders.base(), self.calls, &raised)]);
                 false
             });
             if valid {
@@ -194,7 +200,9 @@ impl Checker<'_> {
     /// Looks at one input: notes what is wrong, converts a literal, or names the node that a sound link leads to.
     #[inline(never)]
     fn input(&mut self, id: &str, class: &Class, input: &Declared, reasons: &mut Vec<Value>) -> Result<Option<String>, Raised> {
+        self.calls = &[(730, "validate_inputs")];
         let given = py::item(&self.prompt[id], "inputs")?;
+        self.calls = &[(757, "validate_inputs")];
         if !py::contains(given, &input.name)? {
             if input.required {
                 reasons.push(report::missing(&input.name));
@@ -207,7 +215,9 @@ impl Checker<'_> {
                 reasons.push(bad_link(input, &value));
                 return Ok(None);
             };
+            self.calls = &[(788, "validate_inputs")];
             let source = self.source(from)?;
+            self.calls = &[(790, "validate_inputs")];
             let received = self.slot(&source, slot)?;
             if !overlap(&received, &input.kind) {
                 reasons.push(mismatch(input, &received, &value));
@@ -253,12 +263,12 @@ impl Checker<'_> {
     #[inline(never)]
     fn inner(&mut self, id: &str, source: &str, input: &Declared, raised: &Raised) {
         let linked = inputs(self.prompt, id).and_then(|given| given.get(&input.name)).cloned().unwrap_or_default();
-        self.known.set(source, false, vec![report::exception_at_link(self.folders.base(), input, &linked, raised)]);
+        self.known.set(source, false, vec![report::exception_at_link(self.folders.base(), self.calls, input, &linked, raised)]);
     }
 
     /// The class's own check.
     #[inline(never)]
-    fn own_check(&self, id: &str, class: &Class, reasons: &mut Vec<Value>) -> Result<(), Raised> {
+    fn own_check(&mut self, id: &str, class: &Class, reasons: &mut Vec<Value>) -> Result<(), Raised> {
         let wanted = class.node.validates();
         if wanted.is_empty() {
             return Ok(());
@@ -269,6 +279,7 @@ impl Checker<'_> {
             .filter(|(name, _)| wanted.contains(&name.as_str()))
             .map(|(name, value)| (name.clone(), if link(value).is_some() { Value::Null } else { value.clone() }))
             .collect();
+        self.calls = if given.is_empty() { BARE } else { OWN };
         if let Some(text) = class.node.validate(self.folders, &given)? {
             reasons.extend(given.iter().map(|(name, _)| report::own(name, &text)));
         }

@@ -1,5 +1,6 @@
 //! Conformance: requests and WebSocket scripts of the real server's recordings, sent again. What comes back must be the
-//! same, but for what differs from run to run, and for what [`ALLOWED`] names.
+//! same, but for ids, times and memory figures, and for
+//! what the one list in `allowed.rs` names.
 //!
 //! - `tests/recordings/*.json` were recorded by this test from ComfyUI 0.3.64 with ComfyUI-Login, and are always replayed.
 //! - `shared/recordings`, or the folder that `GENAI_RECORDINGS` names, is replayed where it is.
@@ -7,6 +8,7 @@
 //!   `tests/recordings` go side by side to that server, freshly started in a virgin folder, and to this one. With
 //!   `GENAI_LIVE_RECORD=1` the real answers then take the place of those in the files.
 
+mod allowed;
 mod compare;
 mod replay;
 #[expect(dead_code, reason = "shared with the other tests")]
@@ -18,45 +20,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use allowed::{Part, is_allowed};
 use comfy_sim::{Builder, Login, Server};
-use compare::{differences, plain};
+use compare::{Place, differences, plain};
 use replay::Site;
 use serde_json::Value;
 use wire::get;
-
-/// What may differ from the real server.
-struct Allowed {
-    /// The request's method and the start of its path, or the name of a scenario.
-    at: &'static str,
-    /// `body`, `headers`, `status` or `frames`; `*` for all.
-    part: &'static str,
-    /// Why it is so.
-    #[expect(dead_code, reason = "it is for the reader")]
-    why: &'static str,
-}
-
-const ALLOWED: &[Allowed] = &[
-    Allowed { at: "GET /system_stats", part: "body", why: "it says that it is comfy-sim, and has no Python, torch or memory" },
-    Allowed { at: "GET /api/system_stats", part: "body", why: "the same" },
-    Allowed { at: "HEAD /system_stats", part: "headers", why: "the same, shorter" },
-    Allowed { at: "GET /login", part: "body", why: "the login page is its own" },
-    Allowed { at: "HEAD /login", part: "headers", why: "the same, shorter" },
-    Allowed { at: "front-page", part: "body", why: "it has no front end, and a page of its own in its place" },
-    Allowed { at: "GET /extensions", part: "body", why: "no front end, no scripts" },
-    Allowed { at: "GET /internal/logs", part: "body", why: "it says less, and never a token" },
-    Allowed { at: "lossy-webp", part: "body", why: "its WebP encoder knows only pictures without loss" },
-    Allowed { at: "GET /models/custom_nodes", part: "body", why: "its login is no node pack with files" },
-    Allowed { at: "deflate", part: "headers", why: "it takes no offer to compress WebSocket messages" },
-    Allowed { at: "outside-of-input", part: "*", why: "no node reads outside of its folder, where LoadImage can" },
-    Allowed { at: "queue-and-interrupt ws", part: "frames", why: "it loads no model, so the interruption finds the sampler" },
-    Allowed { at: "queue-and-interrupt GET /history", part: "body", why: "the same" },
-    Allowed { at: "beyond-json", part: "*", why: "NaN, Infinity and integers over 64 bits, which only Python's JSON has" },
-];
-
-fn is_allowed(scenario: &str, request: &str, part: &str) -> bool {
-    let whole = format!("{scenario} {request}");
-    ALLOWED.iter().any(|a| (a.part == part || a.part == "*") && (request.starts_with(a.at) || whole.starts_with(a.at)))
-}
 
 /// The value of a variable that chooses what is tested.
 #[expect(clippy::disallowed_methods, reason = "the one door of this test: which recordings, and which real server")]
@@ -76,10 +45,14 @@ fn shared() -> Option<PathBuf> {
     let above = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors();
     let found = above.map(|folder| folder.join("shared/recordings/comfyui-0.3.64-login")).find(|folder| folder.is_dir());
     if found.is_none() {
-        // A test's own output; the harness shows it when asked.
-        let _ = std::io::Write::write_all(&mut std::io::stderr(), b"skipped: no recordings here\n");
+        skipped("no recordings here");
     }
     found
+}
+
+/// Says so past the harness, which hides what a passing test prints.
+fn skipped(why: &str) {
+    let _ = std::io::Write::write_all(&mut std::io::stderr(), format!("skipped: {why}\n").as_bytes());
 }
 
 /// The recordings of this crate, by name.
@@ -110,7 +83,7 @@ const SHIPPED: [&str; 13] = [
 /// A server with the plugin in a folder as the real one had it.
 async fn sim(folder: &Path, set: impl FnOnce(Builder) -> Builder) -> (Server, Site) {
     let token = bcrypt::hash_with_salt("made-up-word", 4, [3; 16]).expect("hashes").to_string();
-    for name in ["login", "models/checkpoints", "user/default"] {
+    for name in ["login", "models/checkpoints"] {
         fs::create_dir_all(folder.join(name)).expect("made");
     }
     for name in ["input", "output", "models/configs"] {
@@ -142,15 +115,16 @@ async fn run(scenarios: &mut [Value], ours: &mut Site, mut real: Option<&mut Sit
                     format!("{} {}", text("method"), text("path"))
                 }
             };
-            let pending = is_allowed(&name, &request, "*");
+            let place = format!("{name} {request}");
+            let place = Place { name: &place };
             let (expected, outcome) = match &mut real {
                 None => {
-                    if pending && step.get("ws_frames").is_some() {
+                    if is_allowed(place.name, Part::All) && step.get("ws_frames").is_some() {
                         continue;
                     }
                     let expected = script(step);
                     // Where other frames come, they do not come in the same number.
-                    let others = step.get("ws_frames").is_some() && is_allowed(&name, &request, "frames");
+                    let others = step.get("ws_frames").is_some() && is_allowed(place.name, Part::Frames);
                     if others && step.get("until").is_none() {
                         step["until"] = Value::from("empty");
                     }
@@ -158,18 +132,18 @@ async fn run(scenarios: &mut [Value], ours: &mut Site, mut real: Option<&mut Sit
                 }
                 Some(real) => {
                     let expected = real.step(step, true).await;
-                    record(step, &plain(real, step, &expected), is_allowed(&name, &request, "body"));
+                    record(step, &plain(real, &place, &expected), is_allowed(place.name, Part::Body));
                     (expected, ours.step(step, true).await)
                 }
             };
-            let expected = plain(real.as_deref().unwrap_or(ours), step, &expected);
-            let mut outcome = plain(ours, step, &outcome);
+            let expected = plain(real.as_deref().unwrap_or(ours), &place, &expected);
+            let mut outcome = plain(ours, &place, &outcome);
             if !whole {
                 only_known(&mut outcome, &expected);
             }
             for (part, text) in differences(&expected, &outcome) {
-                if !is_allowed(&name, &request, part) {
-                    found.push(format!("{name} #{index} {request} {}: {part}{text}", step["request"]["headers"]));
+                if !is_allowed(place.name, part) {
+                    found.push(format!("{name} #{index} {request} {}: {part:?}{text}", step["request"]["headers"]));
                 }
             }
         }
@@ -229,6 +203,7 @@ fn none(found: &[String]) {
 async fn the_shared_recordings_come_back() {
     let Some(folder) = shared() else { return };
     let home = tempfile::tempdir().expect("a folder");
+    fs::create_dir_all(home.path().join("user/default")).expect("made");
     // That server showed previews, and took its time for a step.
     let as_recorded = |builder: Builder| builder.previews(true).step_time(Duration::from_millis(25));
     let (_server, mut ours) = sim(home.path(), |builder| as_recorded(builder).checkpoint("random-sd15.safetensors")).await;
@@ -249,7 +224,9 @@ async fn the_own_recordings_come_back() {
 
 #[tokio::test]
 async fn a_real_server_side_by_side() {
-    let (Some(url), Some(token)) = (variable("GENAI_LIVE_COMFYUI"), variable("GENAI_LIVE_TOKEN_FILE")) else { return };
+    let (Some(url), Some(token)) = (variable("GENAI_LIVE_COMFYUI"), variable("GENAI_LIVE_TOKEN_FILE")) else {
+        return skipped("no real server named");
+    };
     let addr = url.trim_start_matches("http://").trim_end_matches('/').parse().expect("http:// and an address");
     let token = fs::read_to_string(token).expect("a token file");
     let token = token.lines().next().unwrap_or_default().to_owned();

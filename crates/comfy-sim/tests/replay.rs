@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 use tokio_tungstenite::tungstenite::Message;
 
 use crate::socket::Socket;
-use crate::wire::{Reply, call};
+use crate::wire::{Reply, call, raw};
 
 /// How long an expected message may take.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -71,7 +71,7 @@ impl Site {
             self.drawn.retain(|(name, _)| name != "${cookie}");
             self.drawn.push(("${cookie}".to_owned(), cookie.to_owned()));
         }
-        response(&reply)
+        response(&reply, step["request"]["method"] == "HEAD")
     }
 
     /// The script's text with this server's own values in it.
@@ -115,7 +115,7 @@ impl Site {
                 Message::Text(text) => json!({"text": serde_json::from_str::<Value>(&text).unwrap_or_default()}),
                 other => {
                     let bytes = other.into_data();
-                    json!({"binary_base64": BASE64.encode(&bytes[..bytes.len().min(200)]), "length": bytes.len()})
+                    json!({"binary_base64": BASE64.encode(&bytes), "length": bytes.len()})
                 }
             });
             if count.is_none() && heard.last().is_some_and(|frame| is_last(until, &frame["text"])) {
@@ -127,6 +127,9 @@ impl Site {
 
     async fn request(&self, request: &Value) -> Reply {
         let text = |value: &Value| self.here(value.as_str().expect("a text"));
+        if let Some(bytes) = request.get("raw") {
+            return raw(self.addr, text(bytes).as_bytes()).await;
+        }
         let mut path = text(&request["path"]);
         let mut headers: Vec<(String, String)> = Vec::new();
         match request["auth"].as_str() {
@@ -179,9 +182,13 @@ async fn next(socket: &mut Socket, patience: Duration) -> Option<Message> {
 }
 
 /// An answer in the form of the recordings, with all its headers.
-fn response(reply: &Reply) -> Value {
+fn response(reply: &Reply, bodiless: bool) -> Value {
     let headers: Map<String, Value> = reply.headers.iter().map(|(name, value)| (name.to_lowercase(), json!(value))).collect();
     let mut out = json!({"status": reply.status, "headers": headers});
+    let announced = reply.header("Content-Length").and_then(|length| length.parse().ok());
+    if announced.is_some_and(|length: usize| length != reply.body.len() && !bodiless) {
+        out["body of another length"] = json!(reply.body.len());
+    }
     if reply.status == 101 {
         // What follows are frames already.
         return out;

@@ -316,7 +316,7 @@ async fn what_python_would_raise_is_a_500() {
         ("/interrupt", "null"),
         ("/interrupt", "[]"),
         ("/free", ""),
-        ("/history", r#"{"delete": [{}]}"#),
+        ("/history", r#"{"delete": 5}"#),
     ] {
         let reply = post(server.addr(), path, JSON, &[("Connection", "keep-alive")], body).await;
         assert_eq!(reply.status, 500, "{path} {body}");

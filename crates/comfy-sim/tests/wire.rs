@@ -45,10 +45,14 @@ pub(crate) async fn call(addr: SocketAddr, method: &str, path: &str, headers: &[
         head += &format!("Content-Length: {}\r\n", body.len());
     }
     head += "\r\n";
+    raw(addr, &[head.as_bytes(), body].concat()).await
+}
+
+/// Bytes on a connection of their own, and what they are answered with.
+pub(crate) async fn raw(addr: SocketAddr, bytes: &[u8]) -> Reply {
     let mut stream = TcpStream::connect(addr).await.expect("connects");
-    stream.write_all(head.as_bytes()).await.expect("sends");
     // A server may answer, and close, before it has read all.
-    let _ = stream.write_all(body).await;
+    let _ = stream.write_all(bytes).await;
     let mut bytes = Vec::new();
     // A connection that was asked to upgrade may stay open.
     while !is_whole(&bytes) {
@@ -83,9 +87,12 @@ fn parse(bytes: &[u8]) -> Reply {
     let end = bytes.windows(4).position(|w| w == b"\r\n\r\n").expect("a head");
     let head = String::from_utf8_lossy(&bytes[..end]).into_owned();
     let mut lines = head.split("\r\n");
-    let status = lines.next().and_then(|line| line.split(' ').nth(1)).and_then(|s| s.parse().ok());
+    let mut first = lines.next().unwrap_or_default().splitn(3, ' ').skip(1);
+    let status = first.next().and_then(|s| s.parse().ok());
+    // How the status is called counts as a header.
+    let reason = first.next().map(|reason| (":reason".to_owned(), reason.to_owned()));
     let headers = lines.filter_map(|line| line.split_once(": ")).map(|(k, v)| (k.to_owned(), v.to_owned()));
-    let headers: Vec<_> = headers.collect();
+    let headers: Vec<_> = reason.into_iter().chain(headers).collect();
     let chunked = headers.iter().any(|(k, v)| k.eq_ignore_ascii_case("transfer-encoding") && v == "chunked");
     let body = &bytes[end + 4..];
     let body = if chunked { unchunked(body) } else { body.to_vec() };

@@ -15,7 +15,7 @@ use tokio::io::{AsyncReadExt, AsyncSeekExt};
 use tokio_util::io::ReaderStream;
 
 use crate::clock::{http_date, parse_http_date};
-use crate::reply::{Answer, Response, empty, file_refusal, full, no_file, set};
+use crate::reply::{Answer, Response, called, empty, file_refusal, full, no_file, set};
 use crate::request::{Request, header};
 
 /// Sends the file, a part of it, or word that the client's copy is still good. What is no plain file is forbidden.
@@ -65,7 +65,8 @@ fn wanted(request: &Request, modified: SystemTime, size: u64) -> Result<(Stamp, 
         Some(text) => match range(&text, size) {
             Some(part) => Ok((stamp, Some(part))),
             None => {
-                let mut response = file_refusal(StatusCode::RANGE_NOT_SATISFIABLE, method);
+                let refusal = file_refusal(StatusCode::RANGE_NOT_SATISFIABLE, method);
+                let mut response = called(refusal, "Requested Range Not Satisfiable");
                 set(&mut response, CONTENT_RANGE, &format!("bytes */{size}"));
                 Err(Box::new(response))
             }

@@ -18,9 +18,7 @@ pub(super) fn routes() -> Vec<Route> {
 async fn page(app: Arc<App>, request: Request) -> Answer {
     let number = |name| match request.query(name) {
         None => Ok(None),
-        Some(text) => py::small_int(text)
-            .map(Some)
-            .ok_or_else(|| Raised::new("ValueError", format!("invalid literal for int() with base 10: {}", py::quote(text)))),
+        Some(text) => py::small_int(text).map(Some).ok_or_else(|| py::no_int(text)),
     };
     let (max, offset) = (number("max_items")?, number("offset")?);
     ok(&app.queue.history(|history| history.page(max, offset)))
@@ -37,7 +35,9 @@ async fn change(app: Arc<App>, mut request: Request) -> Answer {
     }
     if py::contains(&body, "delete")? {
         for id in py::each(py::item(&body, "delete")?)? {
-            if id.is_array() || id.is_object() {
+            // Python looks nothing up in an empty dictionary.
+            let unhashable = id.is_array() || id.is_object();
+            if unhashable && !app.queue.history(|history| history.is_empty()) {
                 return Err(Raised::type_error(format!("unhashable type: '{}'", py::type_name(&id))).into());
             }
             if let Some(id) = id.as_str() {

@@ -9,6 +9,7 @@ use http::StatusCode;
 use image::{ImageFormat, ImageReader};
 use serde_json::{Value, json};
 
+use super::apart;
 use super::files::{created, seconds};
 use crate::app::App;
 use crate::py::path::{basename, inside, splitext};
@@ -30,7 +31,10 @@ pub(super) fn routes() -> Vec<Route> {
 async fn metadata(app: Arc<App>, request: Request) -> Answer {
     let file = request.query("filename").filter(|name| name.ends_with(".safetensors"));
     let path = file.and_then(|file| models::find(app.folders.base(), request.segment(0), file));
-    let header = path.map(|path| models::header(&path, 1024 * 1024)).transpose()?.flatten();
+    if path.is_none() && file.is_some_and(|file| app.folders.pretended(request.segment(0)).any(|name| name == file)) {
+        return ok(&json!({"format": "comfy-sim"}));
+    }
+    let header = apart(move || Ok(path.map(|path| models::header(&path, 1024 * 1024)).transpose()?.flatten())).await?;
     match header.as_ref().and_then(|header| header.get("__metadata__")) {
         Some(metadata) => ok(metadata),
         None => Ok(empty(StatusCode::NOT_FOUND)),
@@ -43,6 +47,10 @@ async fn folders(app: Arc<App>, _: Request) -> Answer {
 }
 
 async fn files(app: Arc<App>, request: Request) -> Answer {
+    apart(move || list(&app, &request)).await
+}
+
+fn list(app: &App, request: &Request) -> Answer {
     let Some(files) = models::listing(app.folders.base(), request.segment(0)) else {
         return Ok(empty(StatusCode::NOT_FOUND));
     };
@@ -51,15 +59,21 @@ async fn files(app: Arc<App>, request: Request) -> Answer {
         let modified = seconds(facts.modified().ok()?);
         Some(json!({"name": name, "pathIndex": index, "modified": modified, "created": created(&facts), "size": facts.len()}))
     });
-    ok(&entries.collect())
+    let mut entries: Vec<Value> = entries.collect();
+    let started = seconds(app.started);
+    for name in app.folders.pretended(request.segment(0)) {
+        if entries.iter().all(|entry| entry["name"] != name) {
+            entries.push(json!({"name": name, "pathIndex": 0, "modified": started, "created": started, "size": 0}));
+        }
+    }
+    ok(&Value::Array(entries))
 }
 
 /// The picture beside a model, or inside of it. As in ComfyUI the name may lead out of the model folder, so that any
 /// picture can be read; here no further than to the end of the ComfyUI folder.
 async fn preview(app: Arc<App>, request: Request) -> Answer {
     let index = request.segment(1);
-    let invalid = || Raised::new("ValueError", format!("invalid literal for int() with base 10: {}", py::quote(index)));
-    let index = py::small_int(index).ok_or_else(invalid)?;
+    let index = py::small_int(index).ok_or_else(|| py::no_int(index))?;
     let Some(folders) = models::folders(app.folders.base(), request.segment(0)) else {
         return Ok(empty(StatusCode::NOT_FOUND));
     };
@@ -67,12 +81,11 @@ async fn preview(app: Arc<App>, request: Request) -> Answer {
     let at = usize::try_from(if index < 0 { index + count } else { index }).ok();
     let folder = at.and_then(|at| folders.get(at)).ok_or_else(|| Raised::new("IndexError", "list index out of range"))?;
     let model = folder.join(request.segment(2));
-    let picture = match inside(app.folders.base(), &model.to_string_lossy()) {
-        Some(path) => picture(&path)?,
-        None => None,
+    let Some(path) = inside(app.folders.base(), &model.to_string_lossy()) else {
+        return Ok(empty(StatusCode::NOT_FOUND));
     };
-    let made = tokio::task::spawn_blocking(move || picture.and_then(|bytes| webp(&bytes)));
-    Ok(match made.await.ok().flatten() {
+    let made = apart(move || Ok(picture(&path)?.and_then(|bytes| webp(&bytes)))).await?;
+    Ok(match made {
         Some(webp) => full(StatusCode::OK, "image/webp", webp),
         None => empty(StatusCode::NOT_FOUND),
     })
@@ -86,8 +99,7 @@ fn picture(model: &Path) -> Result<Option<Vec<u8>>, Fault> {
         return Ok(None);
     };
     let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
-    let mut names: Vec<_> = names.filter(|name| name.starts_with(&format!("{stem}."))).collect();
-    names.sort();
+    let names: Vec<_> = names.filter(|name| name.starts_with(&format!("{stem}."))).collect();
     for name in &names {
         let is_picture = mime::guess(name).is_some_and(|kind| kind.starts_with("image/"));
         let of = splitext(name).0;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use http::StatusCode;
-use serde_json::{Map, Number, Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::app::App;
 use crate::events::exec_info;
@@ -31,11 +31,10 @@ async fn submit(app: Arc<App>, mut request: Request) -> Answer {
     let body = request.json().await?;
     // The number is taken before anything is looked at, so that a refused prompt uses one up too.
     let number = if py::contains(&body, "number")? {
-        let number = py::float_of(py::item(&body, "number")?)?;
-        Number::from_f64(number).ok_or_else(|| Raised::new("ValueError", "number is not finite"))?
+        py::json::of_float(py::float_of(py::item(&body, "number")?)?)
     } else {
         let front = py::contains(&body, "front")? && py::truthy(py::item(&body, "front")?);
-        app.queue.number(front)
+        Value::Number(app.queue.number(front))
     };
     if !py::contains(&body, "prompt")? {
         let text = "No prompt provided";

@@ -26,12 +26,17 @@ async fn file(app: &App, request: &Request) -> Result<PathBuf, Fault> {
 /// The stored settings; a missing or broken file counts as empty.
 async fn stored(app: &App, request: &Request) -> Result<Map<String, Value>, Fault> {
     let text = fs::read(file(app, request).await?).await.unwrap_or_default();
-    Ok(serde_json::from_slice(&text).unwrap_or_default())
+    let stored = py::json::loads(&String::from_utf8_lossy(&text));
+    Ok(stored.ok().and_then(|stored| stored.as_object().cloned()).unwrap_or_default())
 }
 
-async fn store(app: &App, request: &Request, settings: &Map<String, Value>) -> Result<(), Fault> {
-    let text = py::json::dumps_indented(&Value::Object(settings.clone()));
-    Ok(fs::write(file(app, request).await?, text).await?)
+/// Adds to the stored settings.
+async fn store(app: &App, request: &Request, new: Map<String, Value>) -> Answer {
+    let _turn = app.files.lock().await;
+    let mut settings = stored(app, request).await?;
+    settings.extend(new);
+    fs::write(file(app, request).await?, py::json::dumps_indented(&Value::Object(settings))).await?;
+    Ok(empty(StatusCode::OK))
 }
 
 async fn all(app: Arc<App>, request: Request) -> Answer {
@@ -43,21 +48,19 @@ async fn one(app: Arc<App>, request: Request) -> Answer {
 }
 
 async fn merge(app: Arc<App>, mut request: Request) -> Answer {
-    let mut settings = stored(&app, &request).await?;
-    match request.json().await? {
-        Value::Object(new) => settings.extend(new),
+    file(&app, &request).await?;
+    let new = match request.json().await? {
+        Value::Object(new) => new,
         other => {
             return Err(Raised::type_error(format!("'{}' object is not a mapping", py::type_name(&other))).into());
         }
-    }
-    store(&app, &request, &settings).await?;
-    Ok(empty(StatusCode::OK))
+    };
+    store(&app, &request, new).await
 }
 
 async fn put(app: Arc<App>, mut request: Request) -> Answer {
-    let mut settings = stored(&app, &request).await?;
+    file(&app, &request).await?;
     let value = request.json().await?;
-    settings.insert(request.segment(0).to_owned(), value);
-    store(&app, &request, &settings).await?;
-    Ok(empty(StatusCode::OK))
+    let new = Map::from_iter([(request.segment(0).to_owned(), value)]);
+    store(&app, &request, new).await
 }

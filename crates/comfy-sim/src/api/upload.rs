@@ -1,5 +1,6 @@
 //! `/upload/image` and `/upload/mask`.
 
+use std::fs;
 use std::io::Cursor;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -8,11 +9,12 @@ use bytes::Bytes;
 use http::StatusCode;
 use image::ImageFormat;
 use serde_json::{Value, json};
-use tokio::fs;
 
+use super::apart;
 use crate::app::App;
 use crate::form::{Field, Form};
 use crate::png_text::{texts, with_text};
+use crate::py::json::loads;
 use crate::py::path::{inside, normpath, splitext};
 use crate::py::{self, Raised};
 use crate::reply::{Answer, Fault, empty, ok};
@@ -25,25 +27,29 @@ pub(super) fn routes() -> Vec<Route> {
 
 async fn image(app: Arc<App>, mut request: Request) -> Answer {
     let form = Form::read(&mut request).await?;
-    upload(&app, &form, |bytes| Ok(Some(bytes.clone()))).await
+    let _turn = app.files.lock().await;
+    let shared = app.clone();
+    apart(move || upload(&shared, &form, |bytes| Ok(Some(bytes.clone())))).await
+}
+
+async fn mask(app: Arc<App>, mut request: Request) -> Answer {
+    let form = Form::read(&mut request).await?;
+    let _turn = app.files.lock().await;
+    let shared = app.clone();
+    apart(move || upload(&shared, &form, |mask| with_mask(&shared, &form, mask))).await
 }
 
 /// The original with the transparency of the picture that is sent. Where there is no original nothing is written, and
 /// the answer is the same.
-async fn mask(app: Arc<App>, mut request: Request) -> Answer {
-    let form = Form::read(&mut request).await?;
-    upload(&app, &form, |mask| {
-        let original = form
-            .text("original_ref")?
-            .ok_or_else(|| Raised::type_error("the JSON object must be str, bytes or bytearray, not NoneType"))?;
-        let broken = |e: serde_json::Error| Raised::new("json.decoder.JSONDecodeError", e.to_string());
-        let original: Value = serde_json::from_str(original).map_err(broken)?;
-        match original_path(&app, &original)? {
-            Some(path) if path.is_file() => masked(&std::fs::read(path)?, mask).map(Some),
-            _ => Ok(None),
-        }
-    })
-    .await
+fn with_mask(app: &App, form: &Form, mask: &Bytes) -> Result<Option<Bytes>, Fault> {
+    let original = form
+        .text("original_ref")?
+        .ok_or_else(|| Raised::type_error("the JSON object must be str, bytes or bytearray, not NoneType"))?;
+    let original = loads(original)?;
+    match original_path(app, &original)? {
+        Some(path) if path.is_file() => masked(&fs::read(path)?, mask).map(Some),
+        _ => Ok(None),
+    }
 }
 
 /// The file that `original_ref` names; `None` if it names none that may be read.
@@ -79,7 +85,7 @@ fn masked(original: &[u8], mask: &[u8]) -> Result<Bytes, Fault> {
 }
 
 /// Stores the picture of a form as what `make` makes of it; nothing, where that is nothing.
-async fn upload(app: &App, form: &Form, make: impl Fn(&Bytes) -> Result<Option<Bytes>, Fault>) -> Answer {
+fn upload(app: &App, form: &Form, make: impl Fn(&Bytes) -> Result<Option<Bytes>, Fault>) -> Answer {
     let kind = form.text("type")?.unwrap_or("input");
     let unbound = || Raised::new("UnboundLocalError", "no folder is of that type");
     let folder = app.folders.of_type(kind).ok_or_else(unbound)?;
@@ -94,24 +100,24 @@ async fn upload(app: &App, form: &Form, make: impl Fn(&Bytes) -> Result<Option<B
     let (Some(path), Some(into)) = (inside(&folder, &asked), inside(&folder, &normpath(subfolder))) else {
         return Ok(empty(StatusCode::BAD_REQUEST));
     };
-    fs::create_dir_all(&into).await?;
+    fs::create_dir_all(&into)?;
     let overwrite = matches!(form.text("overwrite"), Ok(Some("true" | "1")));
-    let (path, name) = if overwrite { (Some(path), name.clone()) } else { free(path, &into, name, bytes).await? };
+    let (path, name) = if overwrite { (Some(path), name.clone()) } else { free(path, &into, name, bytes)? };
     if let Some(path) = path
         && let Some(made) = make(bytes)?
     {
-        fs::write(path, made).await?;
+        fs::write(path, made)?;
     }
     ok(&json!({"name": name, "subfolder": subfolder, "type": kind}))
 }
 
 /// The first free name, and its path unless a file of such a name has the same content already.
-async fn free(mut path: PathBuf, folder: &Path, name: &str, bytes: &Bytes) -> Result<(Option<PathBuf>, String), Fault> {
+fn free(mut path: PathBuf, folder: &Path, name: &str, bytes: &Bytes) -> Result<(Option<PathBuf>, String), Fault> {
     let (stem, extension) = splitext(name);
     let mut free = name.to_owned();
     let mut count = 1;
-    while fs::try_exists(&path).await? {
-        if fs::read(&path).await? == bytes.as_ref() {
+    while fs::exists(&path)? {
+        if fs::read(&path)? == bytes.as_ref() {
             return Ok((None, free));
         }
         free = format!("{stem} ({count}){extension}");

@@ -5,16 +5,16 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use http::StatusCode;
-use hyper::ext::ReasonPhrase;
 use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
 use tokio::fs;
 
+use super::apart;
 use super::files::{created, relative, seconds, send};
 use crate::app::App;
 use crate::mime;
 use crate::py::{self, Raised};
-use crate::reply::{Answer, Fault, Response, empty, json as reply, ok, text};
+use crate::reply::{Answer, Fault, Response, called, empty, json as reply, ok, text};
 use crate::request::Request;
 use crate::router::{Route, delete, get, post};
 
@@ -64,25 +64,32 @@ async fn list(app: Arc<App>, request: Request) -> Answer {
     if !folder.exists() {
         return refuse(StatusCode::NOT_FOUND, "Directory not found");
     }
-    let (full, split) = (is_true(&request, "full_info"), is_true(&request, "split"));
+    apart(move || files(&request, &folder)).await
+}
+
+/// The files of a folder in the file system's own order, those of each folder before those below.
+fn files(request: &Request, folder: &Path) -> Answer {
+    let (full, split) = (is_true(request, "full_info"), is_true(request, "split"));
     let mut out = Vec::new();
-    let mut folders = vec![folder.clone()];
+    let mut folders = vec![folder.to_owned()];
     while let Some(next) = folders.pop() {
-        for path in sorted(&next).into_iter().filter(|path| !is_hidden(path)) {
+        let mut below = Vec::new();
+        for path in entries(&next).into_iter().filter(|path| !is_hidden(path)) {
             if path.is_dir() {
-                if is_true(&request, "recurse") {
-                    folders.push(path);
-                }
+                below.push(path);
                 continue;
             }
-            let name = relative(&path, &folder);
+            let name = relative(&path, folder);
             out.push(if full {
-                info(&path, &folder)?
+                info(&path, folder)?
             } else if split {
                 std::iter::once(name.as_str()).chain(name.split('/')).map(Value::from).collect()
             } else {
                 json!(name)
             });
+        }
+        if is_true(request, "recurse") {
+            folders.extend(below.into_iter().rev());
         }
     }
     ok(&Value::Array(out))
@@ -102,12 +109,16 @@ async fn list_all(app: Arc<App>, request: Request) -> Answer {
     if !folder.is_dir() {
         return refuse(StatusCode::BAD_REQUEST, "Requested path is not a directory");
     }
+    apart(move || tree(folder, &home)).await
+}
+
+fn tree(folder: PathBuf, home: &Path) -> Answer {
     let mut out = Vec::new();
     let mut folders = vec![folder];
     while let Some(next) = folders.pop() {
-        for path in sorted(&next) {
+        for path in entries(&next) {
             let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            let mut entry = json!({"name": name, "path": relative(&path, &home), "type": "directory"});
+            let mut entry = json!({"name": name, "path": relative(&path, home), "type": "directory"});
             if !path.is_dir() {
                 entry["type"] = json!("file");
                 if let Ok(facts) = path.metadata() {
@@ -149,15 +160,14 @@ async fn write(app: Arc<App>, mut request: Request) -> Answer {
         return refuse(StatusCode::CONFLICT, "File already exists");
     }
     let body = request.bytes().await?;
+    let _turn = app.files.lock().await;
     match fs::write(&path, body).await {
         Ok(()) => written(&app, &request, &path),
         // A name with a NUL is no name for Python either, but another exception.
         Err(error) if error.kind() == std::io::ErrorKind::InvalidInput => Err(error.into()),
         Err(_) => {
-            let mut response = empty(StatusCode::BAD_REQUEST);
-            let reason = b"Invalid filename. Please avoid special characters like :\\/*?\"<>|";
-            response.extensions_mut().insert(ReasonPhrase::from_static(reason));
-            Ok(response)
+            let reason = "Invalid filename. Please avoid special characters like :\\/*?\"<>|";
+            Ok(called(empty(StatusCode::BAD_REQUEST), reason))
         }
     }
 }
@@ -203,11 +213,9 @@ async fn rename(app: Arc<App>, request: Request) -> Answer {
     written(&app, &request, &dest)
 }
 
-fn sorted(folder: &Path) -> Vec<PathBuf> {
+fn entries(folder: &Path) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok);
-    let mut paths: Vec<_> = entries.map(|entry| entry.path()).collect();
-    paths.sort();
-    paths
+    entries.map(|entry| entry.path()).collect()
 }
 
 fn is_hidden(path: &Path) -> bool {

@@ -45,7 +45,7 @@ async fn view(app: Arc<App>, request: Request) -> Answer {
         return Ok(empty(StatusCode::NOT_FOUND));
     }
     let channel = request.query("channel").unwrap_or_default();
-    let Some(form) = Form::of(request.query("preview"), channel) else {
+    let Some(form) = Form::of(request.query("preview"), channel)? else {
         let kind = mime::for_view(&name);
         let mut response = send(&request, &path, kind).await?;
         set(&mut response, CONTENT_TYPE, kind);
@@ -83,24 +83,23 @@ enum Form {
 
 impl Form {
     /// By the `preview` and `channel` parameters; `None` for the file itself.
-    fn of(preview: Option<&str>, channel: &str) -> Option<Self> {
+    fn of(preview: Option<&str>, channel: &str) -> Result<Option<Self>, Raised> {
         let Some(preview) = preview else {
-            return match channel {
+            return Ok(match channel {
                 "rgb" => Some(Self::Rgb),
                 "a" => Some(Self::Alpha),
                 _ => None,
-            };
+            });
         };
         let parts: Vec<&str> = preview.split(';').collect();
-        let digits = parts.last().filter(|last| last.bytes().all(|byte| byte.is_ascii_digit()));
-        let quality = digits.and_then(|digits| py::small_int(digits)).unwrap_or(90);
+        // A raised digit is one too, for Python, until it counts.
+        let digits = parts.last().filter(|last| !last.is_empty() && last.chars().all(char::is_numeric));
+        let number = |digits: &&str| py::small_int(digits).ok_or_else(|| py::no_int(digits));
+        let quality = digits.map(number).transpose()?.unwrap_or(90);
         if parts.first() == Some(&"jpeg") && !channel.contains('a') {
-            return Some(Self::Jpeg { quality: u8::try_from(quality.clamp(1, 100)).unwrap_or(90) });
+            return Ok(Some(Self::Jpeg { quality: u8::try_from(quality.clamp(1, 100)).unwrap_or(90) }));
         }
-        if quality > 100 {
-            return Some(Self::Beyond);
-        }
-        Some(Self::Webp { rgb: channel == "rgb" })
+        Ok(Some(if quality > 100 { Self::Beyond } else { Self::Webp { rgb: channel == "rgb" } }))
     }
 
     fn content_type(self) -> &'static str {
@@ -165,13 +164,15 @@ mod tests {
             (Some("jpeg"), "", Some(Form::Jpeg { quality: 90 })),
             (Some("jpeg;50"), "rgb", Some(Form::Jpeg { quality: 50 })),
             (Some("jpeg;50"), "a", Some(Form::Webp { rgb: false })),
+            (Some("jpeg;\u{665}\u{660}"), "", Some(Form::Jpeg { quality: 50 })),
             (Some("webp;101"), "", Some(Form::Beyond)),
             (Some("webp;90"), "rgb", Some(Form::Webp { rgb: true })),
             (Some(""), "", Some(Form::Webp { rgb: false })),
         ] {
-            assert_eq!(Form::of(preview, channel), form, "{preview:?} {channel:?}");
+            assert_eq!(Form::of(preview, channel), Ok(form), "{preview:?} {channel:?}");
         }
     }
+
     #[test]
     fn the_alpha_of_a_picture_is_seen_in_rgba_only() {
         let mut grey = Cursor::new(Vec::new());

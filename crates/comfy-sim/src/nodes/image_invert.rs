@@ -11,6 +11,9 @@ impl Node for ImageInvert {
     }
 
     fn execute(&self, call: &Call<'_>) -> Result<Yield, Raised> {
+        if let Some(inverted) = call.inverted_literal("image") {
+            return Ok(inverted);
+        }
         let images = call.images("image", Use::Minus)?;
         Ok(Yield::images(images.inverted()?))
     }

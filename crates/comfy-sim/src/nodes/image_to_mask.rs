@@ -11,7 +11,7 @@ impl Node for ImageToMask {
     }
 
     fn execute(&self, call: &Call<'_>) -> Result<Yield, Raised> {
-        let images = call.images("image", Use::Attribute("shape"))?;
+        let images = call.images("image", Use::Part)?;
         let channel = match call.text("channel", "red")?.as_str() {
             "red" => 0,
             "green" => 1,

@@ -11,6 +11,9 @@ impl Node for InvertMask {
     }
 
     fn execute(&self, call: &Call<'_>) -> Result<Yield, Raised> {
+        if let Some(inverted) = call.inverted_literal("mask") {
+            return Ok(inverted);
+        }
         Ok(Yield::mask(call.mask("mask", Use::Minus)?.inverted()?))
     }
 }

@@ -24,7 +24,9 @@ impl Node for LoadImage {
 
     fn info(&self, folders: &Folders) -> Result<Value, Raised> {
         let mut info = INFO.get(self.class()).cloned().unwrap_or_default();
-        let is_picture = |name: &str| mime::guess(name).is_some_and(|kind| kind.starts_with("image/"));
+        // By what is behind the last dot, even if nothing is before it, or by the whole name.
+        let extension = |name: &str| format!("file.{}", name.rsplit('.').next().unwrap_or_default());
+        let is_picture = |name: &str| mime::guess(&extension(name)).is_some_and(|kind| kind.starts_with("image/"));
         info["input"]["required"]["image"][0] = json!(files(folders, is_picture)?);
         Ok(info)
     }

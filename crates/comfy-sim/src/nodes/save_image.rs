@@ -31,7 +31,7 @@ impl Node for SaveImage {
 
 /// Saves the batch below `folder` and shows the files under this `type`.
 pub(super) fn save(call: &Call<'_>, folder: &Path, kind: &str, prefix: &str) -> Result<Yield, Raised> {
-    let images = call.images("images", Use::Attribute("shape"))?;
+    let images = call.images("images", Use::First)?;
     let prefix = expand(prefix, images, call);
     let place = Place::find(folder, &prefix)?;
     let text = metadata(call)?;
@@ -130,9 +130,14 @@ fn metadata(call: &Call<'_>) -> Result<Vec<(String, String)>, Raised> {
         Some(Value::Object(extra)) => {
             text.extend(extra.iter().map(|(key, value)| (key.clone(), dumps(value))));
         }
-        Some(other) => {
-            return Err(Raised::type_error(format!("'{}' object is no extra_pnginfo", py::type_name(other))));
-        }
+        // Python looks up in it what it yields.
+        Some(other) => match py::each(other)?.first() {
+            None => {}
+            Some(first) if other.is_array() && first.is_i64() => {
+                return Err(Raised::new("IndexError", "list index out of range"));
+            }
+            Some(_) => return py::item(other, "").map(|_| text),
+        },
     }
     text.extend(super::simulated::note(call.prompt));
     Ok(text)
@@ -144,7 +149,8 @@ fn encode(images: &Images, pixels: &[u8], text: &[(String, String)]) -> Result<V
     PngEncoder::new_with_quality(&mut png, CompressionType::Fast, FilterType::Adaptive)
         .write_image(pixels, size(images.width), size(images.height), ExtendedColorType::Rgb8)
         .map_err(|e| Raised::new("OSError", e.to_string()))?;
-    png_text::with_text(&png, text).ok_or_else(|| Raised::new("ValueError", "Invalid keyword in PNG text chunk"))
+    let no_latin = "'latin-1' codec can't encode a keyword: ordinal not in range(256)";
+    png_text::with_text(&png, text).ok_or_else(|| Raised::new("UnicodeEncodeError", no_latin))
 }
 
 /// The `OSError` that Python raises for the file.

@@ -1,19 +1,36 @@
 //! `json.dumps` to the byte: `", "` and `": "` between the parts, ASCII only, floats as Python writes them.
 
+mod read;
+
 use std::io;
 
 use serde::Serialize;
 use serde_json::ser::{CharEscape, Formatter, Serializer};
 use serde_json::{Number, Value};
 
+pub(crate) use read::{DIGITS, as_beyond, integer_of, loads, of_float};
+
 /// `json.dumps(value)`.
 pub(crate) fn dumps<T: Serialize + ?Sized>(value: &T) -> String {
     let mut out = Vec::with_capacity(256);
-    let mut serializer = Serializer::with_formatter(&mut out, Python);
+    let mut marked = false;
+    let mut serializer = Serializer::with_formatter(&mut out, Python { marked: &mut marked });
     // What is written has string keys only and a `Vec` takes every write, so neither can fail.
     let written = value.serialize(&mut serializer);
     debug_assert!(written.is_ok(), "a JSON value always has a text");
-    String::from_utf8(out).unwrap_or_default()
+    let text = String::from_utf8(out).unwrap_or_default();
+    if marked { unmarked(&text) } else { text }
+}
+
+/// The text with numbers in place of the texts that stand for them.
+fn unmarked(text: &str) -> String {
+    let mark = format!("\"{}", read::WRITTEN_MARK);
+    let mut parts = text.split(&mark);
+    let mut out = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        out.push_str(&part.replacen('"', "", 1));
+    }
+    out
 }
 
 /// `json.dumps(value, indent=4)`.
@@ -69,9 +86,12 @@ fn float(f: f64) -> String {
     }
 }
 
-struct Python;
+struct Python<'m> {
+    /// Set once a text is written that may stand for a number.
+    marked: &'m mut bool,
+}
 
-impl Formatter for Python {
+impl Formatter for Python<'_> {
     fn write_f64<W: ?Sized + io::Write>(&mut self, writer: &mut W, value: f64) -> io::Result<()> {
         writer.write_all(float(value).as_bytes())
     }
@@ -95,7 +115,10 @@ impl Formatter for Python {
         for c in fragment.chars() {
             if matches!(c, ' '..='~') {
                 writer.write_all(&[c as u8])?;
+            } else if let Some(half) = read::half(c) {
+                write!(writer, "\\u{half:04x}")?;
             } else {
+                *self.marked |= c >= '\u{10f7ff}';
                 for unit in c.encode_utf16(&mut [0; 2]) {
                     write!(writer, "\\u{unit:04x}")?;
                 }

@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use serde_json::{Number, Value};
+use serde_json::Value;
 
 use super::report::{about, error};
 use crate::graph::Declared;
@@ -35,12 +35,7 @@ pub(super) fn literal(input: &Declared, value: Value, bounded: bool) -> Literal 
 fn convert(input: &Declared, value: &Value) -> Result<Value, Raised> {
     match input.kind.as_str() {
         Some("INT") => py::int_of(value),
-        Some("FLOAT") => {
-            let float = py::float_of(value)?;
-            // JSON has no infinities; the real server would carry them on.
-            let number = Number::from_f64(float);
-            number.map(Value::Number).ok_or_else(|| Raised::new("ValueError", "float is not finite"))
-        }
+        Some("FLOAT") => Ok(py::json::of_float(py::float_of(value)?)),
         Some("STRING") => Ok(Value::from(py::str_of(value))),
         Some("BOOLEAN") => Ok(Value::from(py::truthy(value))),
         _ => Ok(value.clone()),
@@ -63,27 +58,21 @@ fn bounds(input: &Declared, value: &Value) -> Option<Value> {
     } else {
         ("value_bigger_than_max", "bigger than max", beyond("max", Ordering::Greater)?)
     };
-    let message = format!("Value {} {word} of {}", shown(input, value), py::str_of(limit));
+    let message = format!("Value {} {word} of {}", py::str_of(value), py::str_of(limit));
     Some(error(kind, &message, &input.name, &about(input, value)))
-}
-
-/// The value as Python shows it. A whole number that fits no 64 bits is a float here, and has digits all the same.
-fn shown(input: &Declared, value: &Value) -> String {
-    match value.as_f64() {
-        Some(float) if value.is_f64() && input.kind == "INT" => format!("{float:.0}"),
-        _ => py::str_of(value),
-    }
 }
 
 /// Compares two numbers; whole ones are compared as such, since a float would blur seeds.
 fn compare(left: &Value, right: &Value) -> Option<Ordering> {
-    // Beyond 128 bits a float is only held at the edge, which is beyond every bound.
+    // Beyond 128 bits a number is only held at the edge, which is beyond every bound.
     let of_float = |value: &Value| value.as_f64().filter(|float| float.fract() == 0.0).map(|float| float as i128);
     let of_int = |value: &Value| value.as_i64().map(i128::from).or_else(|| value.as_u64().map(i128::from));
-    let whole = |value: &Value| of_int(value).or_else(|| of_float(value));
+    let of_beyond = |value: &Value| py::json::as_beyond(value)?.parse().ok();
+    let whole = |value: &Value| of_int(value).or_else(|| of_float(value)).or_else(|| of_beyond(value));
+    let float = |value: &Value| value.as_f64().or_else(|| py::json::as_beyond(value)?.parse().ok());
     match (whole(left), whole(right)) {
         (Some(left), Some(right)) => Some(left.cmp(&right)),
-        _ => left.as_f64()?.partial_cmp(&right.as_f64()?),
+        _ => float(left)?.partial_cmp(&float(right)?),
     }
 }
 

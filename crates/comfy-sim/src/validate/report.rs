@@ -43,19 +43,19 @@ pub(super) fn own(name: &str, text: &str) -> Value {
 }
 
 /// An exception on the way to an output node.
-pub(super) fn exception_at_output(base: &Path, raised: &Raised) -> Value {
-    let traceback = py::traceback(base, &[(1010, "validate_prompt"), (932, "validate_inputs")]);
+pub(super) fn exception_at_output(base: &Path, calls: &[(u32, &str)], raised: &Raised) -> Value {
+    let traceback = py::traceback(base, &[&[(1010, "validate_prompt")], calls].concat());
     let extra = json!({"exception_type": raised.kind, "traceback": traceback});
     error("exception_during_validation", "Exception when validating node", &raised.text, &extra)
 }
 
-pub(super) fn exception_at_link(base: &Path, input: &Declared, linked: &Value, raised: &Raised) -> Value {
+pub(super) fn exception_at_link(base: &Path, calls: &[(u32, &str)], input: &Declared, linked: &Value, raised: &Raised) -> Value {
     let extra = json!({
         "input_name": input.name,
         "input_config": input.config(),
         "exception_message": raised.text,
         "exception_type": raised.kind,
-        "traceback": py::traceback(base, &[(808, "validate_inputs"), (932, "validate_inputs")]),
+        "traceback": py::traceback(base, &[&[(808, "validate_inputs")], calls].concat()),
         "linked_node": linked,
     });
     error("exception_during_inner_validation", "Exception when validating inner node", &raised.text, &extra)

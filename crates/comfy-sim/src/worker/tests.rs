@@ -1,7 +1,7 @@
 //! The rules of lists, lazy inputs and blocked outputs, which none of the server's own classes shows. The expected
 //! messages were read off ComfyUI 0.3.64 with the same classes as a custom node.
 
-use serde_json::{Map, Number, Value, json};
+use serde_json::{Map, Value, json};
 use tokio_tungstenite::tungstenite::Message;
 
 use super::cache::Cache;
@@ -117,7 +117,7 @@ async fn told(prompt: &Value) -> (Vec<String>, &'static str) {
     let outputs = prompt.iter().filter(|(_, node)| is_out(node)).map(|(id, _)| id.clone()).collect();
     let extra_data = Map::from_iter([("client_id".to_owned(), json!("c"))]);
     let (prompt, extra_data) = (prompt.into(), extra_data.into());
-    let item = Item { number: Number::from(0), id: "p".to_owned(), prompt, extra_data, outputs };
+    let item = Item { number: Value::from(0), id: "p".to_owned(), prompt, extra_data, outputs };
     let done = run::run(&app, &mut Cache::default(), item).await;
     let mut lines = Vec::new();
     while let Some(Message::Text(text)) = letters.now() {
