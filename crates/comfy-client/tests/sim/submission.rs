@@ -8,7 +8,7 @@ use comfy_sim::{Builder, Server};
 use futures_util::StreamExt;
 use serde_json::{Value, json};
 
-const LONG: Duration = Duration::from_secs(20);
+const LONG: Duration = Duration::from_secs(60);
 
 async fn site(folder: &Path, set: impl FnOnce(Builder) -> Builder) -> (Server, Client) {
     let server = set(Server::builder().comfy_dir(folder)).spawn().await.unwrap();
