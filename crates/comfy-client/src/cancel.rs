@@ -27,6 +27,15 @@ impl Client {
     /// A server with the jobs API does it in one step (`POST /api/jobs/ID/cancel`); on one without, the prompt is
     /// deleted from the queue, and interrupted by its id if it runs by then.
     ///
+    /// ```no_run
+    /// # async fn example(client: comfy_client::Client, prompt_id: &str) -> Result<(), comfy_client::Error> {
+    /// if !client.cancel(prompt_id).await? {
+    ///     println!("it is over, or was never there");
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// As [`Client::interrupt`].
     pub async fn cancel(&self, prompt_id: &str) -> Result<bool, Error> {
@@ -76,6 +85,14 @@ impl Client {
 
     /// Stops this prompt if it is the one that runs; says whether it was. Whoever else runs is left alone: the order
     /// always names the prompt, and goes out only while the queue shows it as running, to servers that read the name.
+    ///
+    /// ```no_run
+    /// # async fn example(client: comfy_client::Client, prompt_id: &str) -> Result<(), comfy_client::Error> {
+    /// let ran = client.interrupt(prompt_id).await?;
+    /// # let _ = ran;
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// As [`Client::health`]; [`ErrorKind::InvalidConfig`] for an empty id; [`ErrorKind::Unsupported`] where the prompt

@@ -40,6 +40,14 @@ impl Client {
 
     /// As [`Client::object_info`], but asks the server in any case: a model was put there, or a custom node.
     ///
+    /// ```no_run
+    /// # async fn example(client: comfy_client::Client) -> Result<(), comfy_client::Error> {
+    /// let info = client.refresh_object_info().await?;
+    /// println!("{} node classes", info.classes().count());
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// As [`Client::object_info`], and then what was known before is kept.
     pub async fn refresh_object_info(&self) -> Result<Arc<ObjectInfo>, Error> {

@@ -20,6 +20,19 @@ const MIB: usize = 1 << 20;
 /// The settings of a [`Client`](crate::Client): an address, and what differs from the defaults.
 ///
 /// The system's proxies are not read: a token goes to this address or nowhere, and through a proxy only if one is set here.
+///
+/// ```
+/// use std::time::Duration;
+/// use comfy_client::{Client, Config, Credential};
+///
+/// let config = Config::new("https://gpu.example.org/comfy")?
+///     .credential(Credential::Bearer("made-up".into()))
+///     .origin("https://app.example.org")
+///     .connect_timeout(Duration::from_secs(2))
+///     .request_timeout(Duration::from_secs(60));
+/// assert_eq!(Client::new(config)?.url(), "https://gpu.example.org/comfy");
+/// # Ok::<(), comfy_client::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Config {
     pub(crate) address: Address,

@@ -102,6 +102,14 @@ impl Client {
     /// Brings a file into memory, whole (`GET /view`): its length is checked where the server announced it, and for
     /// PNG, JPEG and WebP that the picture has its end.
     ///
+    /// ```no_run
+    /// # async fn example(client: comfy_client::Client, output: comfy_client::Output) -> Result<(), comfy_client::Error> {
+    /// let bytes = client.view(&output.file).await?;
+    /// # let _ = bytes;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// [`ErrorKind::NotFound`]; [`ErrorKind::Protocol`] for a file cut short or over the limit for answers in memory;
     /// else as [`Client::health`].

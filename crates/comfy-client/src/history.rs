@@ -111,6 +111,15 @@ impl Client {
     /// What became of this prompt (`GET /history/ID`); none while it waits or runs, and also if it was taken out of the
     /// queue, never existed, or the server restarted since.
     ///
+    /// ```no_run
+    /// # async fn example(client: comfy_client::Client, prompt_id: &str) -> Result<(), comfy_client::Error> {
+    /// if let Some(entry) = client.history(prompt_id).await? {
+    ///     println!("{} with {} files", entry.status, entry.outputs.len());
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// As [`Client::health`].
     pub async fn history(&self, prompt_id: &str) -> Result<Option<HistoryEntry>, Error> {

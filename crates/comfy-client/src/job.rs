@@ -95,6 +95,18 @@ impl Job {
 
     /// The steps of the run. The first call gives all of them from the submission on, later calls those from then on;
     /// the last one is [`Event::Finished`]. A consumer that is slow loses pictures first, then progress, nothing else.
+    ///
+    /// ```no_run
+    /// # async fn example(job: comfy_client::Job) -> Result<(), comfy_client::Error> {
+    /// use futures_util::StreamExt;
+    ///
+    /// let mut events = job.events();
+    /// while let Some(event) = events.next().await {
+    ///     println!("{event:?}");
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn events(&self) -> impl Stream<Item = Event> + Send + Unpin + use<> {
         let mailbox = self.0.feed.subscribe();
         let keep = self.clone();
@@ -103,6 +115,18 @@ impl Job {
 
     /// Waits for the end, but no longer than `deadline`; then the history is looked at once more (for up to 1 s), and
     /// the outcome is [`Outcome::Stalled`]. The run itself goes on: wait again, or [`Job::cancel`] it.
+    ///
+    /// ```no_run
+    /// # async fn example(job: comfy_client::Job) -> Result<(), comfy_client::Error> {
+    /// use comfy_client::Outcome;
+    ///
+    /// match job.wait(std::time::Duration::from_secs(600)).await? {
+    ///     Outcome::Succeeded(run) => println!("{} files", run.outputs.len()),
+    ///     other => println!("{other}"),
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// [`ErrorKind::Refused`] as soon as the server wants another credential; after the deadline, if the server does not
@@ -138,6 +162,14 @@ impl Job {
     }
 
     /// Takes the prompt out of the queue, or stops it if it runs already: [`Client::cancel`] of this prompt.
+    ///
+    /// ```no_run
+    /// # async fn example(job: comfy_client::Job) -> Result<(), comfy_client::Error> {
+    /// job.cancel().await?;
+    /// println!("{}", job.wait(std::time::Duration::from_secs(10)).await?); // cancelled, or interrupted
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// As [`Client::cancel`].

@@ -258,6 +258,9 @@ impl Outcome {
 impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Succeeded(run) if run.outputs.is_empty() && !run.ws_images.is_empty() => {
+                write!(f, "succeeded with {} pictures over the socket", run.ws_images.len())
+            }
             Self::Succeeded(run) if run.outputs.len() == 1 => f.write_str("succeeded with 1 file"),
             Self::Succeeded(run) => write!(f, "succeeded with {} files", run.outputs.len()),
             Self::Failed(Failure { error, .. }) if error.exception_type.is_empty() => f.write_str("failed, without a reason"),

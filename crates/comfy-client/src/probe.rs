@@ -108,6 +108,16 @@ impl Probe {
 impl Client {
     /// Sends one request and gives the answer as it came; every status is an answer, and redirects are not followed.
     ///
+    /// ```no_run
+    /// # async fn example(client: comfy_client::Client) -> Result<(), comfy_client::Error> {
+    /// use comfy_client::{Credential, Probe};
+    ///
+    /// let answer = client.probe(&Probe::get("/queue").credential(Credential::None)).await?;
+    /// assert_eq!(answer.status, 401, "the door is open");
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// Only trouble on the way: [`ErrorKind::Unreachable`], [`ErrorKind::Timeout`]; and [`ErrorKind::InvalidConfig`] for a
     /// probe that cannot be sent.
@@ -120,6 +130,14 @@ impl Client {
 
     /// Asks for a WebSocket as a browser would, under a client id that nobody uses. Status 101 says that it opened; it is
     /// closed at once, with a close frame.
+    ///
+    /// ```no_run
+    /// # async fn example(client: comfy_client::Client) -> Result<(), comfy_client::Error> {
+    /// let answer = client.probe_socket(&comfy_client::Credential::None).await?;
+    /// assert_ne!(answer.status, 101, "the door is open");
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// As [`Client::probe`]; and [`ErrorKind::Protocol`] for a 101 that does not answer this very request.

@@ -86,6 +86,14 @@ fn item(raw: &Value) -> Option<QueueItem> {
 impl Client {
     /// What waits and what runs (`GET /queue`).
     ///
+    /// ```no_run
+    /// # async fn example(client: comfy_client::Client, prompt_id: &str) -> Result<(), comfy_client::Error> {
+    /// let queue = client.queue().await?;
+    /// println!("{:?}, behind {}", queue.place(prompt_id), queue.running.len());
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// As [`Client::health`].
     pub async fn queue(&self) -> Result<Queue, Error> {
@@ -94,6 +102,13 @@ impl Client {
     }
 
     /// Takes prompts out of the queue that still wait; those that run, and unknown ones, are left alone.
+    ///
+    /// ```no_run
+    /// # async fn example(client: comfy_client::Client) -> Result<(), comfy_client::Error> {
+    /// client.delete_queued(["0b5b1f7e-8b5e-4c3a-9d56-0123456789ab"]).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// As [`Client::health`].

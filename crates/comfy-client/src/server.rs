@@ -147,6 +147,13 @@ fn node_class(name: &str, mut answer: Value) -> Option<NodeClass> {
 impl Client {
     /// Whether ComfyUI answers and lets us in (`GET /prompt`, the cheapest request that proves both).
     ///
+    /// ```no_run
+    /// # async fn example(client: comfy_client::Client) -> Result<(), comfy_client::Error> {
+    /// println!("{} in the queue", client.health().await?.queue_remaining);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// [`ErrorKind::Refused`](crate::ErrorKind::Refused), [`ErrorKind::NotComfy`](crate::ErrorKind::NotComfy), or
     /// trouble on the way.
@@ -162,6 +169,15 @@ impl Client {
 
     /// Versions, memory and devices (`GET /system_stats`).
     ///
+    /// ```no_run
+    /// # async fn example(client: comfy_client::Client) -> Result<(), comfy_client::Error> {
+    /// for device in client.system_stats().await?.devices {
+    ///     println!("{}: {:?} bytes free", device.name, device.vram_free);
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// As [`Client::health`].
     pub async fn system_stats(&self) -> Result<SystemStats, Error> {
@@ -170,6 +186,15 @@ impl Client {
     }
 
     /// The description of one node class (`GET /object_info/CLASS`); none where the server does not have it.
+    ///
+    /// ```no_run
+    /// # async fn example(client: comfy_client::Client) -> Result<(), comfy_client::Error> {
+    /// let loader = client.object_info_class("CheckpointLoaderSimple").await?;
+    /// let models = loader.as_ref().and_then(|class| class.choices("ckpt_name"));
+    /// # let _ = models;
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// As [`Client::health`].

@@ -35,6 +35,14 @@ impl Client {
     /// The prompt's id is made here. If the answer is lost, the server's queue and history are searched for that id, and
     /// only if neither has it, twice, is the workflow sent again, under the same id.
     ///
+    /// ```no_run
+    /// # async fn example(client: comfy_client::Client, workflow: comfy_client::Workflow) -> Result<(), comfy_client::Error> {
+    /// let job = client.submit(&workflow).await?;
+    /// println!("{}", job.wait(std::time::Duration::from_secs(600)).await?);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// [`ErrorKind::Rejected`] for a workflow that ComfyUI does not accept, with [`Error::node_errors`]; also for one of
     /// which it would drop some outputs, unless that is allowed: what it queued is taken back then.

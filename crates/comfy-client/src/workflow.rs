@@ -97,6 +97,18 @@ impl Workflow {
 
     /// Gives it its UI form, which goes with it to the server: pictures that it makes then open in the editor as the
     /// person knows it. What comes from a [`WorkflowFile`] that has it, or from [`UiWorkflow::to_api`], has it already.
+    ///
+    /// ```
+    /// use comfy_client::{UiWorkflow, Workflow};
+    ///
+    /// let ui = UiWorkflow::from_json(r#"{"nodes": [{"id": 1, "type": "EmptyImage", "widgets_values": [64, 64]}], "links": []}"#)?;
+    /// let api = Workflow::from_json(r#"{"1": {"class_type": "EmptyImage", "inputs": {"width": 64, "height": 64}}}"#)?;
+    /// let mut workflow = api.with_ui(ui);
+    /// workflow.set("1", "height", 32)?;
+    /// assert_eq!(workflow.ui().unwrap().root()["nodes"][0]["widgets_values"], serde_json::json!([64, 32]));
+    /// assert!(workflow.ui_behind().is_empty());
+    /// # Ok::<(), comfy_client::Error>(())
+    /// ```
     #[must_use]
     pub fn with_ui(mut self, ui: UiWorkflow) -> Self {
         self.ui = Some(Box::new(ui));

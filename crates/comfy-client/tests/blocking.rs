@@ -9,7 +9,7 @@ use comfy_client::blocking::Client;
 use comfy_client::{Config, Ending, ErrorKind, Event, Outcome, Place, Workflow};
 use comfy_sim::Server;
 
-const LONG: Duration = Duration::from_secs(20);
+const LONG: Duration = Duration::from_secs(60);
 
 /// Runs `use_it` with the URL of a server that lives as long.
 fn with_server(use_it: impl FnOnce(&str)) {

@@ -58,6 +58,14 @@ impl Client {
     /// A connection that breaks is taken up where it broke, a few times, if the server can say that the file is still
     /// the same; else the file is fetched from its beginning.
     ///
+    /// ```no_run
+    /// # async fn example(client: comfy_client::Client, output: comfy_client::Output) -> Result<(), comfy_client::Error> {
+    /// let got = client.download(&output.file, std::path::Path::new("pictures")).await?;
+    /// println!("{} {}", got.sha256_hex, got.path.display());
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// [`ErrorKind::Io`] where it cannot be written; [`ErrorKind::Protocol`] for a name that cannot be used here, and a
     /// file cut short; [`ErrorKind::NotFound`]; else as [`Client::health`].
@@ -67,6 +75,15 @@ impl Client {
 
     /// The same, with the file's subfolder kept: `output/cats/1.png` comes to `dir/cats/1.png`. Folders below `dir` are
     /// made as needed. The results of a run never replace one another this way.
+    ///
+    /// ```no_run
+    /// # async fn example(client: comfy_client::Client, run: comfy_client::Run) -> Result<(), comfy_client::Error> {
+    /// for output in &run.outputs {
+    ///     client.download_tree(&output.file, std::path::Path::new("pictures")).await?;
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// As [`Client::download`]; [`ErrorKind::Protocol`] also for a subfolder that would lead out of `dir`.

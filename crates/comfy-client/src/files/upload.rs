@@ -41,6 +41,14 @@ impl Client {
     /// Sends bytes up under a name (`POST /upload/image`; ComfyUI takes any sort of file there) and says where they lie
     /// now, which may be under another name. [`Client::upload`] sends the same content only once.
     ///
+    /// ```no_run
+    /// # async fn example(client: comfy_client::Client, png: Vec<u8>) -> Result<(), comfy_client::Error> {
+    /// let stored = client.upload_image("cat.png", png, &comfy_client::UploadOptions::default()).await?;
+    /// println!("{}", stored.name);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// [`ErrorKind::TooLarge`] over the server's limit; [`ErrorKind::Rejected`] for a folder outside of the server's
     /// own; else as [`Client::health`].
@@ -83,6 +91,15 @@ impl Client {
 
     /// Sends the transparency of a picture up, to be laid over `original` (`POST /upload/mask`); what comes about is a
     /// new PNG. Its name is made of the mask and the state of the original, and the same two are sent only once.
+    ///
+    /// ```no_run
+    /// # async fn example(client: comfy_client::Client, original: comfy_client::StoredFile) -> Result<(), comfy_client::Error> {
+    /// let mask = comfy_client::Content::file("mask.png");
+    /// let laid = client.upload_mask(&mask, &original, &comfy_client::UploadOptions::default()).await?;
+    /// println!("{}", laid.file);
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// [`ErrorKind::NotFound`] if there is no such original: ComfyUI says that all is well then, and writes nothing. Else

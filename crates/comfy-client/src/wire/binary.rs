@@ -6,6 +6,13 @@ use serde_json::Value;
 use super::{ImageFormat, Message, Preview};
 
 /// Decodes one binary message. A known type that is too short for itself is kept as it came.
+///
+/// ```
+/// use comfy_client::wire::{Message, decode_binary};
+///
+/// let message = decode_binary(&bytes::Bytes::from_static(b"\0\0\0\x03\0\0\0\x011half way"));
+/// assert!(matches!(message, Message::NodeText { node, text, .. } if node == "1" && text == "half way"));
+/// ```
 #[must_use]
 pub fn decode_binary(bytes: &Bytes) -> Message {
     known(bytes).unwrap_or_else(|| Message::OtherBinary(bytes.clone()))

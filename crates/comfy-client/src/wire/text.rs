@@ -5,6 +5,13 @@ use serde_json::{Map, Value};
 use super::{ExecutionError, Message, NodeProgress, whole};
 
 /// Decodes one text message. A known type whose data lacks what makes it that type is kept as it came.
+///
+/// ```
+/// use comfy_client::wire::{Message, decode_text};
+///
+/// let message = decode_text(r#"{"type": "execution_start", "data": {"prompt_id": "p"}}"#);
+/// assert_eq!(message, Message::ExecutionStart { prompt_id: "p".into() });
+/// ```
 #[must_use]
 pub fn decode_text(text: &str) -> Message {
     let Ok(raw) = crate::json::parse(text) else {

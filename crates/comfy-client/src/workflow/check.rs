@@ -34,6 +34,14 @@ pub(super) fn inputs(node: &Value) -> impl Iterator<Item = (&str, &Value)> {
 impl Workflow {
     /// What is wrong with the graph, as far as it can be told without a server: broken and dangling links, nodes that
     /// wait for each other, and nodes that lead to no end. The problems stand in the order of the nodes.
+    ///
+    /// ```
+    /// let workflow = comfy_client::Workflow::from_json(
+    ///     r#"{"2": {"class_type": "SaveImage", "inputs": {"images": ["9", 0]}}}"#,
+    /// )?;
+    /// assert_eq!(workflow.check()[0].to_string(), "node `2` SaveImage, input `images`: linked to node `9`, which is not there");
+    /// # Ok::<(), comfy_client::Error>(())
+    /// ```
     #[must_use]
     pub fn check(&self) -> Vec<Problem> {
         let mut problems = self.graph_problems(None);

@@ -55,6 +55,13 @@ impl WorkflowFile {
 
     /// Reads the file at `path`. It blocks, though not for long.
     ///
+    /// ```no_run
+    /// let file = comfy_client::WorkflowFile::load(std::path::Path::new("picture.png"))?;
+    /// let workflow = file.into_workflow()?;
+    /// # let _ = workflow;
+    /// # Ok::<(), comfy_client::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`ErrorKind::Io`] where it cannot be read; else as [`WorkflowFile::from_bytes`].
     pub fn load(path: &Path) -> Result<Self, Error> {

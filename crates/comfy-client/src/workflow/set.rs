@@ -39,6 +39,15 @@ impl Workflow {
 
     /// Gives an input of a node another value. The node is named as in [`Workflow::find`].
     ///
+    /// ```
+    /// let mut workflow = comfy_client::Workflow::from_json(
+    ///     r#"{"3": {"class_type": "KSampler", "inputs": {"seed": 1, "steps": 20}}}"#,
+    /// )?;
+    /// workflow.set("KSampler", "steps", 30)?.set("3", "seed", 7)?;
+    /// assert_eq!(workflow.find("KSampler")?, "3");
+    /// # Ok::<(), comfy_client::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`InvalidWorkflow`](crate::ErrorKind::InvalidWorkflow) if there is no such node, or more than one, or if the node
     /// does not have this input in the workflow: ComfyUI ignores an input that it does not know, and a slip of the pen

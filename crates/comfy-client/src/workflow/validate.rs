@@ -57,6 +57,13 @@ impl Workflow {
 
     /// Says whether the server would take the whole workflow.
     ///
+    /// ```
+    /// let workflow = comfy_client::Workflow::from_json(r#"{"1": {"class_type": "KSampler", "inputs": {}}}"#)?;
+    /// let error = workflow.ensure_valid(&comfy_client::ObjectInfo::default()).unwrap_err();
+    /// assert_eq!(error.kind(), comfy_client::ErrorKind::InvalidWorkflow);
+    /// # Ok::<(), comfy_client::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`InvalidWorkflow`](crate::ErrorKind::InvalidWorkflow), with every problem that [`Workflow::validate`] calls an
     /// error as a hint.

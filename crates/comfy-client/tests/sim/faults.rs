@@ -12,7 +12,7 @@ use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 
-const LONG: Duration = Duration::from_secs(20);
+const LONG: Duration = Duration::from_secs(60);
 
 async fn site(folder: &Path, set: impl FnOnce(Builder) -> Builder) -> (Server, Client) {
     let server = set(Server::builder().comfy_dir(folder)).spawn().await.unwrap();

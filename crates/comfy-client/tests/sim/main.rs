@@ -75,5 +75,7 @@ async fn without_the_token_nothing_is_done() {
     let crash = client(&server, Credential::None);
     let crash = crash.probe(&Probe::get("/queue").credential(Credential::RawAuthorization("Bearer".into()))).await.unwrap();
     assert_eq!(crash.status, 500);
+    let malformed = client(&server, Credential::RawAuthorization("Bearer".into()));
+    assert!(malformed.queue().await.unwrap_err().is_refused());
     server.shutdown().await;
 }
