@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::work;
 
 const ROUNDS: usize = 15;
-const PER_ROUND: usize = 4_000;
+const PER_ROUND: usize = 400;
 
 pub fn measure(frames: &[String]) -> Value {
     let bytes: usize = frames.iter().map(String::len).sum();

@@ -73,7 +73,7 @@ fn count(line: &[u8], counts: &Counts) {
     let line = String::from_utf8_lossy(line);
     let Some(line) = line.trim_end().strip_suffix(" HTTP/1.1") else { return };
     let Some(at) = ["GET /", "POST /"].iter().filter_map(|start| line.rfind(start)).max() else { return };
-    let path = line[at..].split('?').next().unwrap_or_default().trim_start_matches("/api");
+    let path = line[at..].split('?').next().unwrap_or_default().replacen(" /api/", " /", 1);
     let kind = path.split('/').take(2).collect::<Vec<_>>().join("/");
     *counts.lock().unwrap_or_else(PoisonError::into_inner).entry(kind).or_default() += 1;
 }
