@@ -1,10 +1,11 @@
 //! `cargo xtask bench`: the figures that the documents quote, measured beside the rival in one run.
 
+mod client;
 mod sim;
 mod tokens;
 
 use clap::Subcommand;
-use console::{ExitCode, Screen};
+use console::{ExitCode, Screen, Shared};
 use report::{CheckId, Event, Failure, Finding, Outcome, Report, Unit};
 
 /// What to measure.
@@ -15,6 +16,13 @@ pub(crate) enum Bench {
     /// The embedded ComfyUI: its start, a prompt's way, 10,000 prompts, beside a real server
     Sim {
         /// A running ComfyUI without login on this machine, to measure beside: http://127.0.0.1:PORT
+        #[arg(long, value_name = "URL")]
+        live: Option<String>,
+    },
+    /// `comfy-client` beside four other clients: latency, requests, jobs done, memory, decoding, recovery, faults
+    Client {
+        /// A running ComfyUI on this machine to race on, http://127.0.0.1:PORT; with --token-file ours runs alone. It keeps
+        /// some thousand small pictures
         #[arg(long, value_name = "URL")]
         live: Option<String>,
     },
@@ -46,6 +54,7 @@ impl std::fmt::Display for Bar {
 }
 
 /// A figure, its bar, and what it was measured on.
+#[derive(Clone)]
 struct Measured {
     id: CheckId,
     what: String,
@@ -55,11 +64,12 @@ struct Measured {
     seen: Vec<(String, String)>,
 }
 
-pub(crate) fn run(bench: &Bench, screen: &Screen) -> Result<ExitCode, Failure> {
+pub(crate) fn run(bench: &Bench, shared: &Shared, screen: &Screen) -> Result<ExitCode, Failure> {
     let world = console::world()?;
     let mut report = Report::new("xtask bench", world.clock.now());
     let measured = match bench {
         Bench::Tokens => tokens::run(&world, &screen.sink())?,
+        Bench::Client { live } => client::run(live.as_deref(), shared, &screen.sink())?,
         Bench::Sim { live } => sim::run(live.as_deref(), &screen.sink())?,
     };
     for Measured { id, what, value, bar, unit, seen } in measured {

@@ -48,7 +48,7 @@ pub(crate) struct Validate {
 pub(crate) async fn run(cli: &Cli, screen: &Screen) -> ExitCode {
     let ended = match &cli.task {
         Task::Validate(args) => validate::run(&cli.shared, args, screen).await,
-        Task::Bench(bench) => bench::run(bench, screen),
+        Task::Bench(bench) => bench::run(bench, &cli.shared, screen),
         Task::Tidy => tidy::run(screen),
         Task::Picture => picture::run(screen),
         Task::Schemas => schemas::run(screen),

@@ -3,7 +3,8 @@
 use bytes::Bytes;
 use serde_json::Value;
 
-use crate::outcome::Ending;
+use crate::history;
+use crate::outcome::{Ending, Output};
 use crate::wire::ImageFormat;
 
 /// One step of a run. All but [`Event::Finished`] are hints from the WebSocket: some may be missing, and pictures are
@@ -70,4 +71,15 @@ pub enum Event {
         /// The whole message.
         raw: Value,
     },
+}
+
+impl Event {
+    /// The files of an [`Event::NodeFinished`]: they can be fetched at once, before the run has ended.
+    #[must_use]
+    pub fn outputs(&self) -> Vec<Output> {
+        match self {
+            Self::NodeFinished { node, output: Some(output) } => history::outputs_of(node, output),
+            _ => Vec::new(),
+        }
+    }
 }

@@ -90,16 +90,25 @@ impl HistoryEntry {
 /// item where others give a list.
 fn items(raw: &Value) -> impl Iterator<Item = (&str, &str, &Value)> {
     let nodes = raw.get("outputs").and_then(Value::as_object).into_iter().flatten();
-    let keys = nodes.flat_map(|(node, keys)| keys.as_object().into_iter().flatten().map(move |(key, items)| (node, key, items)));
-    keys.flat_map(|(node, key, items)| {
+    nodes.flat_map(|(node, keys)| items_of(keys).map(move |(key, item)| (node.as_str(), key, item)))
+}
+
+fn items_of(output: &Value) -> impl Iterator<Item = (&str, &Value)> {
+    output.as_object().into_iter().flatten().flat_map(|(key, items)| {
         let items = items.as_array().map_or(std::slice::from_ref(items), Vec::as_slice);
-        items.iter().map(move |item| (node.as_str(), key.as_str(), item))
+        items.iter().map(move |item| (key.as_str(), item))
     })
 }
 
 fn outputs(raw: &Value) -> Vec<Output> {
-    let files = items(raw).filter_map(|(node, key, item)| Some((node, key, StoredFile::read(item)?)));
-    files.map(|(node, key, file)| Output { node: node.to_owned(), key: key.to_owned(), file }).collect()
+    let nodes = raw.get("outputs").and_then(Value::as_object).into_iter().flatten();
+    nodes.flat_map(|(node, output)| outputs_of(node, output)).collect()
+}
+
+/// The files of one node.
+pub(crate) fn outputs_of(node: &str, output: &Value) -> Vec<Output> {
+    let files = items_of(output).filter_map(|(key, item)| Some((key, StoredFile::read(item)?)));
+    files.map(|(key, file)| Output { node: node.to_owned(), key: key.to_owned(), file }).collect()
 }
 
 fn texts(raw: &Value) -> Vec<OutputText> {

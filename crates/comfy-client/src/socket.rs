@@ -42,6 +42,9 @@ impl Socket {
     /// hints, and everything goes on without.
     pub(crate) async fn open(&self, limit: Duration) {
         let mut keeper = self.keeper();
+        if *keeper.link.borrow() == Link::Open {
+            return;
+        }
         // A keeper that is gone answers nothing; there is nothing to wait for then.
         if keeper.commands.send(Command::Need).is_ok() {
             let settled = keeper.link.wait_for(|link| matches!(link, Link::Open | Link::Down));

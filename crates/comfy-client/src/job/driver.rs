@@ -63,6 +63,8 @@ impl Driver {
                 }
             }
             tokio::select! {
+                // What has come is heard before a timer is set, which would wake another thread for nothing.
+                biased;
                 Some(notice) = self.subscription.next() => {
                     let now = self.submitted.elapsed();
                     match notice {

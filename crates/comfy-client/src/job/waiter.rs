@@ -13,10 +13,14 @@ const MS: fn(u64) -> Duration = Duration::from_millis;
 /// History may lag behind the message that announces the end; so long, small steps are taken.
 const HISTORY_LAG: Duration = Duration::from_secs(2);
 const HISTORY_STEPS: [u64; 6] = [2, 3, 5, 8, 12, 20];
+/// The message that follows the announced end comes when the history is written; without it history is read after so long.
+const BEFORE_READING: Duration = Duration::from_millis(20);
 /// Between two looks that must both find nothing before a prompt is given up.
 const BEFORE_GIVING_UP: Duration = Duration::from_millis(250);
 /// A connection must be so old before its silence means anything.
 const DEAF_AFTER: Duration = Duration::from_millis(400);
+/// Whoever has no more than so many before it may begin and end between two seldom looks.
+const NEAR: usize = 4;
 /// So long prompts may wait while none runs.
 const NOTHING_RUNS_AFTER: Duration = Duration::from_secs(30);
 
@@ -67,11 +71,21 @@ pub(super) enum Verdict {
 struct Pace {
     next: Duration,
     longest: Duration,
+    /// The server did not answer the last time.
+    failing: bool,
 }
 
 impl Pace {
+    const LINKED: Self = Self::new(2_000, 10_000, false);
+    const ALONE: Self = Self::new(100, 1_000, false);
+    const FAILING: Self = Self::new(100, 1_500, true);
+
+    const fn new(next: u64, longest: u64, failing: bool) -> Self {
+        Self { next: Duration::from_millis(next), longest: Duration::from_millis(longest), failing }
+    }
+
     fn of(linked: bool) -> Self {
-        if linked { Self { next: MS(2_000), longest: MS(10_000) } } else { Self { next: MS(100), longest: MS(1_000) } }
+        if linked { Self::LINKED } else { Self::ALONE }
     }
 
     fn step(&mut self) -> Duration {
@@ -182,10 +196,12 @@ impl Waiter {
         self.told = true;
         match message {
             Message::ExecutionError(error) if error.is_only_blocked() => self.started = true,
-            Message::ExecutionSuccess { .. }
-            | Message::ExecutionError(_)
-            | Message::ExecutionInterrupted { .. }
-            | Message::Executing { node: None, .. } => {
+            Message::ExecutionSuccess { .. } | Message::ExecutionError(_) | Message::ExecutionInterrupted { .. } => {
+                self.started = true;
+                self.announced.get_or_insert(now);
+                self.look(Ask::History, now + BEFORE_READING);
+            }
+            Message::Executing { node: None, .. } => {
                 self.started = true;
                 self.announced.get_or_insert(now);
                 self.look(Ask::History, now);
@@ -196,12 +212,14 @@ impl Waiter {
 
     /// An answer of the server, or its absence.
     pub(super) fn heard(&mut self, now: Duration, heard: Heard) {
+        if self.pace.failing != matches!(heard, Heard::Trouble) {
+            self.pace = if self.pace.failing { Pace::of(self.linked.is_some()) } else { Pace::FAILING };
+        }
         match heard {
             Heard::Refused => self.verdict = Some(Verdict::Refused),
             Heard::Trouble => {
                 self.broke = true;
                 self.absent = 0;
-                self.pace.longest = self.pace.longest.max(MS(2_000));
                 self.rest(Ask::Queue, now);
             }
             Heard::Queue { place, nothing_runs } => self.heard_queue(now, place, nothing_runs),
@@ -238,6 +256,10 @@ impl Waiter {
             }
         } else {
             self.nothing_runs_since = None;
+        }
+        if self.linked.is_some() && matches!(place, Place::Running | Place::Pending { position: ..=NEAR }) {
+            // It may end while the connection is deaf, however long it runs.
+            self.pace = Pace::LINKED;
         }
         self.rest(Ask::Queue, now);
     }

@@ -49,6 +49,7 @@ async fn a_picture_is_made_and_brought_home() {
         let Outcome::Succeeded(run) = outcome else { panic!("{outcome}") };
         let events: Vec<Event> = job.events().collect().await;
         assert!(events.contains(&Event::Started), "{events:?}");
+        assert_eq!(events.iter().flat_map(Event::outputs).collect::<Vec<_>>(), run.outputs);
         assert_eq!(events.last(), Some(&Event::Finished { how: Ending::Succeeded }));
         let dir = tempfile::tempdir().unwrap();
         let got = client.download(&run.outputs[0].file, dir.path()).await.unwrap();

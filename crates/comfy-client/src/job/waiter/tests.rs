@@ -141,16 +141,45 @@ fn on_a_live_connection_one_look_at_the_history_is_enough() {
     let (verdict, play) =
         Play::new(true).place(0, RUNNING).says(5, start()).says(100, success()).says(101, null()).ends(100).run();
     assert!(ended(verdict.as_ref()));
-    assert_eq!(play.asked, [(MS(100), Ask::History)]);
+    assert_eq!(play.asked, [(MS(101), Ask::History)]);
     assert!(play.redials.is_empty());
 }
 
 #[test]
 fn a_history_that_lags_is_read_again_in_small_steps() {
-    let (verdict, play) = Play::new(true).place(0, RUNNING).says(5, start()).says(100, success()).ends(107).run();
+    let (verdict, play) = Play::new(true).place(0, RUNNING).says(5, start()).says(100, null()).ends(107).run();
     assert!(ended(verdict.as_ref()));
     assert!(play.asked.iter().all(|(_, ask)| *ask == Ask::History), "{:?}", play.asked);
     assert_eq!(play.now, MS(110));
+}
+
+#[test]
+fn an_announced_end_is_read_once_also_where_the_last_message_does_not_come() {
+    let (verdict, play) = Play::new(true).place(0, RUNNING).says(5, start()).says(100, success()).ends(107).run();
+    assert!(ended(verdict.as_ref()));
+    assert_eq!(play.asked, [(MS(120), Ask::History)]);
+}
+
+#[test]
+fn a_long_run_whose_connection_goes_deaf_is_found_as_soon_as_a_short_one() {
+    for end in [3_000, 31_000, 599_000] {
+        let (verdict, play) = Play::new(true).place(0, RUNNING).says(5, start()).ends(end).run();
+        assert!(ended(verdict.as_ref()));
+        assert!(play.now < MS(end + 2_400), "{:?}", play.now);
+    }
+    let far = Place::Pending { position: NEAR + 1 };
+    let (_, play) = Play::new(true).place(0, far).place(60_000, Place::Absent).run();
+    assert!(play.asked.len() < 16, "{:?}", play.asked);
+}
+
+#[test]
+fn a_server_that_does_not_answer_for_a_moment_is_asked_again_at_once_and_not_hammered() {
+    let (verdict, play) = Play::new(true).place(0, RUNNING).says(5, start()).down(90, 300).says(100, null()).ends(100).run();
+    assert!(ended(verdict.as_ref()));
+    assert!(play.now < MS(600), "{:?}", play.now);
+    let (_, long) = Play::new(true).place(0, RUNNING).says(5, start()).down(90, 60_000).ends(100).run();
+    assert!(long.asked.len() < 60, "{}", long.asked.len());
+    assert!(long.now < MS(62_000), "{:?}", long.now);
 }
 
 #[test]

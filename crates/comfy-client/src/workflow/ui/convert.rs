@@ -124,14 +124,14 @@ impl Opened<'_> {
             let level = &self.levels[at];
             let Some(origin) = level.link(&link) else { return Ok(Source::Nothing) };
             let next = if origin.node == INPUTS {
-                let Some((above, user)) = level.parent else { return Ok(Source::Nothing) };
+                // By name: what is no socket on the node that uses the subgraph has no slot there either.
+                let (Some((above, user)), Some(input)) = (level.parent, level.input(origin.slot)) else {
+                    return Ok(Source::Nothing);
+                };
                 at = above;
-                match slots(user, "inputs").get(origin.slot) {
-                    Some(slot) => match linked(slot) {
-                        None => return Ok(promoted(user, slot).map_or(Source::Nothing, Source::Value)),
-                        some => some,
-                    },
-                    None => None,
+                match slots(user, "inputs").iter().find(|slot| name(slot) == input).and_then(linked) {
+                    None => return Ok(promoted(user, level, input).map_or(Source::Nothing, Source::Value)),
+                    some => some,
                 }
             } else {
                 let Some(node) = level.node(&origin.node) else { return Ok(Source::Nothing) };
@@ -209,16 +209,12 @@ fn setter<'a>(level: &Level<'a>, getter: &Value) -> Result<Option<&'a Value>, Er
         .ok_or_else(|| invalid(format!("node `{}{own}` gets `{wanted}`, which no Set node beside it sets", level.prefix)))
 }
 
-/// The value of an input of a subgraph that is shown as a widget on the node that uses it.
-fn promoted(user: &Value, slot: &Value) -> Option<Value> {
-    slot.get("widget").filter(|widget| !widget.is_null())?;
+/// The value of a subgraph's input that is shown as a widget on the node that uses it.
+fn promoted(user: &Value, level: &Level<'_>, input: &str) -> Option<Value> {
     let proxies = user.get("properties").and_then(|properties| properties.get("proxyWidgets")?.as_array());
     let place = match proxies.filter(|proxies| !proxies.is_empty()) {
-        Some(proxies) => proxies.iter().position(|proxy| *proxy == json!(["-1", name(slot)])),
-        None => {
-            let shown = |slot: &&Value| slot.get("widget").is_some_and(|widget| !widget.is_null());
-            slots(user, "inputs").iter().filter(shown).position(|other| name(other) == name(slot))
-        }
+        Some(proxies) => proxies.iter().position(|proxy| *proxy == json!(["-1", input])),
+        None => level.widget(input),
     };
     slots(user, "widgets_values").get(place?).cloned()
 }

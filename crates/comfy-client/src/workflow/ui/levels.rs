@@ -30,6 +30,8 @@ pub(super) struct Level<'a> {
     pub(super) nodes: Vec<(String, &'a Value)>,
     by_id: HashMap<String, &'a Value>,
     links: HashMap<String, Origin>,
+    /// The names of the subgraph's inputs, and whether one is shown as a widget on the node that uses it.
+    inputs: Vec<(&'a str, bool)>,
     /// What leads to each output of the subgraph.
     outputs: HashMap<usize, String>,
     /// The levels that its nodes open.
@@ -40,20 +42,26 @@ impl<'a> Level<'a> {
     fn new(graph: &'a Value, prefix: String, parent: Option<(usize, &'a Value)>) -> Self {
         let list = |key: &str| graph.get(key).and_then(Value::as_array).into_iter().flatten();
         let nodes: Vec<_> = list("nodes").filter_map(|node| Some((id(node.get("id")?)?, node))).collect();
+        let by_id: HashMap<_, _> = nodes.iter().cloned().collect();
+        let mut inputs: Vec<_> = list("inputs").map(|input| (name(input), false)).collect();
         let (mut links, mut outputs) = (HashMap::new(), HashMap::new());
         for link in list("links") {
             let part = |place: usize, key: &str| link.get(place).or_else(|| link.get(key));
             let slot = |value: Option<&Value>| value.and_then(Value::as_u64).and_then(|slot| usize::try_from(slot).ok());
             let Some(own) = part(0, "id").and_then(id) else { continue };
+            let target = part(3, "target_id").and_then(id).zip(slot(part(4, "target_slot")));
             if let (Some(node), Some(slot)) = (part(1, "origin_id").and_then(id), slot(part(2, "origin_slot"))) {
+                if let (INPUTS, Some((_, shown)), Some((reader, place))) = (node.as_str(), inputs.get_mut(slot), &target) {
+                    let reader = by_id.get(reader).and_then(|reader| slots(reader, "inputs").get(*place));
+                    *shown |= reader.is_some_and(is_widget);
+                }
                 links.insert(own.clone(), Origin { node, slot });
             }
-            if let (Some(OUTPUTS), Some(slot)) = (part(3, "target_id").and_then(id).as_deref(), slot(part(4, "target_slot"))) {
+            if let Some((_, slot)) = target.filter(|(node, _)| node == OUTPUTS) {
                 outputs.insert(slot, own);
             }
         }
-        let by_id = nodes.iter().cloned().collect();
-        Self { prefix, parent, nodes, by_id, links, outputs, children: HashMap::new() }
+        Self { prefix, parent, nodes, by_id, links, inputs, outputs, children: HashMap::new() }
     }
 
     pub(super) fn node(&self, id: &str) -> Option<&'a Value> {
@@ -62,6 +70,16 @@ impl<'a> Level<'a> {
 
     pub(super) fn link(&self, id: &str) -> Option<&Origin> {
         self.links.get(id)
+    }
+
+    /// The name of the subgraph's input of that place.
+    pub(super) fn input(&self, slot: usize) -> Option<&'a str> {
+        self.inputs.get(slot).map(|(name, _)| *name)
+    }
+
+    /// Which of the widgets of the node that uses the subgraph stands for the input of that name.
+    pub(super) fn widget(&self, name: &str) -> Option<usize> {
+        self.inputs.iter().filter(|(_, shown)| *shown).position(|(input, _)| *input == name)
     }
 
     pub(super) fn output(&self, slot: usize) -> Option<&String> {
@@ -134,6 +152,10 @@ pub(super) fn slots<'a>(node: &'a Value, key: &str) -> &'a [Value] {
 
 pub(super) fn name(slot: &Value) -> &str {
     slot.get("name").and_then(Value::as_str).unwrap_or_default()
+}
+
+fn is_widget(slot: &Value) -> bool {
+    slot.get("widget").is_some_and(|widget| !widget.is_null())
 }
 
 /// Values by name, where a node keeps them so.

@@ -151,12 +151,12 @@ fn muted_nodes_are_left_out_and_bypassed_ones_passed_by() {
 
 #[test]
 fn subgraphs_are_opened_with_their_links_and_their_widgets() {
-    let inner = json!({"id": "inner", "nodes": [
+    let inner = json!({"id": "inner", "inputs": [{"name": "model"}, {"name": "strength"}], "nodes": [
         node(7, "Lora", &[("model", "MODEL", Some(1)), ("strength", "FLOAT", Some(3))], json!([0.5]))],
         "links": [{"id": 1, "origin_id": -10, "origin_slot": 0, "target_id": 7, "target_slot": 0},
             {"id": 2, "origin_id": 7, "origin_slot": 0, "target_id": -20, "target_slot": 0},
             {"id": 3, "origin_id": -10, "origin_slot": 1, "target_id": 7, "target_slot": 1}]});
-    let outer = json!({"id": "outer", "nodes": [node(9, "inner", &[("model", "MODEL", Some(1)), ("strength", "FLOAT", None)], json!([0.9]))],
+    let outer = json!({"id": "outer", "inputs": [{"name": "model"}], "nodes": [node(9, "inner", &[("model", "MODEL", Some(1)), ("strength", "FLOAT", None)], json!([0.9]))],
         "links": [{"id": 1, "origin_id": -10, "origin_slot": 0, "target_id": 9, "target_slot": 0},
             {"id": 2, "origin_id": 9, "origin_slot": 0, "target_id": -20, "target_slot": 0}]});
     let mut root = ui(
@@ -182,6 +182,28 @@ fn subgraphs_are_opened_with_their_links_and_their_widgets() {
     root["nodes"][1]["mode"] = json!(0);
     root["definitions"]["subgraphs"][0]["nodes"][0]["type"] = json!("outer");
     insta::assert_snapshot!(converted(&UiWorkflow::from_value(root).unwrap()), @"node `5:9:7` uses a subgraph that uses itself, or far too many nodes []");
+}
+
+/// As editors of mid 2025 saved it: a widget that is no socket has a value on the node that uses the subgraph, and no slot.
+#[test]
+fn inputs_of_a_subgraph_are_told_by_name_where_the_node_that_uses_it_lacks_some() {
+    let inner = json!({"id": "inner", "inputs": [{"name": "model"}, {"name": "seed"}, {"name": "steps"}], "nodes": [
+        node(7, "Sample", &[("model", "MODEL", Some(1)), ("seed", "INT", Some(2)), ("steps", "INT", Some(3))], json!([0, "fixed", 0]))],
+        "links": [[1, -10, 0, 7, 0, "MODEL"], [2, -10, 1, 7, 1, "INT"], [3, -10, 2, 7, 2, "INT"]]});
+    let mut root = ui(
+        vec![
+            node(1, "Load", &[], json!(["a"])),
+            node(2, "PrimitiveNode", &[], json!([30])),
+            node(5, "inner", &[("model", "MODEL", Some(1)), ("steps", "INT", Some(2))], json!([41, 20])),
+        ],
+        json!([[1, 1, 0, 5, 0, "MODEL"], [2, 2, 0, 5, 2, "INT"]]),
+    )
+    .to_value();
+    root["definitions"] = json!({"subgraphs": [inner]});
+    insta::assert_snapshot!(converted(&UiWorkflow::from_value(root).unwrap()), @r#"
+    1 Load {"name":"a"}
+    5:7 Sample {"seed":41,"steps":30,"model":["1",0]}
+    "#);
 }
 
 #[test]
