@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use crate::error::Error;
 use crate::models;
+use crate::nodes::Numbers;
 use crate::py::path::inside;
 
 /// The folders of one server, absolute and existing.
@@ -14,6 +15,7 @@ pub(crate) struct Folders {
     base: PathBuf,
     /// Model files that are listed though they are not there: folder and name.
     listed: Arc<[(String, String)]>,
+    numbers: Numbers,
 }
 
 impl Folders {
@@ -24,7 +26,7 @@ impl Folders {
             fs::create_dir_all(&folder).map_err(|e| Error::io("make", &folder, e))?;
         }
         let base = fs::canonicalize(base).map_err(|e| Error::io("resolve", base, e))?;
-        Ok(Self { base, listed: Arc::default() })
+        Ok(Self { base, listed: Arc::default(), numbers: Numbers::default() })
     }
 
     /// With model files that are listed though they are not there.
@@ -39,6 +41,11 @@ impl Folders {
         files.sort();
         files.dedup();
         Some(files)
+    }
+
+    /// The numbers of the files that are saved in them.
+    pub(crate) fn numbers(&self) -> &Numbers {
+        &self.numbers
     }
 
     pub(crate) fn base(&self) -> &Path {

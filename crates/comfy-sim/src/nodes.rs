@@ -14,6 +14,7 @@ mod load_image;
 mod load_image_mask;
 mod load_image_output;
 mod mask_to_image;
+mod numbers;
 mod preview_image;
 mod save_image;
 mod save_image_websocket;
@@ -33,6 +34,7 @@ use crate::tensor::{Images, Mask};
 
 use facts::FACTS;
 pub(crate) use facts::Facts;
+pub(crate) use numbers::Numbers;
 pub(crate) use save_image::os_error;
 
 /// Every class, in the order of `/object_info`.
