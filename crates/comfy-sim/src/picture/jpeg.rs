@@ -9,7 +9,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use mozjpeg::{ColorSpace, Decompress};
 
-use super::{Decoded, Fault, Frame, Rgba, Transparency, check, exif};
+use super::{Decoded, Fault, Frame, check, exif};
 
 pub(super) fn decode(bytes: &[u8]) -> Result<Decoded, Fault> {
     let head = Head::read(bytes)?;
@@ -19,22 +19,23 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Decoded, Fault> {
     }
     let orientation = exif::orientation(head.exif.as_deref(), head.xmp);
     let samples = head.samples(bytes);
-    let pixels: Vec<Rgba> = match head.layers {
-        1 => samples.iter().map(|grey| [*grey, *grey, *grey, 255]).collect(),
-        3 => samples.chunks_exact(3).map(|pixel| [pixel[0], pixel[1], pixel[2], 255]).collect(),
-        _ => samples.chunks_exact(4).map(from_inverted_cmyk).collect(),
+    let rgb = match head.layers {
+        1 => samples.iter().flat_map(|grey| [*grey; 3]).collect(),
+        3 => samples,
+        _ => samples.chunks_exact(4).flat_map(from_inverted_cmyk).collect(),
     };
-    Ok(Decoded { frames: vec![Frame::new(head.width, &pixels, Transparency::None)], orientation })
+    let frame = Frame { width: head.width, height: head.height, rgb, alpha: None, masked: false };
+    Ok(Decoded { frames: vec![frame], orientation })
 }
 
 /// Pillow takes all CMYK to be inverted, as Adobe writes it.
-fn from_inverted_cmyk(pixel: &[u8]) -> Rgba {
+fn from_inverted_cmyk(pixel: &[u8]) -> [u8; 3] {
     let white = pixel[3];
     let part = |at: usize| {
         let product = u32::from(255 - pixel[at]) * u32::from(white) + 128;
         white.saturating_sub((((product >> 8) + product) >> 8) as u8)
     };
-    [part(0), part(1), part(2), 255]
+    [part(0), part(1), part(2)]
 }
 
 /// What Pillow reads by itself, up to the first scan: it decides whether a file is a JPEG, and of which size and mode.
