@@ -66,6 +66,11 @@ impl Site {
             let data = &message["data"];
             if message["type"] == "execution_error" {
                 let text = data["exception_message"].as_str().expect("a text").trim_end();
+                // Each server has its files in a folder of its own.
+                let text = match text.split_once(" '/") {
+                    Some((text, path)) => format!("{text} '{}", path.rsplit('/').next().unwrap_or_default()),
+                    None => text.to_owned(),
+                };
                 return json!([data["node_type"], data["exception_type"], text]);
             }
             if message["type"] == "executing" && data["node"].is_null() && data["prompt_id"] == id.as_str() {
