@@ -43,8 +43,8 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Decoded, Fault> {
             read
         });
         let palette = match frame.palette.as_deref() {
-            // At its second try, for what is there of a frame, Pillow has lost the palette.
-            _ if frames.is_empty() && !whole => None,
+            // At its second try, for what is there of a frame, Pillow has lost the palette of a transparent one.
+            _ if frames.is_empty() && !whole && frame.transparent.is_some() => None,
             None => global.clone(),
             Some(palette) => colors(palette),
         };
