@@ -1,46 +1,78 @@
-//! How quick a server is: `cargo bench -p comfy-sim --bench load -- own`, or with the URL of a running ComfyUI.
+//! How quick a server is: `cargo bench -p comfy-sim --bench load`, or with the URL of a running ComfyUI, to measure that too,
+//! in turns.
 //!
-//! Prints one line of JSON, which `cargo xtask bench sim` reads. The workflow is the same for both: `EmptyImage` of 64 × 64
-//! in a color of its own, so that nothing comes from a cache, into `SaveImage`, spread over 100 folders, since ComfyUI lists
-//! the whole folder for each picture's number.
+//! Prints one line of JSON, which `cargo xtask bench sim` reads. The workflows are the same for both servers.
 
 use std::error::Error;
 use std::net::SocketAddr;
+use std::ops::Range;
 use std::time::Duration;
 
 use comfy_sim::Server;
 use futures_util::StreamExt;
 use serde_json::{Value, json};
-use tokio::io::{AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 
-type Outcome<T> = Result<T, Box<dyn Error>>;
+type Outcome<T> = Result<T, Box<dyn Error + Send + Sync>>;
 
 const STARTS: usize = 20;
 const ROUNDS: usize = 200;
 const CONNECTIONS: usize = 4;
 /// A rate is the median of so many batches of so many prompts, for every server alike.
 const BATCHES: usize = 3;
-const BATCH: usize = 3_000;
+const BATCH: usize = 2_000;
 /// How many prompts memory is measured over.
 const DRAINED: usize = 10_000;
 /// A server that is silent for so long has lost a prompt.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// What a prompt is like.
+#[derive(Debug, Clone, Copy)]
+enum Kind {
+    /// `EmptyImage` of 64 × 64 in a colour of its own into `SaveImage`, spread over 100 folders, since ComfyUI lists the whole
+    /// folder for each picture's number.
+    Saved,
+    /// The same into `PreviewImage`.
+    Shown,
+    /// The very same prompt again, so that all comes from the cache.
+    Again,
+}
+
+impl Kind {
+    const ALL: [(&str, Self); 3] = [("saved", Self::Saved), ("shown", Self::Shown), ("again", Self::Again)];
+
+    fn prompt(self, number: usize) -> Value {
+        let color = if matches!(self, Self::Again) { 0xAB_CDEF } else { number % 0xFF_FFFF };
+        let empty = json!({"class_type": "EmptyImage", "inputs": {"width": 64, "height": 64, "batch_size": 1, "color": color}});
+        let output = match self {
+            Self::Saved => {
+                let prefix = format!("{}/load", number % 100);
+                json!({"class_type": "SaveImage", "inputs": {"images": ["1", 0], "filename_prefix": prefix}})
+            }
+            Self::Again => json!({"class_type": "SaveImage", "inputs": {"images": ["1", 0], "filename_prefix": "again/load"}}),
+            Self::Shown => json!({"class_type": "PreviewImage", "inputs": {"images": ["1", 0]}}),
+        };
+        json!({"1": empty, "2": output})
+    }
+}
+
 #[expect(clippy::print_stdout, reason = "its output is what it is for")]
 #[tokio::main(worker_threads = 2)]
 async fn main() -> Outcome<()> {
     // `cargo bench` adds a flag of its own.
-    let target = std::env::args().skip(1).find(|arg| !arg.starts_with("--")).ok_or("name `own` or a URL")?;
-    let figures = if target == "own" { own().await? } else { live(&target).await? };
-    println!("{figures}");
+    let url = std::env::args().skip(1).find(|arg| !arg.starts_with("--"));
+    let real = url.map(|url| url.trim_start_matches("http://").trim_end_matches('/').parse()).transpose()?;
+    // Away from the main thread, which is none of the runtime's.
+    println!("{}", tokio::spawn(measured(real)).await??);
     Ok(())
 }
 
-async fn own() -> Outcome<Value> {
+async fn measured(real: Option<SocketAddr>) -> Outcome<Value> {
     let folder = tempfile::tempdir()?;
     let mut starts = Vec::new();
     for number in 0..STARTS {
@@ -51,32 +83,41 @@ async fn own() -> Outcome<Value> {
         server.shutdown().await;
     }
     let server = Server::builder().comfy_dir(folder.path()).spawn().await?;
-    let mut figures = both(server.addr()).await?;
-    figures["start"] = median(starts).into();
-    figures["drained"] = drain(server.addr(), DRAINED).await?.into();
-    let first = peak();
-    drain(server.addr(), DRAINED).await?;
-    figures["peak"] = first.into();
-    figures["growth"] = peak().saturating_sub(first).into();
-    Ok(figures)
-}
-
-async fn live(url: &str) -> Outcome<Value> {
-    let addr: SocketAddr = url.trim_start_matches("http://").trim_end_matches('/').parse()?;
-    let stats = Http::open(addr).await?.call("GET", "/system_stats", "").await?;
-    let mut figures = both(addr).await?;
-    figures["version"] = stats["system"]["comfyui_version"].clone();
-    Ok(figures)
-}
-
-/// What is measured of every server.
-async fn both(addr: SocketAddr) -> Outcome<Value> {
-    let latency = latency(addr).await?;
-    let mut rates = Vec::new();
-    for _ in 0..BATCHES {
-        rates.push(drain(addr, BATCH).await?);
+    let mut servers = vec![("own", server.addr())];
+    servers.extend(real.map(|addr| ("real", addr)));
+    let mut figures = compared(&servers).await?;
+    if let Some(addr) = real {
+        let stats = Http::open(addr).await?.call("GET", "/system_stats", "").await?;
+        figures["real"]["version"] = stats["system"]["comfyui_version"].clone();
     }
-    Ok(json!({"latency": latency, "rate": median(rates), "batches": BATCHES, "batch": BATCH}))
+    let own = &mut figures["own"];
+    own["start"] = median(starts).into();
+    own["drained"] = drain(server.addr(), Kind::Saved, 0..DRAINED).await?.into();
+    let first = peak();
+    drain(server.addr(), Kind::Saved, 0..DRAINED).await?;
+    own["peak"] = first.into();
+    own["growth"] = peak().saturating_sub(first).into();
+    Ok(figures)
+}
+
+/// What is measured of every server, in turns, so that what else the machine does falls on all of them.
+async fn compared(servers: &[(&str, SocketAddr)]) -> Outcome<Value> {
+    let mut figures = json!({});
+    for (name, addr) in servers {
+        figures[*name] = json!({"latency": latency(*addr).await?});
+    }
+    for (kind_name, kind) in Kind::ALL {
+        let mut rates = vec![Vec::new(); servers.len()];
+        for batch in 0..BATCHES {
+            for ((_, addr), rates) in servers.iter().zip(&mut rates) {
+                rates.push(drain(*addr, kind, batch * BATCH..(batch + 1) * BATCH).await?);
+            }
+        }
+        for ((name, _), rates) in servers.iter().zip(rates) {
+            figures[*name][kind_name] = median(rates).into();
+        }
+    }
+    Ok(figures)
 }
 
 /// Seconds from a submit until its client is told that it is over, as the median.
@@ -85,7 +126,7 @@ async fn latency(addr: SocketAddr) -> Outcome<f64> {
     let mut took = Vec::new();
     for round in 0..ROUNDS {
         let from = Instant::now();
-        http.submit(&socket.client, round).await?;
+        http.submit(&socket.client, &Kind::Saved.prompt(round)).await?;
         socket.until_idle(1).await?;
         took.push(from.elapsed().as_secs_f64());
     }
@@ -93,17 +134,18 @@ async fn latency(addr: SocketAddr) -> Outcome<f64> {
 }
 
 /// Prompts a second, from the first submit until the last is told to be over.
-async fn drain(addr: SocketAddr, count: usize) -> Outcome<f64> {
+async fn drain(addr: SocketAddr, kind: Kind, numbers: Range<usize>) -> Outcome<f64> {
+    let count = numbers.len();
     let mut socket = Socket::open(addr).await?;
     let from = Instant::now();
     let submits = (0..CONNECTIONS).map(|connection| {
-        let client = socket.client.clone();
+        let (client, numbers) = (socket.client.clone(), numbers.clone());
         tokio::spawn(async move {
-            let mut http = Http::open(addr).await.map_err(|error| error.to_string())?;
-            for number in (connection..count).step_by(CONNECTIONS) {
-                http.submit(&client, number).await.map_err(|error| error.to_string())?;
+            let mut http = Http::open(addr).await?;
+            for number in numbers.skip(connection).step_by(CONNECTIONS) {
+                http.submit(&client, &kind.prompt(number)).await?;
             }
-            Ok::<_, String>(())
+            Outcome::Ok(())
         })
     });
     let submits: Vec<_> = submits.collect();
@@ -126,7 +168,9 @@ impl Socket {
         let stream = TcpStream::connect(addr).await?;
         stream.set_nodelay(true)?;
         let client = format!("load-{}", stream.local_addr()?.port());
-        let (stream, _) = tokio_tungstenite::client_async(format!("ws://{addr}/ws?clientId={client}"), stream).await?;
+        let config = WebSocketConfig::default().read_buffer_size(16 * 1024);
+        let request = format!("ws://{addr}/ws?clientId={client}");
+        let (stream, _) = tokio_tungstenite::client_async_with_config(request, stream, Some(config)).await?;
         Ok(Self { client, stream })
     }
 
@@ -170,11 +214,8 @@ impl Http {
         Ok(Self { stream: BufReader::new(stream), addr })
     }
 
-    async fn submit(&mut self, client: &str, number: usize) -> Outcome<()> {
-        let body = json!({"client_id": client, "prompt": {
-            "1": {"class_type": "EmptyImage", "inputs": {"width": 64, "height": 64, "batch_size": 1, "color": number % 0xFF_FFFF}},
-            "2": {"class_type": "SaveImage", "inputs": {"images": ["1", 0], "filename_prefix": format!("{}/load", number % 100)}},
-        }});
+    async fn submit(&mut self, client: &str, prompt: &Value) -> Outcome<()> {
+        let body = json!({"client_id": client, "prompt": prompt});
         let answer = self.call("POST", "/prompt", &body.to_string()).await?;
         if answer["prompt_id"].is_null() { Err(answer.to_string().into()) } else { Ok(()) }
     }
@@ -188,7 +229,9 @@ impl Http {
         self.stream.write_all((head + body).as_bytes()).await?;
         let mut head = Vec::new();
         while !head.ends_with(b"\r\n\r\n") {
-            head.push(self.stream.read_u8().await?);
+            if self.stream.read_until(b'\n', &mut head).await? == 0 {
+                return Err("the connection ended".into());
+            }
         }
         let head = String::from_utf8(head)?.to_lowercase();
         let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")).ok_or("an answer without a length")?;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use crate::error::Error;
 use crate::models;
+use crate::nodes::Numbers;
 use crate::py::path::inside;
 
 /// The folders of one server, absolute and existing.
@@ -14,6 +15,7 @@ pub(crate) struct Folders {
     base: PathBuf,
     /// Model files that are listed though they are not there: folder and name.
     listed: Arc<[(String, String)]>,
+    numbers: Numbers,
 }
 
 impl Folders {
@@ -24,7 +26,7 @@ impl Folders {
             fs::create_dir_all(&folder).map_err(|e| Error::io("make", &folder, e))?;
         }
         let base = fs::canonicalize(base).map_err(|e| Error::io("resolve", base, e))?;
-        Ok(Self { base, listed: Arc::default() })
+        Ok(Self { base, listed: Arc::default(), numbers: Numbers::default() })
     }
 
     /// With model files that are listed though they are not there.
@@ -44,6 +46,11 @@ impl Folders {
     /// The names in a model folder that are listed though they are not there.
     pub(crate) fn pretended<'f>(&'f self, folder: &'f str) -> impl Iterator<Item = &'f str> {
         self.listed.iter().filter(move |(of, _)| of == folder).map(|(_, name)| name.as_str())
+    }
+
+    /// The numbers of the files that are saved in them.
+    pub(crate) fn numbers(&self) -> &Numbers {
+        &self.numbers
     }
 
     pub(crate) fn base(&self) -> &Path {

@@ -13,9 +13,16 @@ use crate::error::Error;
 use crate::folders::Folders;
 use crate::form::Form;
 use crate::front;
+use crate::picture;
 use crate::request::Request;
 use crate::router::Router;
 use crate::socket;
+
+/// Reads these bytes as `LoadImage` reads a file, and tells how many pixels all frames have together.
+#[must_use]
+pub fn picture(bytes: &[u8]) -> Option<usize> {
+    picture::pixels(bytes)
+}
 
 /// A server without listener and worker.
 pub struct Door {

@@ -1,5 +1,6 @@
 //! The node classes: what each says of itself, and what it does. A new class is one file here and one line in [`ALL`].
 
+mod call;
 mod empty_image;
 mod facts;
 mod get_image_size;
@@ -14,6 +15,8 @@ mod load_image;
 mod load_image_mask;
 mod load_image_output;
 mod mask_to_image;
+mod numbers;
+mod outcome;
 mod preview_image;
 mod save_image;
 mod save_image_websocket;
@@ -25,14 +28,14 @@ use std::sync::{Arc, LazyLock};
 use serde_json::{Map, Value};
 
 use crate::chance::Chance;
-use crate::clock::Clock;
 use crate::folders::Folders;
-use crate::latent::{Latent, Mark};
 use crate::py::Raised;
-use crate::tensor::{Images, Mask};
 
+pub(crate) use call::{Call, Use};
 use facts::FACTS;
 pub(crate) use facts::Facts;
+pub(crate) use numbers::Numbers;
+pub(crate) use outcome::{Format, Preview, Slot, Steps, Yield};
 pub(crate) use save_image::os_error;
 
 /// Every class, in the order of `/object_info`.
@@ -92,202 +95,6 @@ impl Registry {
 
     pub(crate) fn iter(self) -> impl Iterator<Item = &'static dyn Node> {
         self.0.iter().copied()
-    }
-}
-
-/// A value that goes from node to node.
-#[derive(Debug, Clone)]
-pub(crate) enum Slot {
-    /// A literal of the prompt.
-    Literal(Value),
-    Images(Arc<Images>),
-    Mask(Arc<Mask>),
-    /// What stands for a model, a text encoder, a VAE or a conditioning: its type, and a digest of all that made it.
-    StandIn(&'static str, Mark),
-    Latent(Arc<Latent>),
-    /// Several values at once, for an output that its class declares as a list, or an input of a class that takes
-    /// lists.
-    List(Vec<Slot>),
-    /// ComfyUI's `ExecutionBlocker`: whoever gets it does not run and passes it on. The first to get one with a text
-    /// says so with an `execution_error` that ends nothing.
-    Blocked(Option<String>),
-}
-
-impl Slot {
-    /// The value as `execution_error` shows it. The real server prints the tensor's numbers; this one its shape.
-    pub(crate) fn shown(&self) -> Value {
-        match self {
-            Self::Literal(value @ (Value::Array(_) | Value::Object(_))) => Value::from(crate::py::repr(value)),
-            Self::Literal(value) => value.clone(),
-            Self::Images(images) => Value::from(format!("tensor(shape={:?})", images.shape())),
-            Self::Mask(mask) => Value::from(format!("tensor(shape={:?})", mask.shape())),
-            Self::StandIn(kind, _) => Value::from(format!("<comfy-sim {kind}>")),
-            Self::Latent(latent) => Value::from(format!("{{'samples': tensor(shape={:?})}}", latent.shape())),
-            Self::List(slots) => Value::from(format!("[{} values]", slots.len())),
-            Self::Blocked(_) => Value::from("<comfy-sim ExecutionBlocker>"),
-        }
-    }
-}
-
-/// What a node is called with.
-#[derive(Debug)]
-pub(crate) struct Call<'c> {
-    pub(crate) folders: &'c Folders,
-    pub(crate) clock: &'c Clock,
-    /// What the node's object got when it was made.
-    pub(crate) instance: &'c str,
-    /// The inputs by name, those that were not given left out.
-    pub(crate) inputs: &'c [(String, Slot)],
-    /// The whole prompt, for the files that are saved.
-    pub(crate) prompt: &'c Map<String, Value>,
-    /// `extra_data.extra_pnginfo`.
-    pub(crate) extra_pnginfo: Option<&'c Value>,
-}
-
-impl Call<'_> {
-    pub(crate) fn input(&self, name: &str) -> Option<&Slot> {
-        self.inputs.iter().find(|(key, _)| key == name).map(|(_, slot)| slot)
-    }
-
-    /// An input that validation made a whole number of.
-    pub(crate) fn int(&self, name: &str, default: u64) -> Result<u64, Raised> {
-        match self.input(name) {
-            None => Ok(default),
-            Some(Slot::Literal(value)) => value.as_u64().ok_or_else(|| wrong(name, "a whole number")),
-            Some(_) => Err(wrong(name, "a whole number")),
-        }
-    }
-
-    pub(crate) fn text(&self, name: &str, default: &str) -> Result<String, Raised> {
-        match self.input(name) {
-            None => Ok(default.to_owned()),
-            Some(Slot::Literal(Value::String(text))) => Ok(text.clone()),
-            Some(_) => Err(wrong(name, "a text")),
-        }
-    }
-
-    pub(crate) fn float(&self, name: &str, default: f64) -> Result<f64, Raised> {
-        match self.input(name) {
-            None => Ok(default),
-            Some(Slot::Literal(value)) => crate::py::float_of(value),
-            Some(_) => Err(wrong(name, "a number")),
-        }
-    }
-
-    /// A whole number that counts pixels.
-    pub(crate) fn size(&self, name: &str, default: u64) -> Result<usize, Raised> {
-        Ok(usize::try_from(self.int(name, default)?).unwrap_or(usize::MAX))
-    }
-
-    /// One minus a number: Python asks no tensor of it.
-    pub(crate) fn inverted_literal(&self, name: &str) -> Option<Yield> {
-        let Some(Slot::Literal(value @ (Value::Number(_) | Value::Bool(_)))) = self.input(name) else { return None };
-        let inverted = 1.0 - crate::py::float_of(value).ok()?;
-        Some(Yield { slots: vec![Slot::Literal(crate::py::json::of_float(inverted))], ..Yield::default() })
-    }
-
-    pub(crate) fn images(&self, name: &str, first: Use) -> Result<&Arc<Images>, Raised> {
-        match self.input(name) {
-            Some(Slot::Images(images)) => Ok(images),
-            Some(Slot::Literal(value)) => Err(first.raised(value)),
-            _ => Err(wrong(name, "an image")),
-        }
-    }
-
-    pub(crate) fn mask(&self, name: &str, first: Use) -> Result<&Arc<Mask>, Raised> {
-        match self.input(name) {
-            Some(Slot::Mask(mask)) => Ok(mask),
-            Some(Slot::Literal(value)) => Err(first.raised(value)),
-            _ => Err(wrong(name, "a mask")),
-        }
-    }
-}
-
-/// What a class does first with a tensor, which decides what Python says of a literal in its place.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum Use {
-    /// Looks at an attribute of it.
-    Attribute(&'static str),
-    /// Takes its first one.
-    First,
-    /// Takes a part of it.
-    Part,
-    /// Takes it from one.
-    Minus,
-}
-
-impl Use {
-    fn raised(self, literal: &Value) -> Raised {
-        match self {
-            Self::Attribute(name) => crate::py::no_attribute(literal, name),
-            Self::First if literal.is_object() => Raised::new("KeyError", "0"),
-            Self::Part if literal.is_object() => Raised::type_error("unhashable type: 'slice'"),
-            Self::First if literal.is_string() || literal.is_array() => crate::py::no_attribute(literal, "shape"),
-            Self::First | Self::Part => {
-                let kind = crate::py::type_name(literal);
-                Raised::type_error(match literal {
-                    Value::String(_) => "string indices must be integers, not 'tuple'".to_owned(),
-                    Value::Array(_) => "list indices must be integers or slices, not tuple".to_owned(),
-                    _ => format!("'{kind}' object is not subscriptable"),
-                })
-            }
-            Self::Minus => {
-                let kind = crate::py::type_name(literal);
-                Raised::type_error(format!("unsupported operand type(s) for -: 'float' and '{kind}'"))
-            }
-        }
-    }
-}
-
-fn wrong(name: &str, wanted: &str) -> Raised {
-    Raised::type_error(format!("input '{name}' is not {wanted}"))
-}
-
-/// What a node gives.
-#[derive(Debug, Default)]
-pub(crate) struct Yield {
-    pub(crate) slots: Vec<Slot>,
-    /// What `executed` and the history show, for nodes that show something.
-    pub(crate) ui: Option<Value>,
-    /// A text for the node's face in the front end, which goes to every socket.
-    pub(crate) text: Option<String>,
-}
-
-/// The steps in which a node tells how far it is, before [`Node::execute`] gives its result. The worker counts them,
-/// waits, sends and looks for interruptions in between; the node only makes pictures.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Steps {
-    /// The value of the first step: samplers count from 1, `SaveImageWebsocket` from 0.
-    pub(crate) first: u64,
-    pub(crate) count: u64,
-    pub(crate) max: u64,
-    /// Whether they are a sampler's, which take the time that the server was set to, and whose pictures are previews.
-    pub(crate) sampling: bool,
-}
-
-/// A picture that goes out with a step.
-#[derive(Debug)]
-pub(crate) struct Preview {
-    pub(crate) format: Format,
-    pub(crate) image: image::RgbImage,
-}
-
-/// How a preview is encoded.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Format {
-    /// Scaled to the size of a preview.
-    Jpeg,
-    /// As it is.
-    Png,
-}
-
-impl Yield {
-    pub(crate) fn images(images: Images) -> Self {
-        Self { slots: vec![Slot::Images(Arc::new(images))], ..Self::default() }
-    }
-
-    pub(crate) fn mask(mask: Mask) -> Self {
-        Self { slots: vec![Slot::Mask(Arc::new(mask))], ..Self::default() }
     }
 }
 

@@ -99,6 +99,14 @@ pub(crate) fn read(folders: &Folders, name: &str) -> Result<(PathBuf, Vec<u8>), 
     }
 }
 
+/// How many pixels the frames of these bytes have, if they are a picture.
+#[cfg(feature = "fuzzing")]
+pub(crate) fn pixels(bytes: &[u8]) -> Option<usize> {
+    let decoded = decode(bytes).ok()?;
+    let turned = decoded.frames.into_iter().map(|frame| exif::turned(frame, decoded.orientation));
+    Some(turned.map(|frame| frame.width * frame.height).sum())
+}
+
 /// Never without a frame.
 fn decode(bytes: &[u8]) -> Result<Decoded, Fault> {
     let decoded = match bytes {

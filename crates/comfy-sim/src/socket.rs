@@ -29,6 +29,9 @@ use crate::router::{Route, get};
 /// The most bytes that a client may send as one message: aiohttp refuses one of 4 MB.
 const MAX_MESSAGE: usize = 4 * 1024 * 1024 - 1;
 
+/// How many bytes are read at once: clients say little, and the buffer is cleared for each read.
+const READ: usize = 4 * 1024;
+
 pub(crate) fn routes() -> Vec<Route> {
     vec![get("/ws", connect)]
 }
@@ -95,7 +98,8 @@ fn bad(body: String) -> Response {
 
 /// The server's side of an upgraded connection.
 async fn server_side<S: AsyncRead + AsyncWrite + Unpin>(stream: S) -> WebSocketStream<S> {
-    let config = WebSocketConfig::default().max_message_size(Some(MAX_MESSAGE)).max_frame_size(Some(MAX_MESSAGE));
+    let config =
+        WebSocketConfig::default().read_buffer_size(READ).max_message_size(Some(MAX_MESSAGE)).max_frame_size(Some(MAX_MESSAGE));
     WebSocketStream::from_raw_socket(stream, Role::Server, Some(config)).await
 }
 

@@ -144,9 +144,10 @@ impl Mask {
     }
 }
 
-/// A value as a byte: scaled in 32 bits, clipped, and cut, not rounded.
+/// A value as a byte: scaled in 32 bits, clipped, and cut, not rounded. The way over `i32` is one that compilers do for many
+/// values at once.
 pub(crate) fn byte(value: f32) -> u8 {
-    (255.0 * value).clamp(0.0, 255.0) as u8
+    (255.0 * value).clamp(0.0, 255.0) as i32 as u8
 }
 
 /// Bytes as values.

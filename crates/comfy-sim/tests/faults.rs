@@ -157,6 +157,28 @@ async fn a_lost_request_did_nothing_and_a_lost_answer_did_all() {
 }
 
 #[tokio::test]
+async fn a_body_is_cut_in_the_middle() {
+    let (server, home) = site([]).await;
+    std::fs::write(home.path().join("output/long.bin"), vec![7; 3_000_000]).expect("written");
+    let short = |after_bytes| Fault::CutBody { route: "GET /view".parse().expect("a route"), after_bytes }.times(1);
+    for after in [0, 1, 2_000_000, 2_999_999, 3_000_000] {
+        server.faults().clear();
+        server.faults().set(short(after));
+        let told = get(server.addr(), "/view?filename=long.bin", &[]).await;
+        assert_eq!((told.status, told.header("Content-Length")), (200, Some("3000000")));
+        assert_eq!(told.body.len() as u64, after);
+    }
+    // The last one was none, since the body is not longer; and other routes are left alone.
+    assert_eq!(get(server.addr(), "/features", &[]).await.json()["max_upload_size"], 104_857_600);
+    server.faults().clear();
+    server.faults().set(Fault::CutBody { route: "GET /object_info".parse().expect("a route"), after_bytes: 100 }.times(1));
+    let told = get(server.addr(), "/object_info", &[]).await;
+    assert_eq!(told.body.len(), 100);
+    assert!(told.header("Content-Length").and_then(|length| length.parse().ok()).is_some_and(|length: usize| length > 10_000));
+    assert_eq!(get(server.addr(), "/object_info", &[]).await.json()["KSampler"]["name"], "KSampler");
+}
+
+#[tokio::test]
 async fn a_prompt_is_taken_in_part() {
     let (server, _folder) = site([Fault::PartialPrompt]).await;
     let whole = submit(server.addr(), &json!({"prompt": prompt(1, 1)})).await;

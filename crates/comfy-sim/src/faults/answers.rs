@@ -3,8 +3,9 @@
 use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
-use axum::body::Body;
-use http::header::{DATE, RETRY_AFTER, SERVER};
+use axum::body::{Body, HttpBody};
+use futures_util::{StreamExt, stream};
+use http::header::{CONTENT_LENGTH, DATE, RETRY_AFTER, SERVER};
 use http::{Request, StatusCode};
 use serde_json::{Value, json};
 
@@ -52,8 +53,39 @@ pub(crate) async fn serve(app: Arc<App>, router: Arc<Router>, request: Request<B
     if let Some(millis) = late {
         tokio::time::sleep(Duration::from_millis(millis)).await;
     }
-    let lost = faults.take(|fault, _| matches!(fault, Fault::LoseAnswer { route } if on(route)).then_some(()));
-    if lost.is_some() { Err(Lost) } else { Ok(response) }
+    if faults.take(|fault, _| matches!(fault, Fault::LoseAnswer { route } if on(route)).then_some(())).is_some() {
+        return Err(Lost);
+    }
+    let length = response.body().size_hint().exact().or_else(|| announced(&response)).unwrap_or_default();
+    let cut = faults.take(|fault, _| match fault {
+        Fault::CutBody { route, after_bytes } if on(route) && *after_bytes < length => Some(*after_bytes),
+        _ => None,
+    });
+    Ok(if let Some(left) = cut { shortened(response, length, left) } else { response })
+}
+
+fn announced(response: &Response) -> Option<u64> {
+    response.headers().get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
+/// The answer with so many bytes of its body, under the length of all.
+fn shortened(response: Response, length: u64, left: u64) -> Response {
+    let (mut parts, body) = response.into_parts();
+    parts.headers.insert(CONTENT_LENGTH, length.into());
+    let pieces = stream::unfold((body.into_data_stream(), left), |(mut pieces, left)| async move {
+        let piece = match left {
+            0 => {
+                // What was sent before goes out meanwhile.
+                tokio::task::yield_now().await;
+                Err(axum::Error::new(Lost))
+            }
+            _ => pieces.next().await?,
+        };
+        let piece = piece.map(|piece| piece.slice(..piece.len().min(usize::try_from(left).unwrap_or(usize::MAX))));
+        let sent = piece.as_ref().map_or(0, |piece| piece.len() as u64);
+        Some((piece, (pieces, left - sent)))
+    });
+    Response::from_parts(parts, Body::from_stream(pieces))
 }
 
 fn refuse(app: &App, status: Refusal) -> Response {

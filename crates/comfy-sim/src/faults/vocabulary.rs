@@ -35,6 +35,14 @@ pub enum Fault {
         /// Which requests.
         route: Route,
     },
+    /// A request of this route is answered, and the connection closed in the middle of the answer's body, which is shorter
+    /// then than its `Content-Length` says. Occasion: such a request whose answer has a longer body.
+    CutBody {
+        /// Which requests.
+        route: Route,
+        /// How many bytes of the body go out.
+        after_bytes: u64,
+    },
     /// The last of several output nodes fails its validation: the answer is 200 with `node_errors`, and the rest runs.
     /// Occasion: a valid prompt with several output nodes.
     PartialPrompt,

@@ -9,12 +9,17 @@ use image::codecs::png::{CompressionType, FilterType, PngEncoder};
 use image::{ExtendedColorType, ImageEncoder};
 use serde_json::{Value, json};
 
+use super::numbers::{Numbers, Series};
 use super::{Call, Node, Use, Yield};
 use crate::clock::Calendar;
 use crate::png_text;
 use crate::py::path::{absolute, basename, common, dirname, inside, normpath};
 use crate::py::{self, Raised, json::dumps};
-use crate::tensor::Images;
+use crate::tensor::{CHANNELS, Images};
+
+/// How many pixels are saved on the event loop, into a folder that need not be listed: it takes less than the way to
+/// another thread and back.
+const LIGHT: usize = 64 * 64;
 
 pub(crate) struct SaveImage;
 
@@ -23,17 +28,29 @@ impl Node for SaveImage {
         "SaveImage"
     }
 
+    fn is_light(&self, call: &Call<'_>) -> bool {
+        call.text("filename_prefix", "ComfyUI").is_ok_and(|prefix| is_light(call, &call.folders.output(), &prefix))
+    }
+
     fn execute(&self, call: &Call<'_>) -> Result<Yield, Raised> {
         let prefix = call.text("filename_prefix", "ComfyUI")?;
         save(call, &call.folders.output(), "output", &prefix)
     }
 }
 
+/// Whether [`save`] takes microseconds.
+pub(super) fn is_light(call: &Call<'_>, folder: &Path, prefix: &str) -> bool {
+    let small = call.images("images", Use::Attribute("shape")).is_ok_and(|images| images.values.len() <= LIGHT * CHANNELS);
+    let folder = || inside(folder, dirname(&normpath(prefix)));
+    small && folder().is_some_and(|folder| call.folders.numbers().knows(&folder))
+}
+
 /// Saves the batch below `folder` and shows the files under this `type`.
 pub(super) fn save(call: &Call<'_>, folder: &Path, kind: &str, prefix: &str) -> Result<Yield, Raised> {
     let images = call.images("images", Use::First)?;
     let prefix = expand(prefix, images, call);
-    let place = Place::find(folder, &prefix)?;
+    let numbers = call.folders.numbers();
+    let place = Place::find(numbers, folder, &prefix)?;
     let text = metadata(call)?;
     if images.values.is_empty() {
         return Err(Raised::new("ValueError", "cannot write empty image"));
@@ -45,6 +62,7 @@ pub(super) fn save(call: &Call<'_>, folder: &Path, kind: &str, prefix: &str) -> 
         let path = place.folder.join(&file);
         let bytes = encode(images, &pixels, &text)?;
         fs::write(&path, bytes).map_err(|e| os_error(&e, &path))?;
+        numbers.put(&place.folder, &file);
         shown.push(json!({"filename": file, "subfolder": place.subfolder, "type": kind}));
     }
     Ok(Yield { ui: Some(json!({"images": shown})), ..Yield::default() })
@@ -76,7 +94,7 @@ struct Place {
 }
 
 impl Place {
-    fn find(base: &Path, prefix: &str) -> Result<Self, Raised> {
+    fn find(numbers: &Numbers, base: &Path, prefix: &str) -> Result<Self, Raised> {
         let norm = normpath(prefix);
         let (subfolder, filename) = (dirname(&norm), basename(&norm));
         let Some(folder) = inside(base, subfolder) else {
@@ -92,34 +110,17 @@ impl Place {
                 ),
             ));
         };
-        let counter = match fs::read_dir(&folder) {
-            Ok(entries) => {
-                let names = entries.filter_map(|e| e.ok()?.file_name().into_string().ok());
-                // The length of the prefix as it was asked for, not as it was normalised: that is ComfyUI's way.
-                next(names, basename(prefix).chars().count(), filename)
-            }
+        let series = Series { filename: filename.to_owned(), length: basename(prefix).chars().count() };
+        let counter = match numbers.next(&folder, &series) {
+            Ok(counter) => counter,
             Err(e) if e.kind() == io::ErrorKind::NotFound => {
                 fs::create_dir_all(&folder).map_err(|e| os_error(&e, &folder))?;
                 1
             }
             Err(e) => return Err(os_error(&e, &folder)),
         };
-        Ok(Self { folder, filename: filename.to_owned(), subfolder: subfolder.to_owned(), counter })
+        Ok(Self { folder, filename: series.filename, subfolder: subfolder.to_owned(), counter })
     }
-}
-
-/// One more than the highest number among the files `filename_<number>_…`.
-fn next(names: impl Iterator<Item = String>, prefix_len: usize, filename: &str) -> i64 {
-    names
-        .filter_map(|name| {
-            let cut = |n: usize| name.char_indices().nth(n).map_or(name.len(), |(at, _)| at);
-            let (head, rest) = name.split_at(cut(prefix_len + 1));
-            let digits = py::small_int(rest.split('_').next().unwrap_or_default()).unwrap_or(0);
-            let mut head = head.chars();
-            (head.next_back() == Some('_') && head.as_str() == filename).then_some(digits)
-        })
-        .max()
-        .map_or(1, |highest| highest.saturating_add(1))
 }
 
 /// `prompt` first, then what the front end wants kept.
@@ -170,30 +171,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_go_on_where_the_files_of_that_prefix_stop() {
-        for (names, prefix, filename, counter) in [
-            (vec![], "rec", "rec", 1),
-            (vec!["rec_00001_.png", "rec_00007_.png", "other_00009_.png"], "rec", "rec", 8),
-            (vec!["rec_x_.png"], "rec", "rec", 1),
-            (vec!["rec2_00004_.png", "recording_00005_.png"], "rec", "rec", 1),
-            (vec!["bild_ä_00003_.png"], "bild_ä", "bild_ä", 4),
-            // A prefix that ends in a slash finds nothing, and so starts over every time.
-            (vec!["foo_00002_.png"], "foo/", "foo", 1),
-        ] {
-            let names = names.into_iter().map(str::to_owned);
-            assert_eq!(next(names, basename(prefix).chars().count(), filename), counter, "{prefix}");
-        }
-    }
-
-    #[test]
     fn files_stay_in_their_folder() {
-        let dir = tempfile::tempdir().expect("a folder");
+        let (dir, numbers) = (tempfile::tempdir().expect("a folder"), Numbers::default());
         for (prefix, found) in [("a/b/c", Some(("a/b", "c"))), ("x/../c", Some(("", "c"))), ("../c", None), ("/c", None)] {
-            let place = Place::find(dir.path(), prefix);
+            let place = Place::find(&numbers, dir.path(), prefix);
             assert_eq!(place.as_ref().ok().map(|p| (p.subfolder.as_str(), p.filename.as_str())), found, "{prefix}");
         }
         assert!(dir.path().join("a/b").is_dir());
-        let raised = Place::find(Path::new("/comfy/output"), "../x/y").err().expect("refused");
+        let raised = Place::find(&numbers, Path::new("/comfy/output"), "../x/y").err().expect("refused");
         let told: Vec<&str> = raised.text.lines().map(str::trim).skip(1).collect();
         assert_eq!(told, ["full_output_folder: /comfy/x", "output_dir: /comfy/output", "commonpath: /comfy"]);
     }

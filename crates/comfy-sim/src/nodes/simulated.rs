@@ -13,7 +13,8 @@ pub(super) use text::ClipTextEncode;
 
 use serde_json::{Map, Value};
 
-use super::{Call, Node, Slot, wrong};
+use super::call::wrong;
+use super::{Call, Node, Slot};
 use crate::folders::Folders;
 use crate::latent::{Latent, Mark};
 use crate::py::Raised;

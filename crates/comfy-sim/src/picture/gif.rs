@@ -1,5 +1,6 @@
 //! GIF, with Pillow's way of putting frames together: the first one keeps its palette, the later ones are colours.
 
+use std::io::Read;
 use std::num::NonZeroU64;
 
 use gif::{DecodeOptions, DisposalMethod, MemoryLimit};
@@ -11,7 +12,7 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Decoded, Fault> {
     let mut options = DecodeOptions::new();
     options.set_memory_limit(MemoryLimit::Bytes(NonZeroU64::MIN.saturating_add(MAX_BYTES as u64)));
     options.allow_unknown_blocks(true);
-    let mut decoder = options.read_info(bytes).map_err(|_| Fault::Unknown)?;
+    let mut decoder = options.read_info(whole_blocks(bytes).chain(NO_BLOCK)).map_err(|_| Fault::Unknown)?;
     let global = decoder.global_palette().and_then(colors);
     let background = decoder.bg_color().unwrap_or(0);
     let (mut width, mut height) = (usize::from(decoder.width()), usize::from(decoder.height()));
@@ -21,9 +22,9 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Decoded, Fault> {
     let mut disposal = DisposalMethod::Any;
     let mut dispose: Option<(Area, Vec<Rgba>)> = None;
     let mut transparency = Transparency::None;
-    // A frame that is damaged ends the file.
-    while let Ok(Some(frame)) = decoder.read_next_frame() {
-        let area = Area::of(frame);
+    while let Ok(Some(frame)) = decoder.next_frame_info() {
+        let frame = frame.clone();
+        let area = Area::of(&frame);
         if frames.is_empty() {
             (width, height) = (width.max(area.x + area.width), height.max(area.y + area.height));
         } else if area.x + area.width > width || area.y + area.height > height {
@@ -32,7 +33,21 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Decoded, Fault> {
         }
         check(width, height)?;
         check_frames(&frames, width * height)?;
-        let palette = frame.palette.as_deref().map_or(global.clone(), colors);
+        let mut indices = vec![frame.transparent.unwrap_or(0); area.width * area.height];
+        let whole = lines(&frame).all(|y| {
+            let mut line = vec![0; area.width];
+            let read = matches!(decoder.fill_buffer(&mut line), Ok(true));
+            if read {
+                indices[y * area.width..][..area.width].copy_from_slice(&line);
+            }
+            read
+        });
+        let palette = match frame.palette.as_deref() {
+            // At its second try, for what is there of a frame, Pillow has lost the palette of a transparent one.
+            _ if frames.is_empty() && !whole && frame.transparent.is_some() => None,
+            None => global.clone(),
+            Some(palette) => colors(palette),
+        };
         let color = |index: u8| match &palette {
             Some(palette) => palette.get(usize::from(index)).copied().unwrap_or([0, 0, 0, 255]),
             None => [index, index, index, 255],
@@ -64,11 +79,46 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Decoded, Fault> {
             DisposalMethod::Previous => Some((area, area.cut(&canvas, width))),
             DisposalMethod::Any | DisposalMethod::Keep => None,
         };
-        let pixels: Vec<Rgba> = frame.buffer.iter().map(|index| seen(*index)).collect();
+        let pixels: Vec<Rgba> = indices.into_iter().map(seen).collect();
         area.draw(&mut canvas, width, &pixels, first);
         frames.push(Frame::new(width, &canvas, transparency));
+        // A frame that is cut off shows the lines that are there, and is the last.
+        if !whole {
+            break;
+        }
     }
     Ok(Decoded { frames, orientation: 1 })
+}
+
+/// The end of a frame's data.
+const NO_BLOCK: &[u8] = &[0];
+
+/// The file up to a block of data that is cut off: Pillow reads nothing of such a one.
+fn whole_blocks(bytes: &[u8]) -> &[u8] {
+    let table = |flags: Option<&u8>| flags.filter(|flags| **flags & 128 > 0).map_or(0, |flags| 6 << (flags & 7));
+    let mut at = 13 + table(bytes.get(10));
+    loop {
+        at += match bytes.get(at) {
+            Some(b'!') => 2,
+            Some(b',') => 11 + table(bytes.get(at + 9)),
+            _ => return bytes,
+        };
+        while let Some(length) = bytes.get(at).filter(|length| **length > 0) {
+            let end = at + 1 + usize::from(*length);
+            if end > bytes.len() {
+                return &bytes[..at];
+            }
+            at = end;
+        }
+        at += 1;
+    }
+}
+
+/// The lines of a frame in the order of the file.
+fn lines(frame: &gif::Frame<'_>) -> impl Iterator<Item = usize> + use<> {
+    let height = usize::from(frame.height);
+    let passes: &[(usize, usize)] = if frame.interlaced { &[(0, 8), (4, 8), (2, 4), (1, 2)] } else { &[(0, 1)] };
+    passes.iter().flat_map(move |(first, step)| (*first..height).step_by(*step))
 }
 
 /// The colours of a palette, unless it is the ramp of greys, which Pillow takes for no palette.

@@ -7,6 +7,7 @@ use png::{BitDepth, BlendOp, ColorType, Decoder, DisposeOp, FrameControl, Info, 
 use super::{Decoded, Fault, Frame, MAX_BYTES, Rgba, Transparency, check, check_frames, exif};
 
 pub(super) fn decode(bytes: &[u8]) -> Result<Decoded, Fault> {
+    head(bytes)?;
     let decoder = Decoder::new_with_limits(Cursor::new(bytes), Limits { bytes: MAX_BYTES });
     let mut reader = decoder.read_info().map_err(|_| Fault::Unknown)?;
     let layout = Layout::of(reader.info());
@@ -36,6 +37,22 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Decoded, Fault> {
     let info = reader.info();
     let xmp = info.utf8_text.iter().find(|text| text.keyword == "XML:com.adobe.xmp").and_then(|text| text.get_text().ok());
     Ok(Decoded { frames, orientation: exif::orientation(info.exif_metadata.as_deref(), xmp.as_deref().map(str::as_bytes)) })
+}
+
+/// Checks that the file is whole up to its pixels: Pillow tells a file that ends in the middle of a chunk from others.
+fn head(bytes: &[u8]) -> Result<(), Fault> {
+    let cut = || Fault::Broken("Truncated File Read".to_owned());
+    let mut rest = &bytes[8..];
+    loop {
+        let (length, after) = rest.split_first_chunk().ok_or(Fault::Unknown)?;
+        let (kind, after) = after.split_first_chunk::<4>().ok_or_else(cut)?;
+        if kind == b"IDAT" {
+            return Ok(());
+        }
+        let after = after.get(u32::from_be_bytes(*length) as usize..).ok_or_else(cut)?;
+        // The checksum.
+        rest = after.get(4..).ok_or(Fault::Unknown)?;
+    }
 }
 
 /// The frames so far, one upon the other. Its pixels are those of the file: in a picture with palette the first of the
