@@ -18,6 +18,32 @@ pub fn read_all(bytes: &[u8], dialects: &[Dialect]) {
     }
 }
 
+/// No text of a server breaks out of its literal or comment, and every brace is closed.
+pub fn lexically_whole(code: &str) {
+    let mut open = Vec::new();
+    for line in code.lines() {
+        if line.trim_start().starts_with("//") {
+            continue;
+        }
+        let mut letters = line.chars();
+        let mut in_text = false;
+        while let Some(letter) = letters.next() {
+            match letter {
+                '\\' if in_text => drop(letters.next().expect("a sign after the backslash")),
+                '"' => in_text = !in_text,
+                _ if in_text => assert!(!letter.is_control(), "{line:?}"),
+                '{' | '(' | '[' => open.push(letter),
+                '}' => assert_eq!(open.pop(), Some('{'), "{line}"),
+                ')' => assert_eq!(open.pop(), Some('('), "{line}"),
+                ']' => assert_eq!(open.pop(), Some('['), "{line}"),
+                _ => assert!(letter.is_ascii_graphic() || letter == ' ', "{line:?}"),
+            }
+        }
+        assert!(!in_text, "{line}");
+    }
+    assert!(open.is_empty(), "{open:?}");
+}
+
 /// The embedded ComfyUI, on an empty folder.
 pub fn door() -> &'static Door {
     static DOOR: OnceLock<Door> = OnceLock::new();

@@ -11,7 +11,10 @@ mod validate;
 use console::Screen;
 
 fn main() -> std::process::ExitCode {
-    let cli = console::parse::<cli::Cli>();
+    let cli: cli::Cli = match console::parse() {
+        Ok(cli) => cli,
+        Err(done) => return done,
+    };
     let screen = Screen::new(&cli.shared);
     console::run(&screen, cli::run(&cli, &screen))
 }

@@ -9,6 +9,7 @@ mod nodes;
 mod queue;
 mod run;
 mod sim;
+mod workflow;
 
 use clap::{Args, Parser, Subcommand};
 use console::Shared;
@@ -18,10 +19,11 @@ pub(crate) use files::{Download, Upload};
 pub(crate) use free::Free;
 pub(crate) use history::{History, HistoryAction};
 pub(crate) use models::Models;
-pub(crate) use nodes::{Nodes, NodesAction};
+pub(crate) use nodes::{Codegen, Nodes, NodesAction};
 pub(crate) use queue::{Cancel, Queue, QueueAction};
 pub(crate) use run::{Previews, Run, Seed};
 pub(crate) use sim::Sim;
+pub(crate) use workflow::{Check, Convert, Form, Set, Show, Workflow, WorkflowAction};
 
 /// Works with a ComfyUI server, open or guarded by ComfyUI-Login.
 ///
@@ -66,5 +68,6 @@ pub(crate) enum Command {
     Upload(Upload),
     Download(Download),
     Free(Free),
+    Workflow(Workflow),
     Sim(Sim),
 }

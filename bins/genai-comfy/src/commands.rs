@@ -1,6 +1,7 @@
 //! One file a command.
 
 mod batch;
+mod codegen;
 mod download;
 mod free;
 mod history;
@@ -11,6 +12,7 @@ mod run;
 mod sim;
 mod status;
 mod upload;
+mod workflow;
 
 use comfy_client::{Client, FileKind, StoredFile};
 use console::{ExitCode, Screen};
@@ -18,7 +20,7 @@ use flows::connect::{self, Door};
 use report::{Failure, FailureKind};
 use settings::{Settings, World};
 
-use crate::cli::{Cli, Command};
+use crate::cli::{Cli, Command, Nodes, NodesAction};
 
 /// Runs the command to its end.
 pub(crate) async fn run(cli: &Cli, screen: &Screen) -> ExitCode {
@@ -39,6 +41,10 @@ async fn command(cli: &Cli, world: &World, screen: &Screen) -> Result<ExitCode, 
         Command::Run(args) => return Ok(run::run(world, cli, args, screen).await),
         Command::Batch(args) => return batch::run(world, cli, args, screen).await,
         Command::Sim(args) => return sim::run(world, cli, args, screen).await,
+        Command::Workflow(args) => return console::interruptible(workflow::run(world, cli, args, screen)).await?,
+        Command::Nodes(Nodes { action: Some(NodesAction::Codegen(args)), .. }) => {
+            return console::interruptible(codegen::run(world, cli, args, screen)).await?;
+        }
         Command::Queue(args) => queue::run(world, cli, args, screen).await?,
         Command::History(args) => history::run(world, cli, args, screen).await?,
         // What is not asked can simply be dropped.

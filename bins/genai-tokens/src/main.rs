@@ -6,7 +6,10 @@ mod commands;
 use console::Screen;
 
 fn main() -> std::process::ExitCode {
-    let cli = console::parse::<cli::Cli>();
+    let cli: cli::Cli = match console::parse() {
+        Ok(cli) => cli,
+        Err(done) => return done,
+    };
     let screen = Screen::new(&cli.shared);
     console::run(&screen, commands::run(&cli, &screen))
 }

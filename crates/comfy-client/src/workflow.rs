@@ -1,6 +1,8 @@
 //! A workflow in API format: read, checked for its shape, and changed input by input.
 
 mod check;
+mod codegen;
+mod draw;
 mod file;
 mod graph;
 mod nearest;

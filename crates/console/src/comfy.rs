@@ -1,15 +1,16 @@
 //! What `genai-comfy` says of a server: for people as text and tables, for programs as JSON.
 
 use comfy_table::{ContentArrangement, Table, presets};
+use report::Outcome;
 
 use crate::{
     ExitCode, Format, Screen,
     harmless::harmless,
     json::{
         self,
-        comfy_v1::{Answer, Document, Node, Past, Status},
+        comfy_v1::{Answer, Document, Node, Past, Status, WorkflowProblem},
     },
-    style::{FAINT, HEADING},
+    style::{self, FAINT, HEADING},
 };
 
 impl Screen {
@@ -67,8 +68,39 @@ fn text(document: &Document) -> String {
             }),
         ),
         Document::Downloaded { files } => files.iter().map(|file| format!("{}\n", harmless(&file.path))).collect(),
+        Document::Workflow { nodes } => table(
+            ["node", "class", "title"],
+            nodes.iter().map(|node| [node.id.clone(), node.class.clone(), node.title.clone().unwrap_or_default()]),
+        ),
+        Document::Checked { workflow, nodes, with_classes, problems } => checked(workflow, *nodes, *with_classes, problems),
+        Document::Saved { path, changed: false, .. } => format!("{} is as it was\n", harmless(path)),
+        Document::Saved { path, backup, seeds, .. } => {
+            let seeds = seeds.iter().map(|set| format!("`{}.{}` is {}\n", harmless(&set.node), harmless(&set.input), set.value));
+            let backup =
+                backup.as_ref().map(|backup| format!("; what it was before is {}", harmless(backup))).unwrap_or_default();
+            format!("{}wrote {}{backup}\n", seeds.collect::<String>(), harmless(path))
+        }
         Document::Done { what } => format!("{}\n", harmless(what)),
     }
+}
+
+fn checked(workflow: &str, nodes: usize, with_classes: bool, problems: &[WorkflowProblem]) -> String {
+    let errors = problems.iter().filter(|problem| problem.error).count();
+    let (fail, warn) = (style::of(&Outcome::Fail), style::of(&Outcome::Warn));
+    let line = |problem: &WorkflowProblem| {
+        let (sign, color) = if problem.error { fail } else { warn };
+        format!("{color}{sign}{color:#} {}\n", harmless(&problem.message))
+    };
+    let what = if with_classes { "checked as the server would" } else { "the graph alone was checked" };
+    let many = |count: usize, word: &str| format!("{count} {word}{}", if count == 1 { "" } else { "s" });
+    let found = match (errors, problems.len() - errors) {
+        (0, 0) => "nothing is wrong".to_owned(),
+        (0, odd) => many(odd, "warning"),
+        (errors, 0) => many(errors, "error"),
+        (errors, odd) => format!("{}, {}", many(errors, "error"), many(odd, "warning")),
+    };
+    let told: String = problems.iter().map(line).collect();
+    format!("{told}{}: {}, {what}: {found}\n", harmless(workflow), many(nodes, "node"))
 }
 
 fn status(status: &Status) -> String {

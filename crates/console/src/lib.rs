@@ -15,6 +15,9 @@
 
 mod comfy;
 
+mod companions;
+pub use companions::parse;
+
 mod exit;
 pub use exit::ExitCode;
 
@@ -28,7 +31,7 @@ mod harmless;
 mod logging;
 
 mod run;
-pub use run::{interrupted, interruptible, parse, run, stoppable};
+pub use run::{interrupted, interruptible, run, stoppable};
 
 mod screen;
 pub use screen::{BatchView, Protocol, RunEnd, RunView, Screen};

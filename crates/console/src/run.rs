@@ -6,11 +6,6 @@ use report::{Failure, FailureKind, Report};
 
 use crate::{ExitCode, Screen};
 
-/// Reads the command line; prints help, version and usage errors itself, as clap does.
-pub fn parse<C: clap::Parser>() -> C {
-    C::parse()
-}
-
 /// Runs `command` on a runtime of its own and returns its exit code as the process's.
 pub fn run(screen: &Screen, command: impl Future<Output = ExitCode>) -> process::ExitCode {
     let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {

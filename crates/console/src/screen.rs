@@ -121,6 +121,12 @@ impl Screen {
         ExitCode::for_kind(failure.kind)
     }
 
+    /// How many columns a line on standard output holds; none where that is no terminal.
+    pub fn width(&self) -> Option<usize> {
+        let size = rustix::termios::tcgetwinsize(io::stdout()).ok()?;
+        Some(usize::from(size.ws_col)).filter(|columns| *columns > 0)
+    }
+
     /// Prints text that a command made, such as how to log in.
     pub fn say(&self, text: &str) {
         self.with(|inner| {

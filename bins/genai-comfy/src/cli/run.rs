@@ -26,7 +26,7 @@ pub(crate) struct Run {
     /// Give an input another value: NODE is an id, a title or a class; may be given several times
     #[arg(long, value_name = "NODE.INPUT=VALUE")]
     pub(crate) set: Vec<String>,
-    /// The seeds: a number, `random`, or `keep` them as they are
+    /// The seeds: a number, `random`, `increment`, or `keep` them as they are
     #[arg(long, default_value = "keep")]
     pub(crate) seed: Seed,
     /// Where the files go, in their subfolders; one of the same name is replaced
@@ -57,6 +57,7 @@ pub(crate) struct Run {
 pub(crate) enum Seed {
     Keep,
     Random,
+    Increment,
     Fixed(u64),
 }
 
@@ -67,7 +68,8 @@ impl FromStr for Seed {
         match text {
             "keep" => Ok(Self::Keep),
             "random" => Ok(Self::Random),
-            number => number.parse().map(Self::Fixed).map_err(|_| "a whole number, `random` or `keep`".to_owned()),
+            "increment" => Ok(Self::Increment),
+            number => number.parse().map(Self::Fixed).map_err(|_| "a whole number, `random`, `increment` or `keep`".to_owned()),
         }
     }
 }

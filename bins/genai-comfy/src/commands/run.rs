@@ -2,7 +2,7 @@
 
 mod ending;
 mod follow;
-mod prepare;
+pub(super) mod prepare;
 
 use std::time::Duration;
 

@@ -87,7 +87,7 @@ impl Workflow {
     }
 
     /// The nodes that this one reads, those that are there.
-    fn sources<'a>(&'a self, id: &str) -> impl Iterator<Item = &'a str> {
+    pub(super) fn sources<'a>(&'a self, id: &str) -> impl Iterator<Item = &'a str> {
         self.nodes.get(id).into_iter().flat_map(inputs).filter_map(|(_, value)| match held(value) {
             Held::Link(from, _) if self.nodes.contains_key(from) => Some(from),
             _ => None,
@@ -96,7 +96,7 @@ impl Workflow {
 
     /// The nodes where the graph ends. Without a server's word: those that read others and are read by none; if there
     /// are none, those that are read by none.
-    fn ends(&self, info: Option<&ObjectInfo>) -> Vec<&str> {
+    pub(super) fn ends(&self, info: Option<&ObjectInfo>) -> Vec<&str> {
         if let Some(info) = info {
             // A class that the server does not have may have been an output: what is said of it is that it is missing.
             let may_end =
@@ -109,7 +109,7 @@ impl Workflow {
         if ends.is_empty() { unread } else { ends }
     }
 
-    fn reached<'a>(&'a self, ends: Vec<&'a str>) -> HashSet<&'a str> {
+    pub(super) fn reached<'a>(&'a self, ends: Vec<&'a str>) -> HashSet<&'a str> {
         let mut reached: HashSet<&str> = ends.iter().copied().collect();
         let mut open = ends;
         while let Some(id) = open.pop() {

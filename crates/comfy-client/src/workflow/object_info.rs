@@ -21,7 +21,7 @@ use crate::error::Error;
 /// ```
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ObjectInfo {
-    classes: BTreeMap<String, ClassInfo>,
+    pub(super) classes: BTreeMap<String, ClassInfo>,
 }
 
 /// One node class. What the server left out, or wrote in another shape, is empty.
@@ -30,14 +30,20 @@ pub struct ObjectInfo {
 pub struct ClassInfo {
     /// Its title in the editor.
     pub display_name: String,
-    /// Its place in the editor's menu.
+    /// Its place in the editor's menu, such as `latent/upscaling`.
     pub category: String,
+    /// What it does, in its author's words.
+    pub description: String,
     /// What it reads, in the order of the editor: first what it needs, then the rest.
     pub inputs: Vec<InputInfo>,
     /// What it gives, by slot.
     pub outputs: Vec<OutputInfo>,
     /// Whether a workflow may end in it.
     pub output_node: bool,
+    /// Whether its author wants it used no more.
+    pub deprecated: bool,
+    /// Whether its author may yet change it.
+    pub experimental: bool,
 }
 
 /// One input of a node class.
@@ -62,6 +68,8 @@ pub struct OutputInfo {
     pub name: String,
     /// What it gives.
     pub data_type: DataType,
+    /// What it is, in its author's words.
+    pub tooltip: String,
 }
 
 /// What goes through an input or an output.
@@ -154,21 +162,26 @@ impl ObjectInfo {
 impl ClassInfo {
     fn from_value(class: &Value) -> Self {
         let list = |key: &str| class.get(key).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
-        let names = list("output_name");
-        let outputs = list("output").iter().enumerate().map(|(slot, kind)| OutputInfo {
-            name: names.get(slot).and_then(Value::as_str).unwrap_or_default().to_owned(),
-            data_type: DataType::from_value(kind).unwrap_or_else(|| DataType::Named("*".to_owned())),
-        });
         let text = |key: &str| class.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
+        let is = |key: &str| class.get(key).and_then(Value::as_bool).unwrap_or_default();
+        let of_slot = |key: &str, slot: usize| list(key).get(slot).and_then(Value::as_str).unwrap_or_default().to_owned();
+        let outputs = list("output").iter().enumerate().map(|(slot, kind)| OutputInfo {
+            name: of_slot("output_name", slot),
+            data_type: DataType::from_value(kind).unwrap_or_else(|| DataType::Named("*".to_owned())),
+            tooltip: of_slot("output_tooltips", slot),
+        });
         Self {
             display_name: text("display_name"),
             category: text("category"),
+            description: text("description"),
             inputs: [("required", true), ("optional", false)]
                 .iter()
                 .flat_map(|(group, required)| group_inputs(class, group, *required))
                 .collect(),
             outputs: outputs.collect(),
-            output_node: class.get("output_node").and_then(Value::as_bool).unwrap_or_default(),
+            output_node: is("output_node"),
+            deprecated: is("deprecated"),
+            experimental: is("experimental"),
         }
     }
 

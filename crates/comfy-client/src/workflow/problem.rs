@@ -40,6 +40,29 @@ pub enum ProblemKind {
     NoSuchOutput,
 }
 
+impl ProblemKind {
+    /// The word for programs, such as `dangling-link`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::BadLink => "bad-link",
+            Self::DanglingLink => "dangling-link",
+            Self::Cycle => "cycle",
+            Self::Unreachable => "unreachable",
+            Self::NoOutput => "no-output",
+            Self::MissingClass => "missing-class",
+            Self::MissingInput => "missing-input",
+            Self::UnknownInput => "unknown-input",
+            Self::NotInList => "not-in-list",
+            Self::TooSmall => "too-small",
+            Self::TooLarge => "too-large",
+            Self::WrongType => "wrong-type",
+            Self::LinkTypeMismatch => "link-type-mismatch",
+            Self::NoSuchOutput => "no-such-output",
+        }
+    }
+}
+
 /// How bad it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Severity {

@@ -117,7 +117,7 @@ impl Workflow {
 
 impl InputInfo {
     /// Whether it stands for inputs of its own, `NAME.…`, which the server makes as they are needed.
-    fn is_group(&self) -> bool {
+    pub(super) fn is_group(&self) -> bool {
         matches!(&self.data_type, super::DataType::Named(name) if name.starts_with("COMFY_"))
     }
 }

@@ -66,7 +66,34 @@ pub enum Document {
         /// The files.
         files: Vec<File>,
     },
-    /// An order that the server took.
+    /// `workflow show`: the graph.
+    Workflow {
+        /// The nodes, in the order of the file.
+        nodes: Vec<GraphNode>,
+    },
+    /// `workflow check`: what is wrong with a workflow.
+    Checked {
+        /// The file.
+        workflow: String,
+        /// How many nodes it has.
+        nodes: usize,
+        /// Whether it was held against node classes; if not, the graph alone was checked.
+        with_classes: bool,
+        /// What is wrong, in the order of the nodes.
+        problems: Vec<WorkflowProblem>,
+    },
+    /// `workflow set`, `workflow convert`: a file that was written.
+    Saved {
+        /// The file.
+        path: String,
+        /// Whether it is another than before.
+        changed: bool,
+        /// Where what it was before lies.
+        backup: Option<String>,
+        /// The seeds that were set.
+        seeds: Vec<InputSet>,
+    },
+    /// An order that the server took, or something that was done here.
     Done {
         /// What was done, in words.
         what: String,
@@ -202,6 +229,66 @@ pub struct Output {
     pub name: String,
     /// Its type.
     pub kind: String,
+}
+
+/// A node of a workflow.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct GraphNode {
+    /// Its id.
+    pub id: String,
+    /// Its title, where it has one.
+    pub title: Option<String>,
+    /// Its class.
+    pub class: String,
+    /// Whether an output needs it; if not, it will not run.
+    pub needed: bool,
+    /// The inputs that hold a value, by name.
+    pub values: serde_json::Value,
+    /// The inputs that read another node.
+    pub links: Vec<GraphLink>,
+}
+
+/// An input that reads another node.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct GraphLink {
+    /// The input's name.
+    pub input: String,
+    /// The id of the node that is read.
+    pub node: String,
+    /// Which of its outputs, counted from 0.
+    pub slot: u64,
+}
+
+/// Something that is wrong with a workflow.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct WorkflowProblem {
+    /// What is wrong, in one word, such as `dangling-link`.
+    pub kind: String,
+    /// Whether the server refuses the workflow, or drops a part of it, because of this; if not, it may be not what was meant.
+    pub error: bool,
+    /// The node's id; none where it is about the whole workflow.
+    pub node: Option<String>,
+    /// The node's title.
+    pub title: Option<String>,
+    /// The node's class.
+    pub class: Option<String>,
+    /// The input that it is about.
+    pub input: Option<String>,
+    /// All of it in words.
+    pub message: String,
+    /// The names that may have been meant.
+    pub nearest: Vec<String>,
+}
+
+/// An input that was set.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct InputSet {
+    /// The node's id.
+    pub node: String,
+    /// The input's name.
+    pub input: String,
+    /// What it is now.
+    pub value: u64,
 }
 
 /// A file that the server holds now.

@@ -1,6 +1,6 @@
 //! Before anything is sent: the workflow is read, its inputs are set, and it is checked as the server would check it.
 
-use std::io::Read;
+use std::{io::Read, path::Path};
 
 use comfy_client::{Client, Error, ObjectInfo, SeedSet, Workflow, WorkflowFile};
 use console::{
@@ -15,11 +15,12 @@ use crate::cli::{Cli, Run, Seed};
 
 /// A client that was let in, and the workflow that is to be sent.
 pub(super) async fn prepare(world: &World, cli: &Cli, args: &Run, view: &mut RunView) -> Result<(Client, Workflow), Failure> {
-    let file = WorkflowFile::from_bytes(&read(world, cli, args)?).map_err(|error| about_the_file(&error, args))?;
+    let file =
+        WorkflowFile::from_bytes(&read(world, cli, &args.workflow)?).map_err(|error| about_the_file(&error, &args.workflow))?;
     let client = client(world, cli).await?;
     let info = client.object_info().await.map_err(failed)?;
     let converted = file.api().is_none();
-    let mut workflow = file.into_workflow_for(&info).map_err(|error| about_the_file(&error, args))?;
+    let mut workflow = file.into_workflow_for(&info).map_err(|error| about_the_file(&error, &args.workflow))?;
     let seeds = set(&mut workflow, args, world)?;
     let said = |seed: SeedSet| SeedSaid { node: follow::node(&workflow, &seed.node), input: seed.input, value: seed.value };
     view.show(Event::Read {
@@ -37,12 +38,13 @@ pub(super) async fn prepare(world: &World, cli: &Cli, args: &Run, view: &mut Run
     Ok((client, workflow.allow_partial(args.allow_partial)))
 }
 
-fn read(world: &World, cli: &Cli, args: &Run) -> Result<Vec<u8>, Failure> {
-    let shown = args.workflow.display();
+/// The bytes of a workflow's file, or of standard input.
+pub(in crate::commands) fn read(world: &World, cli: &Cli, path: &Path) -> Result<Vec<u8>, Failure> {
+    let shown = path.display();
     let failed =
         |error: std::io::Error| Failure::new(FailureKind::Unreachable, format!("can't read the workflow `{shown}`: {error}"));
-    if args.workflow.as_os_str() != "-" {
-        return std::fs::read(world.current_dir.join(&args.workflow)).map_err(failed);
+    if path.as_os_str() != "-" {
+        return std::fs::read(world.current_dir.join(path)).map_err(failed);
     }
     if cli.entry.login.is_some() {
         return Err(Failure::new(FailureKind::Usage, "standard input can't be both the password of `--login` and the workflow")
@@ -53,29 +55,42 @@ fn read(world: &World, cli: &Cli, args: &Run) -> Result<Vec<u8>, Failure> {
     Ok(bytes)
 }
 
-fn about_the_file(error: &Error, args: &Run) -> Failure {
+pub(in crate::commands) fn about_the_file(error: &Error, path: &Path) -> Failure {
     let failure = failed(error.clone());
-    Failure { message: format!("`{}`: {}", args.workflow.display(), failure.message), ..failure }
+    Failure { message: format!("`{}`: {}", path.display(), failure.message), ..failure }
 }
 
 /// Sets the inputs that the command line names, then the seeds.
 fn set(workflow: &mut Workflow, args: &Run, world: &World) -> Result<Vec<SeedSet>, Failure> {
-    let wrong = |flag: &str, error: &Error| {
-        let failure = Failure::of(FailureKind::Usage, error).hints(error.hints());
-        Failure { message: format!("`{flag}`: {}", failure.message), ..failure }
-    };
     for one in &args.set {
-        let (address, value) = one.split_once('=').ok_or_else(|| {
-            Failure::new(FailureKind::Usage, format!("`--set {one}` has no `=`")).hint("write `--set NODE.INPUT=VALUE`")
-        })?;
-        workflow.set_text(address, value).map_err(|error| wrong(&format!("--set {one}"), &error))?;
+        assign(workflow, "--set ", one)?;
     }
-    let seed = match args.seed {
+    sow(workflow, args.seed, world)
+}
+
+/// Sets an input as `NODE.INPUT=VALUE` says; `flag` is what stands before it on the command line.
+pub(in crate::commands) fn assign(workflow: &mut Workflow, flag: &str, one: &str) -> Result<(), Failure> {
+    let (address, value) = one.split_once('=').ok_or_else(|| {
+        Failure::new(FailureKind::Usage, format!("`{flag}{one}` has no `=`")).hint(format!("write `{flag}NODE.INPUT=VALUE`"))
+    })?;
+    workflow.set_text(address, value).map_err(|error| wrong(&format!("{flag}{one}"), &error))?;
+    Ok(())
+}
+
+/// Sets the seeds.
+pub(in crate::commands) fn sow(workflow: &mut Workflow, seed: Seed, world: &World) -> Result<Vec<SeedSet>, Failure> {
+    let seed = match seed {
         Seed::Keep => return Ok(Vec::new()),
         Seed::Fixed(seed) => comfy_client::Seed::Fixed(seed),
         Seed::Random => comfy_client::Seed::Random(world.entropy.bytes()),
+        Seed::Increment => comfy_client::Seed::Increment,
     };
     workflow.set_seeds(seed).map_err(|error| wrong("--seed", &error))
+}
+
+fn wrong(flag: &str, error: &Error) -> Failure {
+    let failure = Failure::of(FailureKind::Usage, error).hints(error.hints());
+    Failure { message: format!("`{flag}`: {}", failure.message), ..failure }
 }
 
 /// Says what the server would say. What it would only drop is a warning where a part may run.

@@ -1,0 +1,43 @@
+//! `genai-comfy nodes codegen`.
+
+use std::{fs, io::Write, os::unix::fs::PermissionsExt, path::Path};
+
+use console::{ExitCode, Screen, json::comfy_v1::Document};
+use report::{Failure, FailureKind};
+use settings::World;
+
+use super::{failed, workflow::classes};
+use crate::cli::{Cli, Codegen};
+
+pub(super) async fn run(world: &World, cli: &Cli, args: &Codegen, screen: &Screen) -> Result<ExitCode, Failure> {
+    let Some(mut info) = classes(world, cli, args.object_info.as_deref(), true).await? else {
+        return Err(Failure::new(FailureKind::Unexpected, "no node classes came"));
+    };
+    if !args.classes.is_empty() {
+        info = info.only(args.classes.iter().map(String::as_str)).map_err(failed)?;
+    }
+    let code = info.to_rust();
+    let Some(output) = &args.output else { return Ok(screen.document(&code)) };
+    let path = world.current_dir.join(output);
+    let shown = output.display();
+    let count = info.classes().count();
+    let classes = if count == 1 { "1 class".to_owned() } else { format!("{count} classes") };
+    if fs::read(&path).is_ok_and(|there| there == code.as_bytes()) {
+        return Ok(screen.answer(Document::Done { what: format!("{shown} is as it should be: {classes}") }));
+    }
+    write(&path, &code).map_err(|error| {
+        Failure::new(FailureKind::Refused, format!("can't write `{shown}`: {error}"))
+            .hint("choose a folder that you may write to")
+    })?;
+    Ok(screen.answer(Document::Done { what: format!("wrote {shown}: {classes}") }))
+}
+
+/// Whole or not at all.
+fn write(path: &Path, text: &str) -> std::io::Result<()> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut file = tempfile::Builder::new().permissions(fs::Permissions::from_mode(0o666)).tempfile_in(folder)?;
+    file.write_all(text.as_bytes())?;
+    file.as_file().sync_all()?;
+    file.persist(path)?;
+    Ok(())
+}
