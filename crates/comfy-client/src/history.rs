@@ -130,9 +130,9 @@ impl Client {
     /// ```
     ///
     /// # Errors
-    /// As [`Client::health`].
+    /// As [`Client::health`]; [`ErrorKind::InvalidConfig`](crate::ErrorKind::InvalidConfig) for an id that is empty, `.` or `..`.
     pub async fn history(&self, prompt_id: &str) -> Result<Option<HistoryEntry>, Error> {
-        let mut answer = self.transport().json(&Request::get(format!("/history/{}", segment(prompt_id)))).await?;
+        let mut answer = self.transport().json(&Request::get(format!("/history/{}", segment("prompt id", prompt_id)?))).await?;
         let odd = || not_comfy(self.url(), "does not show its history").with_status(200);
         match answer.as_object_mut().ok_or_else(odd)?.remove(prompt_id) {
             None => Ok(None),

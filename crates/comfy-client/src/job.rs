@@ -24,6 +24,7 @@ use crate::error::{Error, ErrorKind};
 use crate::event::Event;
 use crate::outcome::{Outcome, Stall, StallCause};
 use crate::rejection::NodeError;
+use crate::request::segment;
 use crate::socket::Subscription;
 use driver::{Driver, Known};
 use feed::Feed;
@@ -194,11 +195,9 @@ impl Client {
     /// ```
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidConfig`] for an empty id.
+    /// [`ErrorKind::InvalidConfig`] for an id that is empty, `.` or `..`.
     pub fn job(&self, prompt_id: &str) -> Result<Job, Error> {
-        if prompt_id.is_empty() {
-            return Err(Error::new(ErrorKind::InvalidConfig, "a prompt without an id cannot be followed"));
-        }
+        segment("prompt id", prompt_id)?;
         let subscription = self.socket().registry().subscribe(prompt_id, HashSet::new());
         Ok(Job::follow(self.clone(), subscription, None, Vec::new()))
     }

@@ -29,9 +29,9 @@ impl Client {
     /// The models in a folder, as workflows name them (`GET /models/FOLDER`); none where there is no such folder.
     ///
     /// # Errors
-    /// As [`Client::health`].
+    /// As [`Client::health`]; [`ErrorKind::InvalidConfig`] for a name that is empty, `.` or `..`.
     pub async fn models(&self, folder: &str) -> Result<Option<Vec<String>>, Error> {
-        match self.names(&format!("/models/{}", segment(folder))).await {
+        match self.names(&format!("/models/{}", segment("folder of models", folder)?)).await {
             // An older server that does not know the route at all answers the same.
             Err(error) if error.kind() == ErrorKind::NotComfy && error.status() == Some(404) => Ok(None),
             answered => answered.map(Some),

@@ -96,6 +96,10 @@ impl Probe {
             return Err(Error::new(ErrorKind::InvalidConfig, message));
         }
         let (path, query) = self.path.split_once('?').unwrap_or((&self.path, ""));
+        if path.split(['/', '\\']).any(is_resolved) {
+            let message = format!("the path `{}` would be sent as another, without its dots", path.escape_debug());
+            return Err(Error::new(ErrorKind::InvalidConfig, message));
+        }
         let mut request = Request::new(method, utf8_percent_encode(path, PATH).to_string()).accept(self.accept.as_str());
         for (key, value) in url::form_urlencoded::parse(query.as_bytes()) {
             request.query.push((key.into_owned().into(), value.into_owned()));
@@ -103,6 +107,11 @@ impl Probe {
         request.credential.clone_from(&self.credential);
         Ok(request)
     }
+}
+
+/// Whether a part of a path means another folder to every reader of addresses.
+fn is_resolved(part: &str) -> bool {
+    matches!(part.to_ascii_lowercase().replace("%2e", ".").as_str(), "." | "..")
 }
 
 impl Client {

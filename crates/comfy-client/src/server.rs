@@ -197,9 +197,9 @@ impl Client {
     /// ```
     ///
     /// # Errors
-    /// As [`Client::health`].
+    /// As [`Client::health`]; [`ErrorKind::InvalidConfig`](crate::ErrorKind::InvalidConfig) for a name that is empty, `.` or `..`.
     pub async fn object_info_class(&self, name: &str) -> Result<Option<NodeClass>, Error> {
-        let answer = self.transport().json(&Request::get(format!("/object_info/{}", segment(name)))).await?;
+        let answer = self.transport().json(&Request::get(format!("/object_info/{}", segment("node class", name)?))).await?;
         if !answer.is_object() {
             return Err(not_comfy(self.url(), "does not describe its nodes").with_status(200));
         }
