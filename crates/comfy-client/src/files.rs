@@ -52,7 +52,15 @@ impl FileKind {
 }
 
 /// A file that the server holds.
+///
+/// ```
+/// use comfy_client::{FileKind, StoredFile};
+///
+/// let file = StoredFile::new(FileKind::Output, "cats", "1.png");
+/// assert_eq!(file.to_string(), "output/cats/1.png");
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub struct StoredFile {
     /// Its name.
     pub name: String,

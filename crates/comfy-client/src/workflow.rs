@@ -5,7 +5,6 @@ mod codegen;
 mod draw;
 mod file;
 mod graph;
-mod nearest;
 mod object_info;
 mod png;
 mod problem;

@@ -8,8 +8,9 @@ use std::fmt::{self, Write};
 
 use serde_json::Value;
 
-use super::{ClassInfo, DataType, InputInfo, ObjectInfo, OutputInfo, invalid, nearest};
+use super::{ClassInfo, DataType, InputInfo, ObjectInfo, OutputInfo, invalid};
 use crate::error::Error;
+use crate::nearest;
 use names::{Scope, camel, getter, setter};
 use plan::{Plan, Type, enumerable, is_choice};
 use text::{code, expression, float, literal, prose};

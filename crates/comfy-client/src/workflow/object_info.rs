@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-use super::{invalid, kind_of, nearest};
+use super::{invalid, kind_of};
 use crate::error::Error;
+use crate::nearest;
 
 /// The node classes of a server, by name.
 ///
@@ -34,6 +35,8 @@ pub struct ClassInfo {
     pub category: String,
     /// What it does, in its author's words.
     pub description: String,
+    /// The Python module that it comes from, such as `nodes` or `custom_nodes.ComfyUI-Login`.
+    pub python_module: String,
     /// What it reads, in the order of the editor: first what it needs, then the rest.
     pub inputs: Vec<InputInfo>,
     /// What it gives, by slot.
@@ -159,8 +162,24 @@ impl ObjectInfo {
     }
 }
 
+/// Classes of several answers, or some of one.
+///
+/// ```
+/// # async fn example(client: comfy_client::Client, workflow: comfy_client::Workflow) -> Result<(), comfy_client::Error> {
+/// let class = client.object_info_class("SaveImage").await?;
+/// let info: comfy_client::ObjectInfo = class.map(|class| ("SaveImage".to_owned(), class)).into_iter().collect();
+/// # let _ = workflow.validate(&info);
+/// # Ok(())
+/// # }
+/// ```
+impl FromIterator<(String, ClassInfo)> for ObjectInfo {
+    fn from_iter<I: IntoIterator<Item = (String, ClassInfo)>>(classes: I) -> Self {
+        Self { classes: classes.into_iter().collect() }
+    }
+}
+
 impl ClassInfo {
-    fn from_value(class: &Value) -> Self {
+    pub(crate) fn from_value(class: &Value) -> Self {
         let list = |key: &str| class.get(key).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
         let text = |key: &str| class.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
         let is = |key: &str| class.get(key).and_then(Value::as_bool).unwrap_or_default();
@@ -174,6 +193,7 @@ impl ClassInfo {
             display_name: text("display_name"),
             category: text("category"),
             description: text("description"),
+            python_module: text("python_module"),
             inputs: [("required", true), ("optional", false)]
                 .iter()
                 .flat_map(|(group, required)| group_inputs(class, group, *required))
@@ -190,26 +210,42 @@ impl ClassInfo {
     pub fn input(&self, name: &str) -> Option<&InputInfo> {
         self.inputs.iter().find(|input| input.name == name)
     }
+
+    /// The texts that an input may choose from, such as the installed checkpoints; none where it is not a choice.
+    /// [`InputInfo::choices`] has other values too.
+    #[must_use]
+    pub fn choices(&self, input: &str) -> Option<Vec<&str>> {
+        self.input(input)?.texts()
+    }
 }
 
 fn group_inputs(class: &Value, group: &str, required: bool) -> Vec<InputInfo> {
     let Some(described) = class.get("input").and_then(|input| input.get(group)).and_then(Value::as_object) else {
         return Vec::new();
     };
-    let input = |name: &str, value: &Value| InputInfo {
-        name: name.to_owned(),
-        required,
-        data_type: value.get(0).and_then(DataType::from_value).unwrap_or_else(|| DataType::Named("*".to_owned())),
-        options: value.get(1).and_then(Value::as_object).cloned().unwrap_or_default(),
-    };
     let order = class.get("input_order").and_then(|order| order.get(group)).and_then(Value::as_array);
     let place = |name: &str| order.and_then(|order| order.iter().position(|other| other == name)).unwrap_or(usize::MAX);
-    let mut inputs: Vec<InputInfo> = described.iter().map(|(name, value)| input(name, value)).collect();
+    let mut inputs: Vec<InputInfo> = described.iter().map(|(name, value)| InputInfo::read(name, required, value)).collect();
     inputs.sort_by_key(|input| place(&input.name));
     inputs
 }
 
 impl InputInfo {
+    /// Reads `[TYPE, {…}]`.
+    pub(crate) fn read(name: &str, required: bool, described: &Value) -> Self {
+        Self {
+            name: name.to_owned(),
+            required,
+            data_type: described.get(0).and_then(DataType::from_value).unwrap_or_else(|| DataType::Named("*".to_owned())),
+            options: described.get(1).and_then(Value::as_object).cloned().unwrap_or_default(),
+        }
+    }
+
+    /// The texts among the values to choose from.
+    pub(crate) fn texts(&self) -> Option<Vec<&str>> {
+        Some(self.choices()?.iter().filter_map(Value::as_str).collect())
+    }
+
     /// The values to choose from; none where it is not a choice, or where the server does not tell them.
     #[must_use]
     pub fn choices(&self) -> Option<&[Value]> {
@@ -244,6 +280,8 @@ mod tests {
         assert_eq!(names, ["a", "b", "z"]);
         assert_eq!(class.input("b").unwrap().choices().unwrap().len(), 2);
         assert_eq!(class.input("z").unwrap().choices().unwrap(), ["c"]);
+        assert_eq!((class.choices("b").unwrap(), class.choices("z").unwrap()), (vec!["a"], vec!["c"]));
+        assert!(class.choices("a").is_none() && class.choices("absent").is_none());
         assert!(class.input("a").unwrap().choices().is_none());
         assert_eq!(class.outputs[1].data_type, DataType::Choice(vec!["p".into()]));
         assert_eq!(info.class("Y").unwrap(), &ClassInfo::default());

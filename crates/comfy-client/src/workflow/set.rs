@@ -2,8 +2,9 @@
 
 use serde_json::Value;
 
-use super::{Workflow, invalid, kind_of, nearest};
+use super::{Workflow, invalid, kind_of};
 use crate::error::Error;
+use crate::nearest;
 
 /// So many names are told at most where none is near.
 const MOST_NAMES: usize = 20;

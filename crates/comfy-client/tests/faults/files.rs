@@ -19,7 +19,7 @@ fn names(dir: &std::path::Path) -> Vec<String> {
 async fn a_file_comes_back_as_it_was_sent() {
     let server = Server::start(Faults::default()).await;
     let client = client(&server);
-    let options = UploadOptions { subfolder: "team".into(), overwrite: true, kind: FileKind::Temp };
+    let options = UploadOptions::default().subfolder("team").overwrite(true).kind(FileKind::Temp);
     let stored = client.upload_image("ü & 1.png", PNG, &options).await.unwrap();
     assert_eq!(stored, StoredFile::new(FileKind::Temp, "team", "ü & 1.png"));
     assert_eq!(client.view(&stored).await.unwrap(), PNG);
