@@ -180,12 +180,27 @@ impl Job {
     }
 
     /// As [`crate::Job::events`]: each step waits for the next event, and the last one is [`Event::Finished`].
+    ///
+    /// ```no_run
+    /// # fn example(job: comfy_client::blocking::Job) {
+    /// for event in job.events() {
+    ///     println!("{event:?}");
+    /// }
+    /// # }
+    /// ```
     pub fn events(&self) -> impl Iterator<Item = Event> + Send + use<> {
         let (mut events, thread) = (self.inner.events(), self.thread.clone());
         std::iter::from_fn(move || thread.block_on(events.next()))
     }
 
     /// As [`crate::Job::wait`].
+    ///
+    /// ```no_run
+    /// # fn example(job: comfy_client::blocking::Job) -> Result<(), comfy_client::Error> {
+    /// println!("{}", job.wait(std::time::Duration::from_secs(600))?);
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// As there.

@@ -36,6 +36,15 @@ const LAST_LOOK: Duration = Duration::from_secs(1);
 
 /// A prompt that the server accepted. Clones are cheap and watch the same run; dropping them all stops the watching, not
 /// the run.
+///
+/// ```no_run
+/// # async fn example(client: comfy_client::Client, workflow: comfy_client::Workflow) -> Result<(), comfy_client::Error> {
+/// let job = client.submit(&workflow).await?;
+/// let outcome = job.wait(std::time::Duration::from_secs(600)).await?;
+/// println!("{}: {outcome}", job.prompt_id());
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct Job(Arc<Inner>);
 
@@ -82,6 +91,12 @@ impl Job {
     }
 
     /// The prompt's id, for the server's queue and history.
+    ///
+    /// ```no_run
+    /// # fn example(job: comfy_client::Job) {
+    /// println!("it runs as {}", job.prompt_id());
+    /// # }
+    /// ```
     #[must_use]
     pub fn prompt_id(&self) -> &str {
         &self.0.prompt_id
@@ -89,6 +104,16 @@ impl Job {
 
     /// Why the server dropped some outputs of the workflow; empty unless
     /// [`Workflow::allow_partial`](crate::Workflow::allow_partial) let it.
+    ///
+    /// ```no_run
+    /// # async fn example(client: comfy_client::Client, workflow: comfy_client::Workflow) -> Result<(), comfy_client::Error> {
+    /// let job = client.submit(&workflow.allow_partial(true)).await?;
+    /// for node in job.dropped() {
+    ///     eprintln!("will not run: {node}");
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn dropped(&self) -> &[NodeError] {
         &self.0.dropped

@@ -17,6 +17,14 @@ pub struct Health {
 }
 
 /// What `GET /system_stats` says. Sizes are in bytes; what the server left out is `None`.
+///
+/// ```no_run
+/// # async fn example(client: comfy_client::Client) -> Result<(), comfy_client::Error> {
+/// let stats = client.system_stats().await?;
+/// println!("ComfyUI {}", stats.comfyui_version.as_deref().unwrap_or("of unknown age"));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct SystemStats {

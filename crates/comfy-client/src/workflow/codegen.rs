@@ -50,6 +50,13 @@ const LONGEST_SHOWN: usize = 60;
 impl ObjectInfo {
     /// These classes alone.
     ///
+    /// ```
+    /// let info = comfy_client::ObjectInfo::from_json(r#"{"EmptyImage": {"input": {"required": {"width": ["INT", {}]}}, "output": ["IMAGE"]}}"#)?;
+    /// assert_eq!(info.only(["EmptyImage"])?.classes().count(), 1);
+    /// assert!(info.only(["KSampler"]).is_err());
+    /// # Ok::<(), comfy_client::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`InvalidWorkflow`](crate::ErrorKind::InvalidWorkflow) for a class that is not there, with the nearest names.
     pub fn only<'a>(&self, names: impl IntoIterator<Item = &'a str>) -> Result<Self, Error> {

@@ -95,12 +95,25 @@ impl DataType {
     }
 
     /// Whether this is the type of that name.
+    ///
+    /// ```
+    /// use comfy_client::DataType;
+    ///
+    /// assert!(DataType::Named("IMAGE".into()).is("IMAGE"));
+    /// ```
     #[must_use]
     pub fn is(&self, name: &str) -> bool {
         matches!(self, Self::Named(own) if own == name)
     }
 
     /// Whether what an output of this type gives may go into an input of that type.
+    ///
+    /// ```
+    /// use comfy_client::DataType;
+    ///
+    /// let named = |name: &str| DataType::Named(name.into());
+    /// assert!(named("IMAGE").fits(&named("*")) && !named("IMAGE").fits(&named("MASK")));
+    /// ```
     #[must_use]
     pub fn fits(&self, input: &Self) -> bool {
         match (self, input) {
@@ -125,6 +138,12 @@ impl std::fmt::Display for DataType {
 impl ObjectInfo {
     /// Reads the body of `GET /object_info`, or of `GET /object_info/CLASS`.
     ///
+    /// ```
+    /// let info = comfy_client::ObjectInfo::from_json(r#"{"EmptyImage": {"input": {"required": {"width": ["INT", {}]}}, "output": ["IMAGE"]}}"#)?;
+    /// assert_eq!(info.classes().count(), 1);
+    /// # Ok::<(), comfy_client::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`InvalidWorkflow`](crate::ErrorKind::InvalidWorkflow) for text that is not JSON, or not an object.
     pub fn from_json(text: &str) -> Result<Self, Error> {
@@ -134,6 +153,12 @@ impl ObjectInfo {
     }
 
     /// Takes a description that is JSON already.
+    ///
+    /// ```
+    /// let info = comfy_client::ObjectInfo::from_value(&serde_json::json!({"EmptyImage": {"output": ["IMAGE"]}}))?;
+    /// # let _ = info;
+    /// # Ok::<(), comfy_client::Error>(())
+    /// ```
     ///
     /// # Errors
     /// As [`ObjectInfo::from_json`].
@@ -145,18 +170,38 @@ impl ObjectInfo {
     }
 
     /// The class of this name.
+    ///
+    /// ```
+    /// let info = comfy_client::ObjectInfo::from_json(r#"{"EmptyImage": {"input": {"required": {"width": ["INT", {}]}}, "output": ["IMAGE"]}}"#)?;
+    /// assert!(info.class("EmptyImage").is_some() && info.class("KSampler").is_none());
+    /// # Ok::<(), comfy_client::Error>(())
+    /// ```
     #[must_use]
     pub fn class(&self, name: &str) -> Option<&ClassInfo> {
         self.classes.get(name)
     }
 
     /// The classes that somebody may have meant by a name that none has, the likeliest first.
+    ///
+    /// ```
+    /// let info = comfy_client::ObjectInfo::from_json(r#"{"EmptyImage": {"input": {"required": {"width": ["INT", {}]}}, "output": ["IMAGE"]}}"#)?;
+    /// assert_eq!(info.nearest("EmtyImage"), ["EmptyImage"]);
+    /// # Ok::<(), comfy_client::Error>(())
+    /// ```
     #[must_use]
     pub fn nearest(&self, name: &str) -> Vec<&str> {
         nearest::nearest(name, self.classes.keys().map(String::as_str))
     }
 
     /// Every class, in the order of their names.
+    ///
+    /// ```
+    /// let info = comfy_client::ObjectInfo::from_json(r#"{"EmptyImage": {"input": {"required": {"width": ["INT", {}]}}, "output": ["IMAGE"]}}"#)?;
+    /// for (name, class) in info.classes() {
+    ///     println!("{name}: {} inputs", class.inputs.len());
+    /// }
+    /// # Ok::<(), comfy_client::Error>(())
+    /// ```
     pub fn classes(&self) -> impl Iterator<Item = (&str, &ClassInfo)> {
         self.classes.iter().map(|(name, class)| (name.as_str(), class))
     }
@@ -206,6 +251,12 @@ impl ClassInfo {
     }
 
     /// The input of this name.
+    ///
+    /// ```
+    /// let info = comfy_client::ObjectInfo::from_json(r#"{"EmptyImage": {"input": {"required": {"width": ["INT", {}]}}, "output": ["IMAGE"]}}"#)?;
+    /// assert!(info.class("EmptyImage").unwrap().input("width").unwrap().required);
+    /// # Ok::<(), comfy_client::Error>(())
+    /// ```
     #[must_use]
     pub fn input(&self, name: &str) -> Option<&InputInfo> {
         self.inputs.iter().find(|input| input.name == name)
@@ -213,6 +264,12 @@ impl ClassInfo {
 
     /// The texts that an input may choose from, such as the installed checkpoints; none where it is not a choice.
     /// [`InputInfo::choices`] has other values too.
+    ///
+    /// ```
+    /// let info = comfy_client::ObjectInfo::from_json(r#"{"KSampler": {"input": {"required": {"scheduler": [["simple", "karras"], {}]}}}}"#)?;
+    /// assert_eq!(info.class("KSampler").unwrap().choices("scheduler"), Some(vec!["simple", "karras"]));
+    /// # Ok::<(), comfy_client::Error>(())
+    /// ```
     #[must_use]
     pub fn choices(&self, input: &str) -> Option<Vec<&str>> {
         self.input(input)?.texts()
@@ -247,6 +304,13 @@ impl InputInfo {
     }
 
     /// The values to choose from; none where it is not a choice, or where the server does not tell them.
+    ///
+    /// ```
+    /// let info = comfy_client::ObjectInfo::from_json(r#"{"KSampler": {"input": {"required": {"scheduler": [["simple", "karras"], {}]}}}}"#)?;
+    /// let scheduler = info.class("KSampler").unwrap().input("scheduler").unwrap();
+    /// assert_eq!(scheduler.choices().unwrap().len(), 2);
+    /// # Ok::<(), comfy_client::Error>(())
+    /// ```
     #[must_use]
     pub fn choices(&self) -> Option<&[Value]> {
         match &self.data_type {

@@ -43,6 +43,10 @@ pub enum ProblemKind {
 
 impl ProblemKind {
     /// The word for programs, such as `dangling-link`.
+    ///
+    /// ```
+    /// assert_eq!(comfy_client::ProblemKind::NotInList.as_str(), "not-in-list");
+    /// ```
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -160,6 +164,13 @@ impl Problem {
 
     /// Whether the server refuses the workflow, or drops an output of it, because of this: surely, or, as
     /// [`ProblemKind::may_be_false_alarm`] says, unless the class judges for itself.
+    ///
+    /// ```no_run
+    /// # fn example(workflow: comfy_client::Workflow) {
+    /// let errors = workflow.check().into_iter().filter(comfy_client::Problem::is_error).count();
+    /// # let _ = errors;
+    /// # }
+    /// ```
     #[must_use]
     pub fn is_error(&self) -> bool {
         self.severity == Severity::Error

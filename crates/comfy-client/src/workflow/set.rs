@@ -12,6 +12,14 @@ const MOST_NAMES: usize = 20;
 impl Workflow {
     /// The id of the node that `name` stands for: its id; else its title, as the editor shows it; else its class.
     ///
+    /// ```
+    /// let workflow = comfy_client::Workflow::from_json(r#"{"3": {"class_type": "KSampler", "inputs": {}, "_meta": {"title": "First pass"}}}"#)?;
+    /// for name in ["3", "First pass", "KSampler"] {
+    ///     assert_eq!(workflow.find(name)?, "3");
+    /// }
+    /// # Ok::<(), comfy_client::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`InvalidWorkflow`](crate::ErrorKind::InvalidWorkflow) where no node is called so, with the nearest names, and
     /// where several are, with their ids.
