@@ -60,10 +60,8 @@ impl Address {
         match self.base.host() {
             Some(Host::Ipv4(ip)) => ip.is_loopback(),
             Some(Host::Ipv6(ip)) => ip.is_loopback() || ip.to_ipv4_mapped().is_some_and(|ip| ip.is_loopback()),
-            Some(Host::Domain(name)) => {
-                let name = name.trim_end_matches('.').to_ascii_lowercase();
-                name == "localhost" || name.ends_with(".localhost")
-            }
+            // Of other names, `*.localhost` among them, the resolver alone knows where they lead.
+            Some(Host::Domain(name)) => name.trim_end_matches('.').eq_ignore_ascii_case("localhost"),
             None => false,
         }
     }
@@ -139,10 +137,16 @@ mod tests {
     #[test]
     fn loopback_is_what_never_leaves_the_machine() {
         let loopback = |text| Address::parse(text).unwrap().is_loopback();
-        for yes in ["http://127.0.0.1", "http://127.9.9.9:1", "http://[::1]", "http://localhost:8188", "http://a.localhost"] {
+        for yes in ["http://127.0.0.1", "http://127.9.9.9:1", "http://[::1]", "http://localhost:8188", "http://LOCALHOST."] {
             assert!(loopback(yes), "{yes}");
         }
-        for no in ["http://10.0.0.1", "http://comfyui:8188", "http://localhost.example.org", "http://0.0.0.0:8188"] {
+        for no in [
+            "http://10.0.0.1",
+            "http://comfyui:8188",
+            "http://localhost.example.org",
+            "http://a.localhost",
+            "http://0.0.0.0:8188",
+        ] {
             assert!(!loopback(no), "{no}");
         }
     }

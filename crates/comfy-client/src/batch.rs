@@ -51,6 +51,13 @@ pub struct Batch {
 }
 
 /// One workflow of a batch.
+///
+/// ```
+/// let workflow = comfy_client::Workflow::from_json(r#"{"1": {"class_type": "EmptyImage", "inputs": {"width": 64}}}"#)?;
+/// let item = comfy_client::BatchItem::new("cat-1", workflow)?;
+/// assert_eq!(item.id(), "cat-1");
+/// # Ok::<(), comfy_client::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct BatchItem {
     id: String,
@@ -58,6 +65,15 @@ pub struct BatchItem {
 }
 
 /// What became of one item.
+///
+/// ```no_run
+/// # fn example(row: comfy_client::BatchRow) {
+/// println!("{}: {} after {:?}", row.id, row.word(), row.delivery.waited);
+/// for file in &row.files {
+///     println!("  {} is {:?}", file.output.file, file.saved.as_ref().map(|saved| &saved.path));
+/// }
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct BatchRow {
@@ -72,6 +88,13 @@ pub struct BatchRow {
 }
 
 /// A file that an item made.
+///
+/// ```no_run
+/// # fn example(row: comfy_client::BatchRow) {
+/// let unsaved = row.files.iter().filter(|file| file.saved.is_none()).map(|file| file.output.file.to_string());
+/// println!("{}", unsaved.collect::<Vec<_>>().join(", "));
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct BatchFile {
@@ -82,6 +105,14 @@ pub struct BatchFile {
 }
 
 /// Stops a batch.
+///
+/// ```no_run
+/// # fn example(batch: comfy_client::Batch) {
+/// let stop = batch.stop();
+/// // … in a signal handler:
+/// stop.stop();
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 pub struct BatchStop(watch::Sender<Phase>);
 
@@ -97,6 +128,15 @@ enum Phase {
 impl BatchItem {
     /// A workflow under a name of its own, which is the name of its folder too.
     ///
+    /// ```
+    /// use comfy_client::{BatchItem, ErrorKind, Workflow};
+    ///
+    /// let workflow = Workflow::from_json(r#"{"1": {"class_type": "EmptyImage", "inputs": {"width": 64}}}"#)?;
+    /// assert!(BatchItem::new("cat-1", workflow.clone()).is_ok());
+    /// assert_eq!(BatchItem::new("../cat", workflow).unwrap_err().kind(), ErrorKind::InvalidConfig);
+    /// # Ok::<(), comfy_client::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`ErrorKind::InvalidConfig`] for a name that no folder can have on every system.
     pub fn new(id: impl Into<String>, workflow: Workflow) -> Result<Self, Error> {
@@ -109,6 +149,12 @@ impl BatchItem {
     }
 
     /// The item's name.
+    ///
+    /// ```
+    /// let workflow = comfy_client::Workflow::from_json(r#"{"1": {"class_type": "EmptyImage", "inputs": {"width": 64}}}"#)?;
+    /// assert_eq!(comfy_client::BatchItem::new("cat-1", workflow)?.id(), "cat-1");
+    /// # Ok::<(), comfy_client::Error>(())
+    /// ```
     #[must_use]
     pub fn id(&self) -> &str {
         &self.id
@@ -117,6 +163,16 @@ impl BatchItem {
 
 impl Batch {
     /// A batch for this fleet; of one server, for a fleet of one.
+    ///
+    /// ```no_run
+    /// # fn example(client: comfy_client::Client) -> Result<(), comfy_client::Error> {
+    /// use comfy_client::{Batch, Fleet};
+    ///
+    /// let batch = Batch::new(Fleet::builder().server("one", client, 2).build()?);
+    /// # let _ = batch;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn new(fleet: Fleet) -> Self {
         let (concurrency, deadline) = (fleet.limit(), Duration::from_secs(3600));
         let phase = watch::Sender::new(Phase::Running);
@@ -124,30 +180,73 @@ impl Batch {
     }
 
     /// How many items are under way at once (default: as many as the servers hold together).
+    ///
+    /// ```no_run
+    /// # fn example(batch: comfy_client::Batch) {
+    /// let batch = batch.concurrency(16);
+    /// # let _ = batch;
+    /// # }
+    /// ```
     pub fn concurrency(mut self, most: usize) -> Self {
         self.concurrency = most.max(1);
         self
     }
 
     /// How long each item may take, from the moment that it begins to wait for a server (default: an hour).
+    ///
+    /// ```no_run
+    /// # fn example(batch: comfy_client::Batch) {
+    /// let batch = batch.deadline(std::time::Duration::from_secs(600));
+    /// # let _ = batch;
+    /// # }
+    /// ```
     pub fn deadline(mut self, deadline: Duration) -> Self {
         self.deadline = deadline;
         self
     }
 
     /// Leaves out the items of these names: they were done before.
+    ///
+    /// ```no_run
+    /// # fn example(batch: comfy_client::Batch) {
+    /// let done = ["cat-1", "cat-2"].map(str::to_owned); // as the rows of yesterday have it
+    /// let batch = batch.skip(done);
+    /// # let _ = batch;
+    /// # }
+    /// ```
     pub fn skip(mut self, done: impl IntoIterator<Item = String>) -> Self {
         self.done.extend(done);
         self
     }
 
     /// Brings the files of each item to `DIR/ID/`, with the subfolders that the server has them in.
+    ///
+    /// ```no_run
+    /// # fn example(batch: comfy_client::Batch) {
+    /// let batch = batch.download_to("pictures");
+    /// # let _ = batch;
+    /// # }
+    /// ```
     pub fn download_to(mut self, folder: impl Into<PathBuf>) -> Self {
         self.folder = Some(folder.into());
         self
     }
 
     /// What stops the batch while it runs.
+    ///
+    /// ```no_run
+    /// # async fn example(batch: comfy_client::Batch, items: Vec<comfy_client::BatchItem>) {
+    /// use futures_util::{StreamExt, stream};
+    ///
+    /// let stop = batch.stop();
+    /// let mut rows = batch.run(stream::iter(items)).boxed();
+    /// while let Some(row) = rows.next().await {
+    ///     if !row.is_success() {
+    ///         stop.stop();
+    ///     }
+    /// }
+    /// # }
+    /// ```
     #[must_use]
     pub fn stop(&self) -> BatchStop {
         BatchStop(self.phase.clone())
@@ -155,6 +254,15 @@ impl Batch {
 
     /// Runs the items. A row comes as soon as its item has ended, in any order; the stream ends when all have, or, once
     /// no server answers any more ([`End::Unserved`]), when those under way have.
+    ///
+    /// ```no_run
+    /// # async fn example(batch: comfy_client::Batch, items: Vec<comfy_client::BatchItem>) {
+    /// use futures_util::{StreamExt, stream};
+    ///
+    /// let rows: Vec<comfy_client::BatchRow> = batch.run(stream::iter(items)).collect().await;
+    /// # let _ = rows;
+    /// # }
+    /// ```
     pub fn run(self, items: impl Stream<Item = BatchItem> + Send) -> impl Stream<Item = BatchRow> + Send {
         let batch = Arc::new(self);
         let (going, concurrency) = (batch.clone(), batch.concurrency);
@@ -213,12 +321,25 @@ impl BatchRow {
     }
 
     /// Whether the item succeeded, and its files are where they belong.
+    ///
+    /// ```no_run
+    /// # fn example(rows: Vec<comfy_client::BatchRow>) {
+    /// let failed = rows.iter().filter(|row| !row.is_success()).count();
+    /// # let _ = failed;
+    /// # }
+    /// ```
     #[must_use]
     pub fn is_success(&self) -> bool {
         matches!(self.delivery.end, End::Outcome(Outcome::Succeeded(_))) && self.unsaved.is_none()
     }
 
     /// How it ended, in one word.
+    ///
+    /// ```no_run
+    /// # fn example(row: comfy_client::BatchRow) {
+    /// println!("{}\t{}", row.id, row.word()); // cat-1  succeeded
+    /// # }
+    /// ```
     #[must_use]
     pub fn word(&self) -> &'static str {
         if self.unsaved.is_some() { "unsaved" } else { self.delivery.end.word() }
@@ -228,6 +349,13 @@ impl BatchRow {
 impl BatchStop {
     /// No further item begins, and the prompts of those under way are cancelled, wherever they are, and no others. Their
     /// rows still come.
+    ///
+    /// ```no_run
+    /// # fn example(batch: comfy_client::Batch) {
+    /// let stop = batch.stop();
+    /// std::thread::spawn(move || stop.stop());
+    /// # }
+    /// ```
     pub fn stop(&self) {
         self.0.send_replace(Phase::Stopping);
     }

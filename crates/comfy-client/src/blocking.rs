@@ -23,6 +23,7 @@
 //! # }
 //! ```
 
+mod fleet;
 mod thread;
 
 use std::future::Future;
@@ -32,11 +33,13 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::StreamExt;
+use serde_json::{Map, Value};
 
 use crate::{
-    Config, Content, Downloaded, Error, Event, Health, HistoryEntry, JobSummary, NodeError, ObjectInfo, Outcome, Problem, Queue,
-    StoredFile, Submission, SystemStats, UploadOptions, Uploaded, Workflow,
+    Answer, ClassInfo, Config, Content, Credential, Downloaded, Error, Event, Health, HistoryEntry, JobSummary, NodeError,
+    ObjectInfo, Outcome, Probe, Problem, Queue, StoredFile, Submission, SystemStats, UploadOptions, Uploaded, Workflow,
 };
+pub use fleet::{Fleet, FleetJob};
 use thread::Thread;
 
 /// [`crate::Client`], whose calls wait. Clones are cheap and share everything.
@@ -69,12 +72,14 @@ impl Client {
         &self.inner
     }
 
-    /// Waits for any call of the inner client.
+    /// Waits for any call of the inner client, or for several at once.
     ///
     /// ```no_run
     /// # fn example(client: comfy_client::blocking::Client) -> Result<(), comfy_client::Error> {
-    /// let class = client.block_on(client.inner().object_info_class("KSampler"))?;
-    /// # let _ = class;
+    /// let (queue, stats) = client.block_on(async {
+    ///     futures_util::future::try_join(client.inner().queue(), client.inner().system_stats()).await
+    /// })?;
+    /// # let _ = (queue, stats);
     /// # Ok(())
     /// # }
     /// ```
@@ -130,14 +135,30 @@ macro_rules! waiting {
 
 waiting! {
     cancel(prompt_id: &str) -> bool;
+    interrupt(prompt_id: &str) -> bool;
+    delete_queued(ids: impl IntoIterator<Item = impl AsRef<str>>) -> ();
+    clear_queue() -> ();
     health() -> Health;
     system_stats() -> SystemStats;
+    free(unload_models: bool, free_memory: bool) -> ();
+    probe(probe: &Probe) -> Answer;
+    probe_socket(credential: &Credential) -> Answer;
     queue() -> Queue;
     history(prompt_id: &str) -> Option<HistoryEntry>;
+    histories(max_items: usize, offset: Option<usize>) -> Vec<(String, HistoryEntry)>;
+    delete_history(ids: impl IntoIterator<Item = impl AsRef<str>>) -> ();
+    clear_history() -> ();
     jobs() -> Option<Vec<JobSummary>>;
     object_info() -> Arc<ObjectInfo>;
+    object_info_class(name: &str) -> Option<ClassInfo>;
     refresh_object_info() -> Arc<ObjectInfo>;
     dry_run(workflow: &Workflow) -> Vec<Problem>;
+    model_folders() -> Vec<String>;
+    models(folder: &str) -> Option<Vec<String>>;
+    embeddings() -> Vec<String>;
+    extensions() -> Vec<String>;
+    features() -> Map<String, Value>;
+    upload_image(name: &str, bytes: impl Into<Bytes>, options: &UploadOptions) -> StoredFile;
     upload(content: &Content, options: &UploadOptions) -> Uploaded;
     upload_mask(mask: &Content, original: &StoredFile, options: &UploadOptions) -> Uploaded;
     view(file: &StoredFile) -> Bytes;
@@ -159,12 +180,27 @@ impl Job {
     }
 
     /// As [`crate::Job::events`]: each step waits for the next event, and the last one is [`Event::Finished`].
+    ///
+    /// ```no_run
+    /// # fn example(job: comfy_client::blocking::Job) {
+    /// for event in job.events() {
+    ///     println!("{event:?}");
+    /// }
+    /// # }
+    /// ```
     pub fn events(&self) -> impl Iterator<Item = Event> + Send + use<> {
         let (mut events, thread) = (self.inner.events(), self.thread.clone());
         std::iter::from_fn(move || thread.block_on(events.next()))
     }
 
     /// As [`crate::Job::wait`].
+    ///
+    /// ```no_run
+    /// # fn example(job: comfy_client::blocking::Job) -> Result<(), comfy_client::Error> {
+    /// println!("{}", job.wait(std::time::Duration::from_secs(600))?);
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// As there.

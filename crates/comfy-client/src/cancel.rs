@@ -39,7 +39,7 @@ impl Client {
     /// # Errors
     /// As [`Client::interrupt`].
     pub async fn cancel(&self, prompt_id: &str) -> Result<bool, Error> {
-        named(prompt_id)?;
+        segment("prompt id", prompt_id)?;
         let cancelled = match self.cancel_job(prompt_id).await? {
             Some(cancelled) => cancelled,
             None => match self.queue().await?.place(prompt_id) {
@@ -64,7 +64,7 @@ impl Client {
         if self.ways().no_jobs_api.load(Ordering::Relaxed) {
             return Ok(None);
         }
-        let request = Request::post(format!("/api/jobs/{}/cancel", segment(prompt_id)));
+        let request = Request::post(format!("/api/jobs/{}/cancel", segment("prompt id", prompt_id)?));
         match self.transport().json(&request).await {
             Ok(answer) => {
                 let said = answer.get("cancelled").and_then(Value::as_bool);
@@ -95,10 +95,10 @@ impl Client {
     /// ```
     ///
     /// # Errors
-    /// As [`Client::health`]; [`ErrorKind::InvalidConfig`] for an empty id; [`ErrorKind::Unsupported`] where the prompt
+    /// As [`Client::health`]; [`ErrorKind::InvalidConfig`] for an id that is empty, `.` or `..`; [`ErrorKind::Unsupported`] where the prompt
     /// runs on a server that would stop whatever runs by then, as ComfyUI did before 0.3.60 (September 2025).
     pub async fn interrupt(&self, prompt_id: &str) -> Result<bool, Error> {
-        named(prompt_id)?;
+        segment("prompt id", prompt_id)?;
         if self.queue().await?.place(prompt_id) != Place::Running {
             return Ok(false);
         }
@@ -119,14 +119,6 @@ impl Client {
                 .hint("ComfyUI interrupts by id since 0.3.60; let the prompt run to its end, or update the server"));
         }
         self.ways().by_id.store(true, Ordering::Relaxed);
-        Ok(())
-    }
-}
-
-fn named(prompt_id: &str) -> Result<(), Error> {
-    if prompt_id.is_empty() {
-        Err(Error::new(ErrorKind::InvalidConfig, "a prompt without an id cannot be named"))
-    } else {
         Ok(())
     }
 }

@@ -62,8 +62,8 @@ impl Client {
         ObjectInfo::from_value(&answer).map(Arc::new).map_err(odd)
     }
 
-    /// What the server would find wrong with the workflow, without sending it: [`Workflow::validate`] against
-    /// [`Client::object_info`], which is asked for at the first time only.
+    /// What the server would find wrong with the workflow, without sending it: [`Workflow::validate`], with its false alarms,
+    /// against [`Client::object_info`], which is asked for at the first time only.
     ///
     /// ```no_run
     /// # async fn example(client: comfy_client::Client, workflow: comfy_client::Workflow) -> Result<(), comfy_client::Error> {

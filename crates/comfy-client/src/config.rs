@@ -52,6 +52,14 @@ pub struct Config {
 impl Config {
     /// The settings for the server at `url`, which is http or https and may have a path (a server behind a proxy).
     ///
+    /// ```
+    /// use comfy_client::{Config, ErrorKind};
+    ///
+    /// assert_eq!(Config::new("https://gpu.example.org/comfy/")?.url(), "https://gpu.example.org/comfy");
+    /// assert_eq!(Config::new("gpu.example.org").unwrap_err().kind(), ErrorKind::InvalidUrl);
+    /// # Ok::<(), comfy_client::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`ErrorKind::InvalidUrl`] for anything else: another scheme, a user name, a query, a fragment.
     pub fn new(url: &str) -> Result<Self, Error> {
@@ -72,6 +80,14 @@ impl Config {
     }
 
     /// What to show to the server (default: nothing).
+    ///
+    /// ```no_run
+    /// # fn example(token: String) -> Result<(), comfy_client::Error> {
+    /// let config = comfy_client::Config::new("http://127.0.0.1:8188")?.credential(comfy_client::Credential::Bearer(token.into()));
+    /// # let _ = config;
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn credential(mut self, credential: Credential) -> Self {
         self.credential = credential;
@@ -79,6 +95,12 @@ impl Config {
     }
 
     /// How long a connection may take to come about (default: 5 s).
+    ///
+    /// ```
+    /// let config = comfy_client::Config::new("http://127.0.0.1:8188")?.connect_timeout(std::time::Duration::from_secs(1));
+    /// # let _ = config;
+    /// # Ok::<(), comfy_client::Error>(())
+    /// ```
     #[must_use]
     pub fn connect_timeout(mut self, limit: Duration) -> Self {
         self.connect_timeout = limit;
@@ -87,6 +109,12 @@ impl Config {
 
     /// How long one request may take, and in a download the wait for the next piece (default: 30 s). An upload gets
     /// one more second for each 64 KiB.
+    ///
+    /// ```
+    /// let config = comfy_client::Config::new("http://127.0.0.1:8188")?.request_timeout(std::time::Duration::from_secs(120));
+    /// # let _ = config;
+    /// # Ok::<(), comfy_client::Error>(())
+    /// ```
     #[must_use]
     pub fn request_timeout(mut self, limit: Duration) -> Self {
         self.request_timeout = limit;
@@ -95,6 +123,12 @@ impl Config {
 
     /// The `Origin` header, on HTTP and WebSocket alike (default: none). ComfyUI started with
     /// `--enable-cors-header ORIGIN` takes a token only together with exactly that origin.
+    ///
+    /// ```
+    /// let config = comfy_client::Config::new("http://127.0.0.1:8188")?.origin("https://app.example.org");
+    /// # let _ = config;
+    /// # Ok::<(), comfy_client::Error>(())
+    /// ```
     #[must_use]
     pub fn origin(mut self, origin: &str) -> Self {
         self.origin = Some(origin.to_owned());
@@ -102,6 +136,13 @@ impl Config {
     }
 
     /// Lets a credential go over plain http to another machine, where everyone on the way can read it (default: no).
+    ///
+    /// ```
+    /// // A network of containers, where nobody else can listen.
+    /// let config = comfy_client::Config::new("http://comfyui:8188")?.allow_plain_http(true);
+    /// # let _ = config;
+    /// # Ok::<(), comfy_client::Error>(())
+    /// ```
     #[must_use]
     pub fn allow_plain_http(mut self, allow: bool) -> Self {
         self.allow_plain_http = allow;
@@ -110,6 +151,12 @@ impl Config {
 
     /// The longest WebSocket frame and message that is taken, in bytes (default: 256 MiB). A node may send whole
     /// pictures this way.
+    ///
+    /// ```
+    /// let config = comfy_client::Config::new("http://127.0.0.1:8188")?.frame_limit(16 << 20);
+    /// # let _ = config;
+    /// # Ok::<(), comfy_client::Error>(())
+    /// ```
     #[must_use]
     pub fn frame_limit(mut self, bytes: usize) -> Self {
         self.frame_limit = bytes;
@@ -117,6 +164,12 @@ impl Config {
     }
 
     /// The longest answer that is held in memory, in bytes (default: 512 MiB). Downloads to disk have no limit.
+    ///
+    /// ```
+    /// let config = comfy_client::Config::new("http://127.0.0.1:8188")?.body_limit(64 << 20);
+    /// # let _ = config;
+    /// # Ok::<(), comfy_client::Error>(())
+    /// ```
     #[must_use]
     pub fn body_limit(mut self, bytes: usize) -> Self {
         self.body_limit = bytes;
@@ -125,6 +178,14 @@ impl Config {
 
     /// Where 16 random bytes come from (default: the operating system). A repeated or guessable value lets one
     /// client take another's events.
+    ///
+    /// ```no_run
+    /// # fn example(draw: fn() -> [u8; 16]) -> Result<(), comfy_client::Error> {
+    /// let config = comfy_client::Config::new("http://127.0.0.1:8188")?.ids(draw);
+    /// # let _ = config;
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn ids(mut self, source: impl Fn() -> [u8; 16] + Send + Sync + 'static) -> Self {
         self.ids = Ids::Given(Arc::new(source));
@@ -132,6 +193,11 @@ impl Config {
     }
 
     /// The server's address as it is shown in messages: never with a secret.
+    ///
+    /// ```
+    /// assert_eq!(comfy_client::Config::new("http://127.0.0.1:8188/")?.url(), "http://127.0.0.1:8188");
+    /// # Ok::<(), comfy_client::Error>(())
+    /// ```
     #[must_use]
     pub fn url(&self) -> &str {
         self.address.as_str()

@@ -75,6 +75,20 @@ pub enum Event {
 
 impl Event {
     /// The files of an [`Event::NodeFinished`]: they can be fetched at once, before the run has ended.
+    ///
+    /// ```no_run
+    /// # async fn example(client: comfy_client::Client, job: comfy_client::Job) -> Result<(), comfy_client::Error> {
+    /// use futures_util::StreamExt;
+    ///
+    /// let mut events = job.events();
+    /// while let Some(event) = events.next().await {
+    ///     for output in event.outputs() {
+    ///         client.download(&output.file, std::path::Path::new("pictures")).await?;
+    ///     }
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn outputs(&self) -> Vec<Output> {
         match self {

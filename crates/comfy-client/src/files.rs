@@ -37,6 +37,10 @@ pub enum FileKind {
 
 impl FileKind {
     /// ComfyUI's word for it.
+    ///
+    /// ```
+    /// assert_eq!(comfy_client::FileKind::Temp.as_str(), "temp");
+    /// ```
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -52,7 +56,15 @@ impl FileKind {
 }
 
 /// A file that the server holds.
+///
+/// ```
+/// use comfy_client::{FileKind, StoredFile};
+///
+/// let file = StoredFile::new(FileKind::Output, "cats", "1.png");
+/// assert_eq!(file.to_string(), "output/cats/1.png");
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub struct StoredFile {
     /// Its name.
     pub name: String,
@@ -64,6 +76,16 @@ pub struct StoredFile {
 
 impl StoredFile {
     /// A file named by the caller.
+    ///
+    /// ```no_run
+    /// # async fn example(client: comfy_client::Client) -> Result<(), comfy_client::Error> {
+    /// use comfy_client::{FileKind, StoredFile};
+    ///
+    /// let bytes = client.view(&StoredFile::new(FileKind::Input, "team", "cat.png")).await?;
+    /// # let _ = bytes;
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn new(kind: FileKind, subfolder: impl Into<String>, name: impl Into<String>) -> Self {
         Self { name: name.into(), subfolder: subfolder.into(), kind }

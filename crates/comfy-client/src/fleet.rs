@@ -72,6 +72,14 @@ impl Drop for Monitors {
 }
 
 /// What a [`Fleet`] is made of.
+///
+/// ```no_run
+/// # fn example(client: comfy_client::Client) -> Result<(), comfy_client::Error> {
+/// let fleet = comfy_client::Fleet::builder().server("one", client, 2).reroutes(1).build()?;
+/// assert_eq!(fleet.limit(), 2);
+/// # Ok(())
+/// # }
+/// ```
 #[must_use]
 pub struct FleetBuilder {
     members: Vec<Member>,
@@ -81,6 +89,22 @@ pub struct FleetBuilder {
 }
 
 /// What happens in a fleet. Closed: who shows it must show all of it.
+///
+/// ```
+/// use comfy_client::FleetEvent;
+///
+/// fn line(event: &FleetEvent) -> String {
+///     match event {
+///         FleetEvent::Taken { item, backend, .. } => format!("{item} is at {backend}"),
+///         FleetEvent::Rerouted { item, backend, why } => format!("{item} leaves {backend}: {why}"),
+///         FleetEvent::Opened { backend, pause, .. } => format!("{backend} rests for {pause:?}"),
+///         FleetEvent::Probing { backend } => format!("{backend} is tried"),
+///         FleetEvent::Closed { backend } => format!("{backend} is back"),
+///     }
+/// }
+/// # let _ = line;
+/// # Ok::<(), comfy_client::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub enum FleetEvent {
     /// A server took a prompt.
@@ -123,6 +147,19 @@ pub enum FleetEvent {
 }
 
 /// How a prompt of a fleet ended: always one of these.
+///
+/// ```no_run
+/// # fn example(delivery: comfy_client::Delivery) {
+/// use comfy_client::{End, Outcome};
+///
+/// match delivery.end {
+///     End::Outcome(Outcome::Succeeded(run)) => println!("{} files", run.outputs.len()),
+///     End::Outcome(outcome) => println!("{outcome}"),
+///     End::Untaken(error) => println!("nobody takes it: {error}"),
+///     other => println!("{}", other.word()),
+/// }
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 #[expect(clippy::large_enum_variant, reason = "there is one for each prompt, and it is matched on without a box")]
@@ -143,6 +180,17 @@ pub enum End {
 }
 
 /// What became of a prompt, and where.
+///
+/// ```no_run
+/// # async fn example(delivery: comfy_client::Delivery) -> Result<(), comfy_client::Error> {
+/// use comfy_client::{End, Outcome};
+///
+/// if let (End::Outcome(Outcome::Succeeded(run)), Some(client)) = (&delivery.end, &delivery.client) {
+///     client.download(&run.outputs[0].file, std::path::Path::new("pictures")).await?;
+/// }
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Delivery {
@@ -161,6 +209,13 @@ pub struct Delivery {
 }
 
 /// A prompt given to a fleet. To drop it is to stop watching it: one that a server has goes on there.
+///
+/// ```no_run
+/// # async fn example(fleet: comfy_client::Fleet, workflow: comfy_client::Workflow) {
+/// let job = fleet.submit("cat", &workflow, std::time::Duration::from_secs(600));
+/// println!("{}", job.wait().await.end.word());
+/// # }
+/// ```
 pub struct FleetJob {
     cancel: watch::Sender<bool>,
     ended: watch::Receiver<Option<Delivery>>,
@@ -169,11 +224,27 @@ pub struct FleetJob {
 
 impl Fleet {
     /// An empty fleet, to be filled.
+    ///
+    /// ```no_run
+    /// # fn example(client: comfy_client::Client) -> Result<(), comfy_client::Error> {
+    /// let fleet = comfy_client::Fleet::builder().server("one", client, 2).build()?;
+    /// # let _ = fleet;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn builder() -> FleetBuilder {
         FleetBuilder { members: Vec::new(), reroutes: 2, patience: Duration::from_secs(60), observer: Box::new(drop) }
     }
 
     /// How many prompts its servers hold at most, together.
+    ///
+    /// ```no_run
+    /// # fn example(left: comfy_client::Client, right: comfy_client::Client) -> Result<(), comfy_client::Error> {
+    /// let fleet = comfy_client::Fleet::builder().server("left", left, 2).server("right", right, 3).build()?;
+    /// assert_eq!(fleet.limit(), 5);
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn limit(&self) -> usize {
         self.0.limit
@@ -181,6 +252,14 @@ impl Fleet {
 
     /// Gives a prompt to the fleet, under a name of the caller's for its events. What is not at its end when `deadline`
     /// is over ends so, at the latest after one more submission or cancellation.
+    ///
+    /// ```no_run
+    /// # async fn example(fleet: comfy_client::Fleet, workflow: comfy_client::Workflow) {
+    /// let job = fleet.submit("cat", &workflow, std::time::Duration::from_secs(600));
+    /// let delivery = job.wait().await;
+    /// println!("{:?} at {:?}", delivery.end, delivery.backend);
+    /// # }
+    /// ```
     ///
     /// # Panics
     /// Outside of a tokio runtime.
@@ -214,30 +293,58 @@ impl Fleet {
 impl FleetBuilder {
     /// One more server: its name, and how many prompts of this fleet it may hold at once. ComfyUI runs one at a time: with
     /// two the next is there when one ends, with more they only wait there.
+    ///
+    /// ```no_run
+    /// # fn example(client: comfy_client::Client) {
+    /// let fleet = comfy_client::Fleet::builder().server("one", client, 2);
+    /// # let _ = fleet;
+    /// # }
+    /// ```
     pub fn server(mut self, name: &str, client: Client, limit: usize) -> Self {
         self.members.push(Member::new(name, client, limit));
         self
     }
 
     /// How often one prompt may go to a server again (default: 2).
+    ///
+    /// ```
+    /// let fleet = comfy_client::Fleet::builder().reroutes(5);
+    /// # let _ = fleet;
+    /// ```
     pub fn reroutes(mut self, most: u32) -> Self {
         self.reroutes = most;
         self
     }
 
     /// How long prompts wait for servers that do not answer, if no other could run them (default: 60 s).
+    ///
+    /// ```
+    /// let fleet = comfy_client::Fleet::builder().patience(std::time::Duration::from_secs(600));
+    /// # let _ = fleet;
+    /// ```
     pub fn patience(mut self, patience: Duration) -> Self {
         self.patience = patience;
         self
     }
 
     /// Who hears what happens. It must not block.
+    ///
+    /// ```
+    /// let fleet = comfy_client::Fleet::builder().observe(|event| eprintln!("{event:?}"));
+    /// # let _ = fleet;
+    /// # Ok::<(), comfy_client::Error>(())
+    /// ```
     pub fn observe(mut self, observer: impl Fn(FleetEvent) + Send + Sync + 'static) -> Self {
         self.observer = Box::new(observer);
         self
     }
 
     /// The fleet.
+    ///
+    /// ```
+    /// let error = comfy_client::Fleet::builder().build().unwrap_err();
+    /// assert_eq!(error.to_string(), "a fleet needs a server");
+    /// ```
     ///
     /// # Errors
     /// [`ErrorKind::InvalidConfig`] without servers, for two of one name, and for one that may hold no prompt.
@@ -262,11 +369,25 @@ impl FleetBuilder {
 impl FleetJob {
     /// Cancels it wherever it is: waiting for a server, waiting there, or running. No other prompt is touched. What became
     /// of it is told by [`FleetJob::wait`].
+    ///
+    /// ```no_run
+    /// # async fn example(job: comfy_client::FleetJob) {
+    /// job.cancel();
+    /// println!("{}", job.wait().await.end.word()); // cancelled, unless it was over
+    /// # }
+    /// ```
     pub fn cancel(&self) {
         self.cancel.send_replace(true);
     }
 
     /// Waits for the end. May be called again, and tells the same.
+    ///
+    /// ```no_run
+    /// # async fn example(job: comfy_client::FleetJob) {
+    /// let delivery = job.wait().await;
+    /// println!("{} after {:?}", delivery.end.word(), delivery.waited);
+    /// # }
+    /// ```
     pub async fn wait(&self) -> Delivery {
         let mut ended = self.ended.clone();
         let known = ended.wait_for(Option::is_some).await.ok().and_then(|known| known.clone());
@@ -276,6 +397,10 @@ impl FleetJob {
 
 impl End {
     /// The end in one word.
+    ///
+    /// ```
+    /// assert_eq!(comfy_client::End::Deadline.word(), "expired");
+    /// ```
     #[must_use]
     pub fn word(&self) -> &'static str {
         match self {

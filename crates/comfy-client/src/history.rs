@@ -65,18 +65,36 @@ impl HistoryEntry {
     }
 
     /// The data of the first event of this name.
+    ///
+    /// ```
+    /// let raw = serde_json::json!({"status": {"messages": [["execution_start", {"timestamp": 7}]]}});
+    /// let entry = comfy_client::HistoryEntry::read(raw).unwrap();
+    /// assert_eq!(entry.message("execution_start").unwrap()["timestamp"], 7);
+    /// ```
     #[must_use]
     pub fn message(&self, name: &str) -> Option<&Value> {
         self.messages.iter().find(|(said, _)| said == name).map(|(_, data)| data)
     }
 
     /// How the run ended. The time that somebody waited for it is not in the history: it is zero.
+    ///
+    /// ```
+    /// let raw = serde_json::json!({"status": {"status_str": "success", "completed": true}});
+    /// let entry = comfy_client::HistoryEntry::read(raw).unwrap();
+    /// assert_eq!(entry.into_outcome("p").ending(), comfy_client::Ending::Succeeded);
+    /// ```
     #[must_use]
     pub fn into_outcome(self, prompt_id: &str) -> Outcome {
         Outcome::read(prompt_id, self, Duration::ZERO)
     }
 
     /// From the first event with a time to the last one, by the server's clock.
+    ///
+    /// ```
+    /// let raw = serde_json::json!({"status": {"messages": [["a", {"timestamp": 1000}], ["b", {"timestamp": 2500}]]}});
+    /// let entry = comfy_client::HistoryEntry::read(raw).unwrap();
+    /// assert_eq!(entry.ran_for(), Some(std::time::Duration::from_millis(1500)));
+    /// ```
     #[must_use]
     pub fn ran_for(&self) -> Option<Duration> {
         let mut times = self.messages.iter().filter_map(|(_, data)| data.get("timestamp")?.as_f64());
@@ -130,9 +148,9 @@ impl Client {
     /// ```
     ///
     /// # Errors
-    /// As [`Client::health`].
+    /// As [`Client::health`]; [`ErrorKind::InvalidConfig`](crate::ErrorKind::InvalidConfig) for an id that is empty, `.` or `..`.
     pub async fn history(&self, prompt_id: &str) -> Result<Option<HistoryEntry>, Error> {
-        let mut answer = self.transport().json(&Request::get(format!("/history/{}", segment(prompt_id)))).await?;
+        let mut answer = self.transport().json(&Request::get(format!("/history/{}", segment("prompt id", prompt_id)?))).await?;
         let odd = || not_comfy(self.url(), "does not show its history").with_status(200);
         match answer.as_object_mut().ok_or_else(odd)?.remove(prompt_id) {
             None => Ok(None),

@@ -24,6 +24,7 @@ use crate::error::{Error, ErrorKind};
 use crate::event::Event;
 use crate::outcome::{Outcome, Stall, StallCause};
 use crate::rejection::NodeError;
+use crate::request::segment;
 use crate::socket::Subscription;
 use driver::{Driver, Known};
 use feed::Feed;
@@ -35,6 +36,15 @@ const LAST_LOOK: Duration = Duration::from_secs(1);
 
 /// A prompt that the server accepted. Clones are cheap and watch the same run; dropping them all stops the watching, not
 /// the run.
+///
+/// ```no_run
+/// # async fn example(client: comfy_client::Client, workflow: comfy_client::Workflow) -> Result<(), comfy_client::Error> {
+/// let job = client.submit(&workflow).await?;
+/// let outcome = job.wait(std::time::Duration::from_secs(600)).await?;
+/// println!("{}: {outcome}", job.prompt_id());
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct Job(Arc<Inner>);
 
@@ -81,6 +91,12 @@ impl Job {
     }
 
     /// The prompt's id, for the server's queue and history.
+    ///
+    /// ```no_run
+    /// # fn example(job: comfy_client::Job) {
+    /// println!("it runs as {}", job.prompt_id());
+    /// # }
+    /// ```
     #[must_use]
     pub fn prompt_id(&self) -> &str {
         &self.0.prompt_id
@@ -88,6 +104,16 @@ impl Job {
 
     /// Why the server dropped some outputs of the workflow; empty unless
     /// [`Workflow::allow_partial`](crate::Workflow::allow_partial) let it.
+    ///
+    /// ```no_run
+    /// # async fn example(client: comfy_client::Client, workflow: comfy_client::Workflow) -> Result<(), comfy_client::Error> {
+    /// let job = client.submit(&workflow.allow_partial(true)).await?;
+    /// for node in job.dropped() {
+    ///     eprintln!("will not run: {node}");
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn dropped(&self) -> &[NodeError] {
         &self.0.dropped
@@ -194,11 +220,9 @@ impl Client {
     /// ```
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidConfig`] for an empty id.
+    /// [`ErrorKind::InvalidConfig`] for an id that is empty, `.` or `..`.
     pub fn job(&self, prompt_id: &str) -> Result<Job, Error> {
-        if prompt_id.is_empty() {
-            return Err(Error::new(ErrorKind::InvalidConfig, "a prompt without an id cannot be followed"));
-        }
+        segment("prompt id", prompt_id)?;
         let subscription = self.socket().registry().subscribe(prompt_id, HashSet::new());
         Ok(Job::follow(self.clone(), subscription, None, Vec::new()))
     }

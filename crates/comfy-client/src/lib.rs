@@ -98,7 +98,7 @@ pub use probe::{Answer, Probe};
 pub use queue::{Place, Queue, QueueItem};
 pub use rejection::{InputError, NodeError};
 pub use secret::{Credential, Secret};
-pub use server::{Device, Health, NodeClass, SystemStats};
+pub use server::{Device, Health, SystemStats};
 pub use submission::Submission;
 pub use wire::{ExecutionError, ImageFormat};
 pub use workflow::{

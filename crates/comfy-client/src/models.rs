@@ -28,10 +28,20 @@ impl Client {
 
     /// The models in a folder, as workflows name them (`GET /models/FOLDER`); none where there is no such folder.
     ///
+    /// ```no_run
+    /// # async fn example(client: comfy_client::Client) -> Result<(), comfy_client::Error> {
+    /// match client.models("checkpoints").await? {
+    ///     Some(names) => println!("{}", names.join(", ")),
+    ///     None => println!("no such folder"),
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
-    /// As [`Client::health`].
+    /// As [`Client::health`]; [`ErrorKind::InvalidConfig`] for a name that is empty, `.` or `..`.
     pub async fn models(&self, folder: &str) -> Result<Option<Vec<String>>, Error> {
-        match self.names(&format!("/models/{}", segment(folder))).await {
+        match self.names(&format!("/models/{}", segment("folder of models", folder)?)).await {
             // An older server that does not know the route at all answers the same.
             Err(error) if error.kind() == ErrorKind::NotComfy && error.status() == Some(404) => Ok(None),
             answered => answered.map(Some),
@@ -39,6 +49,15 @@ impl Client {
     }
 
     /// The embeddings, as prompts name them: without extension (`GET /embeddings`).
+    ///
+    /// ```no_run
+    /// # async fn example(client: comfy_client::Client) -> Result<(), comfy_client::Error> {
+    /// for name in client.embeddings().await? {
+    ///     println!("embedding:{name}");
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// As [`Client::health`].
@@ -48,6 +67,14 @@ impl Client {
 
     /// The JavaScript files that the server's extensions bring to the editor (`GET /extensions`).
     ///
+    /// ```no_run
+    /// # async fn example(client: comfy_client::Client) -> Result<(), comfy_client::Error> {
+    /// let manager = client.extensions().await?.iter().any(|file| file.contains("Manager"));
+    /// # let _ = manager;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// As [`Client::health`].
     pub async fn extensions(&self) -> Result<Vec<String>, Error> {
@@ -55,6 +82,14 @@ impl Client {
     }
 
     /// What the server can do, by name, such as `max_upload_size` in bytes (`GET /features`); empty for older servers.
+    ///
+    /// ```no_run
+    /// # async fn example(client: comfy_client::Client) -> Result<(), comfy_client::Error> {
+    /// let limit = client.features().await?.get("max_upload_size").and_then(serde_json::Value::as_u64);
+    /// # let _ = limit;
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// As [`Client::health`].

@@ -49,6 +49,14 @@ impl Client {
 
     /// Makes the server forget every run, of everybody; their files stay (`POST /history`).
     ///
+    /// ```no_run
+    /// # async fn example(client: comfy_client::Client) -> Result<(), comfy_client::Error> {
+    /// client.clear_history().await?;
+    /// assert!(client.histories(1, None).await?.is_empty());
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// As [`Client::health`].
     pub async fn clear_history(&self) -> Result<(), Error> {

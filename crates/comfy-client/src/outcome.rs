@@ -11,6 +11,20 @@ use crate::history::HistoryEntry;
 use crate::wire::{self, ExecutionError, ImageFormat};
 
 /// How a wait ended: always one of these, never with silence.
+///
+/// ```no_run
+/// # async fn example(job: comfy_client::Job) -> Result<(), comfy_client::Error> {
+/// use comfy_client::Outcome;
+///
+/// match job.wait(std::time::Duration::from_secs(600)).await? {
+///     Outcome::Succeeded(run) => println!("{} files", run.outputs.len()),
+///     Outcome::Failed(failure) => eprintln!("{}: {}", failure.error.node, failure.error.exception_message),
+///     Outcome::Stalled(stall) => eprintln!("still {}", stall.last),
+///     other => eprintln!("{other}"),
+/// }
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Outcome {
@@ -242,6 +256,14 @@ impl Outcome {
     }
 
     /// The outcome's name.
+    ///
+    /// ```no_run
+    /// # async fn example(job: comfy_client::Job) -> Result<(), comfy_client::Error> {
+    /// let ending = job.wait(std::time::Duration::from_secs(600)).await?.ending();
+    /// assert_eq!(ending, comfy_client::Ending::Succeeded);
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn ending(&self) -> Ending {
         match self {

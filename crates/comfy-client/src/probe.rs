@@ -24,6 +24,16 @@ const FAREWELL: Duration = Duration::from_secs(2);
 const PATH: &AsciiSet = &CONTROLS.add(b' ').add(b'"').add(b'#').add(b'<').add(b'>').add(b'?').add(b'`').add(b'{').add(b'}');
 
 /// One request whose answer is wanted as it is, whatever its status.
+///
+/// ```no_run
+/// # async fn example(client: comfy_client::Client) -> Result<(), comfy_client::Error> {
+/// use comfy_client::{Credential, Probe};
+///
+/// let page = Probe::get("/").accept("text/html").credential(Credential::None);
+/// println!("{:?}", client.probe(&page).await?.location);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 pub struct Probe {
     method: String,
@@ -34,12 +44,22 @@ pub struct Probe {
 
 impl Probe {
     /// A GET of `path`, which begins with a slash and follows the configured address.
+    ///
+    /// ```
+    /// let probe = comfy_client::Probe::get("/queue");
+    /// # let _ = probe;
+    /// ```
     #[must_use]
     pub fn get(path: &str) -> Self {
         Self { method: "GET".to_owned(), path: path.to_owned(), accept: "application/json".to_owned(), credential: None }
     }
 
     /// Another method, such as `POST`; one that HTTP cannot carry makes the probe fail.
+    ///
+    /// ```
+    /// let probe = comfy_client::Probe::get("/interrupt").method("OPTIONS");
+    /// # let _ = probe;
+    /// ```
     #[must_use]
     pub fn method(mut self, method: &str) -> Self {
         method.clone_into(&mut self.method);
@@ -47,6 +67,11 @@ impl Probe {
     }
 
     /// The `Accept` header (default: `application/json`). ComfyUI-Login answers `text/html` with a redirect to its login.
+    ///
+    /// ```
+    /// let probe = comfy_client::Probe::get("/").accept("text/html");
+    /// # let _ = probe;
+    /// ```
     #[must_use]
     pub fn accept(mut self, accept: &str) -> Self {
         accept.clone_into(&mut self.accept);
@@ -54,6 +79,11 @@ impl Probe {
     }
 
     /// A credential in place of the configured one; [`Credential::None`] shows nothing.
+    ///
+    /// ```
+    /// let probe = comfy_client::Probe::get("/queue").credential(comfy_client::Credential::None);
+    /// # let _ = probe;
+    /// ```
     #[must_use]
     pub fn credential(mut self, credential: Credential) -> Self {
         self.credential = Some(credential);
@@ -79,6 +109,10 @@ pub struct Answer {
 
 impl Answer {
     /// An answer of that status and nothing else: for tests of code that judges answers.
+    ///
+    /// ```
+    /// assert_eq!(comfy_client::Answer::of_status(401).location, None);
+    /// ```
     #[must_use]
     pub fn of_status(status: u16) -> Self {
         Self { status, location: None, content_type: None, body: Vec::new(), elapsed: Duration::ZERO }
@@ -96,6 +130,10 @@ impl Probe {
             return Err(Error::new(ErrorKind::InvalidConfig, message));
         }
         let (path, query) = self.path.split_once('?').unwrap_or((&self.path, ""));
+        if path.split(['/', '\\']).any(is_resolved) {
+            let message = format!("the path `{}` would be sent as another, without its dots", path.escape_debug());
+            return Err(Error::new(ErrorKind::InvalidConfig, message));
+        }
         let mut request = Request::new(method, utf8_percent_encode(path, PATH).to_string()).accept(self.accept.as_str());
         for (key, value) in url::form_urlencoded::parse(query.as_bytes()) {
             request.query.push((key.into_owned().into(), value.into_owned()));
@@ -103,6 +141,11 @@ impl Probe {
         request.credential.clone_from(&self.credential);
         Ok(request)
     }
+}
+
+/// Whether a part of a path means another folder to every reader of addresses.
+fn is_resolved(part: &str) -> bool {
+    matches!(part.to_ascii_lowercase().replace("%2e", ".").as_str(), "." | "..")
 }
 
 impl Client {

@@ -47,6 +47,13 @@ pub enum Place {
 
 impl Queue {
     /// Where this prompt stands.
+    ///
+    /// ```
+    /// use comfy_client::{Place, Queue};
+    ///
+    /// let answer = serde_json::json!({"queue_running": [], "queue_pending": [[1, "b", {}, {}, []], [0, "a", {}, {}, []]]});
+    /// assert_eq!(Queue::read(&answer).unwrap().place("b"), Place::Pending { position: 1 });
+    /// ```
     #[must_use]
     pub fn place(&self, prompt_id: &str) -> Place {
         if self.running.iter().any(|item| item.prompt_id == prompt_id) {

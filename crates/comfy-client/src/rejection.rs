@@ -7,7 +7,7 @@ use std::fmt;
 use serde_json::{Map, Value};
 
 use crate::error::{Error, ErrorKind};
-use crate::server::choices;
+use crate::workflow::InputInfo;
 
 /// One node that ComfyUI does not accept.
 #[derive(Clone, Debug, PartialEq)]
@@ -68,10 +68,12 @@ impl InputError {
     fn read(said: &Value) -> Self {
         let extra = |key| said.get("extra_info").and_then(|extra| extra.get(key));
         let (message, details) = (text(said, "message"), text(said, "details"));
+        let input = extra("input_config").map(|config| InputInfo::read("", true, config));
+        let choices = input.as_ref().and_then(InputInfo::texts);
         let own = if details.is_empty() { message.clone() } else { format!("{message} ({details})") };
         Self {
             kind: text(said, "type"),
-            words: words::words(said, extra("input_config").and_then(choices).as_deref()).unwrap_or(own),
+            words: words::words(said, choices.as_deref()).unwrap_or(own),
             input: extra("input_name").and_then(Value::as_str).map(str::to_owned),
             raw: said.clone(),
             message,

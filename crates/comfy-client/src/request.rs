@@ -15,9 +15,14 @@ use crate::secret::{Credential, Secret};
 /// What a path segment may hold unescaped.
 const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-/// One path segment, percent-encoded: a slash in it does not part it.
-pub(crate) fn segment(text: &str) -> String {
-    utf8_percent_encode(text, SEGMENT).to_string()
+/// One path segment, percent-encoded: a slash in it does not part it. What every reader of addresses resolves away, however
+/// it is written, cannot be one.
+pub(crate) fn segment(what: &str, text: &str) -> Result<String, Error> {
+    match text {
+        "" => Err(Error::new(ErrorKind::InvalidConfig, format!("the {what} is empty"))),
+        "." | ".." => Err(Error::new(ErrorKind::InvalidConfig, format!("`{text}` cannot be the {what}"))),
+        text => Ok(utf8_percent_encode(text, SEGMENT).to_string()),
+    }
 }
 
 /// What is sent besides the head.
@@ -250,7 +255,17 @@ mod tests {
 
     #[test]
     fn a_segment_stays_one_segment() {
-        assert_eq!(segment("../a b?#%/é"), "..%2Fa%20b%3F%23%25%2F%C3%A9");
+        let config = config();
+        for text in ["../a b?#%/é", "..\\..", "%2e%2e", ".%2E", "...", "a\tb"] {
+            let path = format!("/x/{}/y", segment("folder", text).unwrap());
+            let url = Request::get(&path).head(&config).unwrap().url;
+            let parts: Vec<String> = url.path_segments().unwrap().map(str::to_owned).collect();
+            assert_eq!((parts.len(), &*parts[1], &*parts[3]), (4, "x", "y"), "{url}");
+            assert_eq!(percent_encoding::percent_decode_str(&parts[2]).decode_utf8().unwrap(), text);
+        }
+        for text in ["", ".", ".."] {
+            assert_eq!(segment("folder", text).unwrap_err().kind(), ErrorKind::InvalidConfig);
+        }
     }
 
     #[test]

@@ -7,6 +7,13 @@ use zeroize::Zeroizing;
 use crate::error::{Error, ErrorKind};
 
 /// A secret text. It is wiped from memory when the last copy goes, and nothing but [`Secret::expose`] shows it.
+///
+/// ```
+/// let secret = comfy_client::Secret::new("made-up");
+/// assert_eq!(format!("{secret:?}"), "Secret(…)");
+/// assert_eq!(secret.expose(), "made-up");
+/// # Ok::<(), comfy_client::Error>(())
+/// ```
 #[derive(Clone)]
 pub struct Secret(Zeroizing<String>);
 
@@ -79,6 +86,12 @@ pub enum Credential {
 
 impl Credential {
     /// Whether this shows anything at all.
+    ///
+    /// ```
+    /// use comfy_client::Credential;
+    ///
+    /// assert!(Credential::Bearer("made-up".into()).is_some() && !Credential::None.is_some());
+    /// ```
     #[must_use]
     pub fn is_some(&self) -> bool {
         !matches!(self, Self::None)

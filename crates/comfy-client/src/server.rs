@@ -6,6 +6,7 @@ use crate::client::Client;
 use crate::error::Error;
 use crate::judge::not_comfy;
 use crate::request::{Request, segment};
+use crate::workflow::ClassInfo;
 
 /// The cheapest sign of life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,6 +17,14 @@ pub struct Health {
 }
 
 /// What `GET /system_stats` says. Sizes are in bytes; what the server left out is `None`.
+///
+/// ```no_run
+/// # async fn example(client: comfy_client::Client) -> Result<(), comfy_client::Error> {
+/// let stats = client.system_stats().await?;
+/// println!("ComfyUI {}", stats.comfyui_version.as_deref().unwrap_or("of unknown age"));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct SystemStats {
@@ -55,45 +64,6 @@ pub struct Device {
     pub vram_free: Option<u64>,
 }
 
-/// A node class, from `GET /object_info/CLASS`.
-#[derive(Clone, Debug, PartialEq)]
-#[non_exhaustive]
-pub struct NodeClass {
-    /// The class's name, as workflows write it.
-    pub name: String,
-    /// Its title in the editor.
-    pub display_name: String,
-    /// Its place in the editor's menu.
-    pub category: String,
-    /// The Python module that it comes from.
-    pub python_module: String,
-    /// Whether a workflow may end in it.
-    pub output_node: bool,
-    /// The whole description.
-    pub raw: Value,
-}
-
-impl NodeClass {
-    /// The values that an input may choose from, such as the installed checkpoints; none where it is not a choice.
-    #[must_use]
-    pub fn choices(&self, input: &str) -> Option<Vec<&str>> {
-        let inputs = self.raw.get("input")?;
-        let described = ["required", "optional"].iter().find_map(|group| inputs.get(group)?.get(input))?;
-        choices(described)
-    }
-}
-
-/// The values that an input chooses from, by its description; none where it is not a choice.
-pub(crate) fn choices(described: &Value) -> Option<Vec<&str>> {
-    // `[["a", "b"], {…}]`, and in newer nodes `["COMBO", {"options": ["a", "b"]}]`.
-    let list = match described.get(0)? {
-        Value::Array(list) => list,
-        Value::String(kind) if kind == "COMBO" => described.get(1)?.get("options")?.as_array()?,
-        _ => return None,
-    };
-    Some(list.iter().filter_map(Value::as_str).collect())
-}
-
 fn text(value: &Value, key: &str) -> Option<String> {
     value.get(key).and_then(Value::as_str).map(str::to_owned)
 }
@@ -128,18 +98,6 @@ fn stats(raw: Value) -> Option<SystemStats> {
                 vram_free: bytes(device, "vram_free"),
             })
             .collect(),
-        raw,
-    })
-}
-
-fn node_class(name: &str, mut answer: Value) -> Option<NodeClass> {
-    let raw = answer.as_object_mut()?.remove(name)?;
-    Some(NodeClass {
-        name: name.to_owned(),
-        display_name: text(&raw, "display_name").unwrap_or_default(),
-        category: text(&raw, "category").unwrap_or_default(),
-        python_module: text(&raw, "python_module").unwrap_or_default(),
-        output_node: raw.get("output_node").and_then(Value::as_bool).unwrap_or_default(),
         raw,
     })
 }
@@ -197,13 +155,11 @@ impl Client {
     /// ```
     ///
     /// # Errors
-    /// As [`Client::health`].
-    pub async fn object_info_class(&self, name: &str) -> Result<Option<NodeClass>, Error> {
-        let answer = self.transport().json(&Request::get(format!("/object_info/{}", segment(name)))).await?;
-        if !answer.is_object() {
-            return Err(not_comfy(self.url(), "does not describe its nodes").with_status(200));
-        }
-        Ok(node_class(name, answer))
+    /// As [`Client::health`]; [`ErrorKind::InvalidConfig`](crate::ErrorKind::InvalidConfig) for a name that is empty, `.` or `..`.
+    pub async fn object_info_class(&self, name: &str) -> Result<Option<ClassInfo>, Error> {
+        let answer = self.transport().json(&Request::get(format!("/object_info/{}", segment("node class", name)?))).await?;
+        let classes = answer.as_object().ok_or_else(|| not_comfy(self.url(), "does not describe its nodes").with_status(200))?;
+        Ok(classes.get(name).map(ClassInfo::from_value))
     }
 }
 
@@ -222,17 +178,5 @@ mod tests {
         assert_eq!(stats.devices[0].vram_total, Some(5));
         assert_eq!(stats.devices[0].index, None);
         assert!(super::stats(json!({"devices": []})).is_none());
-    }
-
-    #[test]
-    fn choices_are_read_in_both_shapes() {
-        let class = |input| node_class("X", json!({"X": {"input": input}})).unwrap();
-        let old = class(json!({"required": {"ckpt": [["a", "b"], {"tooltip": "t"}]}}));
-        assert_eq!(old.choices("ckpt").unwrap(), ["a", "b"]);
-        let new = class(json!({"optional": {"ckpt": ["COMBO", {"options": ["c"]}]}}));
-        assert_eq!(new.choices("ckpt").unwrap(), ["c"]);
-        assert!(class(json!({"required": {"seed": ["INT", {}]}})).choices("seed").is_none());
-        assert!(old.choices("absent").is_none());
-        assert!(node_class("X", json!({})).is_none());
     }
 }

@@ -46,6 +46,13 @@ enum Order {
 
 impl<'a> Submission<'a> {
     /// The workflow as [`Client::submit`] sends it.
+    ///
+    /// ```no_run
+    /// # fn example(workflow: comfy_client::Workflow) {
+    /// let submission = comfy_client::Submission::new(&workflow);
+    /// # let _ = submission;
+    /// # }
+    /// ```
     pub fn new(workflow: &'a Workflow) -> Self {
         Self {
             workflow,
@@ -59,6 +66,13 @@ impl<'a> Submission<'a> {
     }
 
     /// Puts it before all that wait.
+    ///
+    /// ```no_run
+    /// # fn example(workflow: comfy_client::Workflow) {
+    /// let submission = comfy_client::Submission::new(&workflow).front();
+    /// # let _ = submission;
+    /// # }
+    /// ```
     pub fn front(mut self) -> Self {
         self.order = Order::Front;
         self
@@ -66,12 +80,26 @@ impl<'a> Submission<'a> {
 
     /// Puts it at this place: lower numbers run first. ComfyUI itself counts 0, 1, 2 … since its start, and downwards for
     /// [`Submission::front`].
+    ///
+    /// ```no_run
+    /// # fn example(workflow: comfy_client::Workflow) {
+    /// let submission = comfy_client::Submission::new(&workflow).number(-3.5);
+    /// # let _ = submission;
+    /// # }
+    /// ```
     pub fn number(mut self, number: f64) -> Self {
         self.order = Order::Number(number);
         self
     }
 
     /// Runs only what these nodes need (`partial_execution_targets`); they must be output nodes.
+    ///
+    /// ```no_run
+    /// # fn example(workflow: comfy_client::Workflow) {
+    /// let submission = comfy_client::Submission::new(&workflow).only(["9"]);
+    /// # let _ = submission;
+    /// # }
+    /// ```
     pub fn only<I>(mut self, nodes: I) -> Self
     where
         I: IntoIterator,
@@ -82,6 +110,13 @@ impl<'a> Submission<'a> {
     }
 
     /// Adds to what goes along beside the workflow (`extra_data`), such as `preview_method`.
+    ///
+    /// ```no_run
+    /// # fn example(workflow: comfy_client::Workflow) {
+    /// let submission = comfy_client::Submission::new(&workflow).extra("preview_method", "taesd");
+    /// # let _ = submission;
+    /// # }
+    /// ```
     pub fn extra(mut self, name: impl Into<String>, value: impl Into<Value>) -> Self {
         self.extra.insert(name.into(), value.into());
         self
@@ -90,6 +125,13 @@ impl<'a> Submission<'a> {
     /// Adds a key that a node needs, such as `api_key_comfy_org`. It goes where a credential may go, and is shown
     /// nowhere; but older versions of ComfyUI show it in their queue to everybody whom they
     /// let in.
+    ///
+    /// ```no_run
+    /// # fn example(workflow: comfy_client::Workflow, key: comfy_client::Secret) {
+    /// let submission = comfy_client::Submission::new(&workflow).secret("api_key_comfy_org", key);
+    /// # let _ = submission;
+    /// # }
+    /// ```
     pub fn secret(mut self, name: impl Into<String>, secret: Secret) -> Self {
         self.secrets.push((name.into(), secret));
         self
@@ -97,6 +139,13 @@ impl<'a> Submission<'a> {
 
     /// Keeps the pictures that these nodes send over the WebSocket as results ([`Run::ws_images`](crate::Run::ws_images)),
     /// beside those of the nodes whose class has `websocket` in its name.
+    ///
+    /// ```no_run
+    /// # fn example(workflow: comfy_client::Workflow) {
+    /// let submission = comfy_client::Submission::new(&workflow).images_from(["12"]);
+    /// # let _ = submission;
+    /// # }
+    /// ```
     pub fn images_from<I>(mut self, nodes: I) -> Self
     where
         I: IntoIterator,
@@ -108,6 +157,13 @@ impl<'a> Submission<'a> {
 
     /// Gives it an id that was drawn, and written down, before: a canonical lowercase UUID. If the server knows the id
     /// already, nothing is sent and that prompt is followed, so a program that was stopped can do the same again.
+    ///
+    /// ```no_run
+    /// # fn example(workflow: comfy_client::Workflow) {
+    /// let submission = comfy_client::Submission::new(&workflow).prompt_id("0b5b1f7e-8b5e-4c3a-9d56-0123456789ab");
+    /// # let _ = submission;
+    /// # }
+    /// ```
     pub fn prompt_id(mut self, id: impl Into<String>) -> Self {
         self.prompt_id = Some(id.into());
         self

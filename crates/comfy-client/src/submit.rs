@@ -54,6 +54,15 @@ impl Client {
 
     /// Submits a workflow in the way that the [`Submission`] says, and follows it; else as [`Client::submit`].
     ///
+    /// ```no_run
+    /// # async fn example(client: comfy_client::Client, workflow: comfy_client::Workflow) -> Result<(), comfy_client::Error> {
+    /// let urgent = comfy_client::Submission::new(&workflow).front();
+    /// let job = client.submit_with(&urgent).await?;
+    /// # let _ = job;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// As [`Client::submit`]; and [`ErrorKind::InvalidConfig`] for an id that ComfyUI would not take, and for a key that
     /// would go over plain http to another machine.

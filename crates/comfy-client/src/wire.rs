@@ -119,6 +119,11 @@ pub enum Message {
 
 impl Message {
     /// The prompt that the message names.
+    ///
+    /// ```
+    /// let message = comfy_client::wire::decode_text(r#"{"type": "execution_start", "data": {"prompt_id": "p"}}"#);
+    /// assert_eq!(message.prompt_id(), Some("p"));
+    /// ```
     #[must_use]
     pub fn prompt_id(&self) -> Option<&str> {
         match self {

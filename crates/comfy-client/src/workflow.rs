@@ -5,7 +5,6 @@ mod codegen;
 mod draw;
 mod file;
 mod graph;
-mod nearest;
 mod object_info;
 mod png;
 mod problem;
@@ -55,6 +54,16 @@ pub struct Workflow {
 impl Workflow {
     /// Reads the JSON text of a workflow.
     ///
+    /// ```
+    /// use comfy_client::{ErrorKind, Workflow};
+    ///
+    /// let workflow = Workflow::from_json(r#"{"1": {"class_type": "EmptyImage", "inputs": {"width": 64}}}"#)?;
+    /// assert_eq!(workflow.nodes().len(), 1);
+    /// let saved_by_the_editor = Workflow::from_json(r#"{"nodes": [], "links": []}"#);
+    /// assert_eq!(saved_by_the_editor.unwrap_err().kind(), ErrorKind::InvalidWorkflow);
+    /// # Ok::<(), comfy_client::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`ErrorKind::InvalidWorkflow`], with what to do: for text that is not JSON, for a workflow in UI format (what
     /// the editor's Save writes), for an empty graph, and for a node without a class or inputs.
@@ -63,6 +72,13 @@ impl Workflow {
     }
 
     /// Takes a workflow that is JSON already.
+    ///
+    /// ```
+    /// let nodes = serde_json::json!({"1": {"class_type": "EmptyImage", "inputs": {"width": 64}}});
+    /// let workflow = comfy_client::Workflow::from_value(nodes)?;
+    /// # let _ = workflow;
+    /// # Ok::<(), comfy_client::Error>(())
+    /// ```
     ///
     /// # Errors
     /// As [`Workflow::from_json`].
@@ -91,6 +107,14 @@ impl Workflow {
     }
 
     /// Runs what ComfyUI accepts of the workflow even if it drops some of its outputs (default: no, that is an error).
+    ///
+    /// ```no_run
+    /// # async fn example(client: comfy_client::Client, workflow: comfy_client::Workflow) -> Result<(), comfy_client::Error> {
+    /// let job = client.submit(&workflow.allow_partial(true)).await?;
+    /// println!("{} nodes are left out", job.dropped().len());
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn allow_partial(mut self, allow: bool) -> Self {
         self.allow_partial = allow;
@@ -119,6 +143,14 @@ impl Workflow {
     }
 
     /// The workflow in API format alone: shorter to send, and its pictures open in the editor without places and sizes.
+    ///
+    /// ```no_run
+    /// # fn example(file: comfy_client::WorkflowFile) -> Result<(), comfy_client::Error> {
+    /// let workflow = file.into_workflow()?.without_ui();
+    /// assert!(workflow.ui().is_none());
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn without_ui(mut self) -> Self {
         self.ui = None;
@@ -127,6 +159,12 @@ impl Workflow {
     }
 
     /// The UI form that goes with it. A value that is set ([`Workflow::set`]) is set in it too.
+    ///
+    /// ```
+    /// let workflow = comfy_client::Workflow::from_json(r#"{"1": {"class_type": "EmptyImage", "inputs": {"width": 64}}}"#)?;
+    /// assert!(workflow.ui().is_none(), "it was made from API format alone");
+    /// # Ok::<(), comfy_client::Error>(())
+    /// ```
     #[must_use]
     pub fn ui(&self) -> Option<&UiWorkflow> {
         self.ui.as_deref()
@@ -134,18 +172,40 @@ impl Workflow {
 
     /// The inputs, as `NODE.INPUT`, that were set here alone, since it was not certain which widget of the UI form holds
     /// them: there the editor will show the value from before.
+    ///
+    /// ```no_run
+    /// # fn example(mut workflow: comfy_client::Workflow) -> Result<(), comfy_client::Error> {
+    /// workflow.set("KSampler", "steps", 30)?;
+    /// for input in workflow.ui_behind() {
+    ///     eprintln!("the editor will show the old value of {input}");
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn ui_behind(&self) -> &[String] {
         &self.ui_behind
     }
 
     /// The nodes, by id.
+    ///
+    /// ```
+    /// let workflow = comfy_client::Workflow::from_json(r#"{"1": {"class_type": "EmptyImage", "inputs": {"width": 64}}}"#)?;
+    /// assert_eq!(workflow.nodes()["1"]["class_type"], "EmptyImage");
+    /// # Ok::<(), comfy_client::Error>(())
+    /// ```
     #[must_use]
     pub fn nodes(&self) -> &Map<String, Value> {
         &self.nodes
     }
 
     /// The graph as JSON.
+    ///
+    /// ```
+    /// let workflow = comfy_client::Workflow::from_json(r#"{"1": {"class_type": "EmptyImage", "inputs": {"width": 64}}}"#)?;
+    /// assert_eq!(workflow.to_value()["1"]["inputs"]["width"], 64);
+    /// # Ok::<(), comfy_client::Error>(())
+    /// ```
     #[must_use]
     pub fn to_value(&self) -> Value {
         Value::Object(self.nodes.clone())
@@ -153,6 +213,17 @@ impl Workflow {
 
     /// Writes the graph as JSON to `path`, whole or not at all; what stood there before is kept beside it. It blocks,
     /// though not for long.
+    ///
+    /// ```no_run
+    /// # fn example(mut workflow: comfy_client::Workflow) -> Result<(), comfy_client::Error> {
+    /// workflow.set("1", "width", 128)?;
+    /// let saved = workflow.save(std::path::Path::new("picture.json"))?;
+    /// if let Some(backup) = saved.backup {
+    ///     println!("as it was: {}", backup.display());
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// [`ErrorKind::Io`], and then the file is as it was.

@@ -5,8 +5,8 @@
 use std::sync::mpsc;
 use std::time::Duration;
 
-use comfy_client::blocking::Client;
-use comfy_client::{Config, Ending, ErrorKind, Event, Outcome, Place, Workflow};
+use comfy_client::blocking::{Client, Fleet};
+use comfy_client::{Batch, BatchItem, Config, Ending, ErrorKind, Event, Outcome, Place, Probe, Workflow};
 use comfy_sim::Server;
 
 const LONG: Duration = Duration::from_secs(60);
@@ -45,8 +45,17 @@ fn a_picture_is_made_and_brought_home() {
         assert!(!client.cancel(job.prompt_id()).unwrap());
         assert!(matches!(client.job(job.prompt_id()).unwrap().wait(LONG).unwrap(), Outcome::Succeeded(_)));
         assert_eq!(client.queue().unwrap().place(job.prompt_id()), Place::Absent);
-        let class = client.block_on(client.inner().object_info_class("SaveImage")).unwrap();
-        assert!(class.is_some_and(|class| class.output_node));
+        assert!(client.object_info_class("SaveImage").unwrap().is_some_and(|class| class.output_node));
+        assert_eq!(client.histories(10, None).unwrap()[0].0, job.prompt_id());
+        client.delete_history([job.prompt_id()]).unwrap();
+        assert!(client.history(job.prompt_id()).unwrap().is_none());
+        assert!(client.model_folders().unwrap().contains(&"checkpoints".to_owned()));
+        assert_eq!(client.models("no such folder").unwrap(), None);
+        assert_eq!(client.probe(&Probe::get("/queue")).unwrap().status, 200);
+        assert!(!client.interrupt(job.prompt_id()).unwrap());
+        client.delete_queued([job.prompt_id()]).unwrap();
+        client.clear_queue().unwrap();
+        client.free(true, true).unwrap();
     });
     let gone = Client::new(Config::new("http://127.0.0.1:1").unwrap()).unwrap();
     assert_eq!(gone.health().unwrap_err().kind(), ErrorKind::Unreachable);
@@ -67,5 +76,25 @@ fn clones_serve_many_threads_and_a_job_outlives_its_client() {
         }
         drop((client, done));
         assert_eq!(all.iter().collect::<Vec<_>>(), [Ending::Succeeded; 4]);
+    });
+}
+
+#[test]
+fn a_fleet_brings_a_batch_home() {
+    with_server(|url| {
+        let client = comfy_client::Client::new(Config::new(url).unwrap()).unwrap();
+        let fleet = Fleet::new(comfy_client::Fleet::builder().server("one", client, 2).build().unwrap()).unwrap();
+        let (dir, ids) = (tempfile::tempdir().unwrap(), ["a", "b", "c"]);
+        let items = ids.into_iter().zip(1..).map(|(id, color)| BatchItem::new(id, workflow(color)).unwrap());
+        let mut done: Vec<String> = Vec::new();
+        for row in fleet.run(Batch::new(fleet.inner().clone()).download_to(dir.path()), items) {
+            assert!(row.is_success() && row.files[0].saved.as_ref().unwrap().path.starts_with(dir.path().join(&row.id)));
+            done.push(row.id);
+        }
+        done.sort();
+        assert_eq!(done, ids);
+        let job = fleet.submit("d", &workflow(4), LONG);
+        drop(fleet);
+        assert_eq!(job.wait().end.word(), "succeeded");
     });
 }

@@ -139,7 +139,7 @@ async fn every_recorded_answer_is_read() {
                 let name = &path["/object_info/".len()..];
                 let class = client.object_info_class(name).await.unwrap();
                 assert_eq!(class.is_some(), name != "NoSuchNode");
-                if let Some(class) = class.filter(|class| class.name == "KSampler") {
+                if let Some(class) = class.filter(|_| name == "KSampler") {
                     assert!(class.choices("sampler_name").unwrap().contains(&"euler"));
                 }
             }

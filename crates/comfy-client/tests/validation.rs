@@ -3,11 +3,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking; clippy lets only the test functions themselves")]
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use comfy_client::{Client, Config, ObjectInfo, Problem, ProblemKind, Workflow};
 use comfy_sim::Server;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 const DATA: &str = include_str!("../../comfy-sim/tests/validation.json");
 
@@ -89,7 +89,7 @@ async fn the_client_finds_what_the_server_finds() {
     });
     let server = builder.spawn().await.unwrap();
     let client = Client::new(Config::new(&server.url()).unwrap()).unwrap();
-    let (mut classes, mut compared) = (Map::new(), 0);
+    let (mut classes, mut compared) = (BTreeMap::new(), 0);
     let mut differences = Vec::new();
     for case in data["cases"].as_array().unwrap() {
         let workflow = prompt(case, &data["prompts"]).and_then(|prompt| Workflow::from_value(prompt).ok());
@@ -99,10 +99,10 @@ async fn the_client_finds_what_the_server_finds() {
             if !classes.contains_key(name)
                 && let Some(class) = client.object_info_class(name).await.unwrap()
             {
-                classes.insert(class.name, class.raw);
+                classes.insert(name.to_owned(), class);
             }
         }
-        let info = ObjectInfo::from_value(&Value::Object(classes.clone())).unwrap();
+        let info = ObjectInfo::from_iter(classes.clone());
         let (server, here) = (found_by_server(&case["answer"]), found_here(&workflow, &info));
         // What it did not foresee the server blames on other nodes, or on none; here it has a name.
         let unforeseen = ["exception", "prompt_outputs_failed_validation"].iter().any(|word| server.contains(*word));

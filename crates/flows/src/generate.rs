@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use comfy_client::{Client, Event, FileKind, Outcome, StoredFile, UploadOptions, Workflow};
+use comfy_client::{Client, Event, Outcome, StoredFile, UploadOptions, Workflow};
 use futures_util::StreamExt;
 use report::Sink;
 use serde_json::json;
@@ -34,7 +34,7 @@ pub(crate) struct Made {
 pub(crate) async fn image(client: &Client, tag: &str, save_to: Option<&Path>, sink: &Sink) -> Result<Made, String> {
     let chain = |error: comfy_client::Error| crate::answers::chain(&error);
     let began = Instant::now();
-    let upload = UploadOptions { subfolder: "genai-auth".to_owned(), overwrite: true, kind: FileKind::Input };
+    let upload = UploadOptions::default().subfolder("genai-auth").overwrite(true);
     let sent = client.upload_image("sample.png", SAMPLE.to_vec(), &upload).await.map_err(chain)?;
     let workflow = workflow(&sent, tag)?;
     let total = workflow.nodes().len() as u64;

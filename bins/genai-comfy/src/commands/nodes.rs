@@ -18,10 +18,7 @@ pub(super) async fn run(world: &World, cli: &Cli, args: &Nodes) -> Result<Docume
     };
     // One class costs the server a hundredth of all of them.
     if let Some(class) = client.object_info_class(name).await.map_err(failed)? {
-        let info = comfy_client::ObjectInfo::from_value(&serde_json::json!({ name: class.raw })).map_err(failed)?;
-        if let Some(known) = info.class(name) {
-            return Ok(Document::Node(shown(name, known, class.python_module)));
-        }
+        return Ok(Document::Node(shown(name, &class)));
     }
     let info = client.object_info().await.map_err(failed)?;
     let failure = Failure::new(FailureKind::Declined, format!("the server has no node class `{name}`"));
@@ -42,13 +39,13 @@ fn listed(name: &str, class: &ClassInfo) -> Class {
     Class { name: name.to_owned(), title: class.display_name.clone(), category: class.category.clone() }
 }
 
-fn shown(name: &str, class: &ClassInfo, python_module: String) -> Node {
+fn shown(name: &str, class: &ClassInfo) -> Node {
     let outputs = class.outputs.iter().map(|one| Output { name: one.name.clone(), kind: kind(&one.data_type) });
     Node {
         name: name.to_owned(),
         title: class.display_name.clone(),
         category: class.category.clone(),
-        python_module,
+        python_module: class.python_module.clone(),
         output_node: class.output_node,
         inputs: class.inputs.iter().map(input).collect(),
         outputs: outputs.collect(),

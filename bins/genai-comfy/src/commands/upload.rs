@@ -19,7 +19,7 @@ pub(super) async fn run(world: &World, cli: &Cli, args: &Upload) -> Result<Docum
             .map_err(|error| Failure::new(FailureKind::Unreachable, format!("can't read `{}`: {error}", file.display())))?;
     }
     let client = client(world, cli).await?;
-    let options = UploadOptions { subfolder: args.subfolder.clone(), kind: args.to.into(), ..UploadOptions::default() };
+    let options = UploadOptions::default().subfolder(args.subfolder.as_str()).kind(args.to.into());
     let mut files = Vec::new();
     for path in &args.files {
         let content = Content::file(world.current_dir.join(path));

@@ -54,6 +54,12 @@ impl Config {
     /// Goes through this proxy (default: none; the environment's is never used). With https the proxy sees the server's
     /// name alone; with http it sees all.
     ///
+    /// ```
+    /// let config = comfy_client::Config::new("https://gpu.example.org")?.proxy("http://proxy.example.org:3128")?;
+    /// # let _ = config;
+    /// # Ok::<(), comfy_client::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`ErrorKind::InvalidUrl`] as for [`Config::new`].
     pub fn proxy(mut self, url: &str) -> Result<Self, Error> {
@@ -62,6 +68,16 @@ impl Config {
     }
 
     /// Who we are at the proxy; nothing without [`Config::proxy`].
+    ///
+    /// ```no_run
+    /// # fn example(password: String) -> Result<(), comfy_client::Error> {
+    /// let config = comfy_client::Config::new("https://gpu.example.org")?
+    ///     .proxy("https://proxy.example.org")?
+    ///     .proxy_login("ali", password.into());
+    /// # let _ = config;
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn proxy_login(mut self, user: &str, password: Secret) -> Self {
         if let Some(proxy) = &mut self.proxy {
@@ -71,6 +87,12 @@ impl Config {
     }
 
     /// Goes through this Unix socket instead of the network; of the address, only the path and the name count then.
+    ///
+    /// ```
+    /// let config = comfy_client::Config::new("http://comfyui")?.unix_socket("/run/comfyui.sock");
+    /// # let _ = config;
+    /// # Ok::<(), comfy_client::Error>(())
+    /// ```
     #[cfg(unix)]
     #[must_use]
     pub fn unix_socket(mut self, path: impl Into<std::path::PathBuf>) -> Self {

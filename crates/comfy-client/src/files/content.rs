@@ -39,12 +39,30 @@ enum Source {
 
 impl Content {
     /// Bytes in memory; of the name only its extension counts.
+    ///
+    /// ```no_run
+    /// # async fn example(client: comfy_client::Client, png: Vec<u8>) -> Result<(), comfy_client::Error> {
+    /// use comfy_client::{Content, UploadOptions};
+    ///
+    /// client.upload(&Content::bytes("cat.png", png), &UploadOptions::default()).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn bytes(name: impl Into<String>, bytes: impl Into<Bytes>) -> Self {
         Self { name: name.into(), source: Source::Bytes(bytes.into()) }
     }
 
     /// A file. It is read twice: once for its digest, once to send it; it is never in memory as a whole.
+    ///
+    /// ```no_run
+    /// # async fn example(client: comfy_client::Client) -> Result<(), comfy_client::Error> {
+    /// use comfy_client::{Content, UploadOptions};
+    ///
+    /// client.upload(&Content::file("footage/scene-1.mp4"), &UploadOptions::default()).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn file(path: impl Into<PathBuf>) -> Self {
         let path = path.into();

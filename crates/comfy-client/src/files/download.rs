@@ -41,6 +41,18 @@ struct Partial {
     kept: bool,
 }
 
+impl Partial {
+    /// Makes the file. The guard is made with it, and so takes it away again though the caller has gone meanwhile.
+    async fn make(path: PathBuf) -> Result<(Self, fs::File), Error> {
+        let make = move || match std::fs::OpenOptions::new().write(true).create_new(true).open(&path) {
+            Ok(disk) => Ok((Self { path, kept: false }, fs::File::from_std(disk))),
+            Err(cause) => Err(failed("written", &path, cause)),
+        };
+        let made = tokio::task::spawn_blocking(make).await;
+        made.unwrap_or_else(|cause| Err(Error::new(ErrorKind::Io, "no temporary file was made").because(cause)))
+    }
+}
+
 impl Drop for Partial {
     fn drop(&mut self) {
         if !self.kept {
@@ -53,7 +65,13 @@ impl Drop for Partial {
 impl Client {
     /// Brings a file to the folder `dir`, which must exist, under the last part of its name, in place of a file of that
     /// name. It is written to a temporary file in the same folder, checked as [`Client::view`] does, flushed to disk,
-    /// and renamed; where that fails, or the future is dropped, nothing is left behind and an older file stays.
+    /// and renamed; where that fails, or the future is dropped, nothing is left behind and an older file stays. (A future
+    /// dropped during the renaming itself may have put the new file in its place, whole.) Then the folder is flushed
+    /// where it can be; where it cannot, as on some network file systems, the file is there all the same, and only a power
+    /// cut right then may bring the older one back.
+    ///
+    /// A process that is killed on the way leaves its temporary file, `.comfy-….part`. They are never taken up again: delete
+    /// them when nothing downloads to that folder.
     ///
     /// A connection that breaks is taken up where it broke, a few times, if the server can say that the file is still
     /// the same; else the file is fetched from its beginning.
@@ -73,8 +91,11 @@ impl Client {
         self.bring_home(file, dir, name::safe(&file.name)?).await
     }
 
-    /// The same, with the file's subfolder kept: `output/cats/1.png` comes to `dir/cats/1.png`. Folders below `dir` are
-    /// made as needed. The results of a run never replace one another this way.
+    /// The same, with the file's subfolder kept: `output/cats/1.png` comes to `dir/cats/1.png`, and what is no result to a
+    /// folder of its own, `temp/1.png` to `dir/temp/1.png`. (A result in a subfolder called `temp`, `input` or `output`
+    /// comes to `dir/output/temp/`.) Folders below `dir` are made as needed. The files of a run never replace one another
+    /// this way, unless their names differ only in what the disk here does not tell apart: upper and lower case, or the
+    /// sort of slash.
     ///
     /// ```no_run
     /// # async fn example(client: comfy_client::Client, run: comfy_client::Run) -> Result<(), comfy_client::Error> {
@@ -89,7 +110,7 @@ impl Client {
     /// As [`Client::download`]; [`ErrorKind::Protocol`] also for a subfolder that would lead out of `dir`.
     pub async fn download_tree(&self, file: &StoredFile, dir: &Path) -> Result<Downloaded, Error> {
         let name = name::safe(&file.name)?;
-        let folder = dir.join(name::safe_folder(&file.subfolder)?);
+        let folder = dir.join(name::place(file)?);
         fs::create_dir_all(&folder).await.map_err(|cause| failed("made", &folder, cause))?;
         self.bring_home(file, &folder, name).await
     }
@@ -99,19 +120,21 @@ impl Client {
         let path = dir.join(name);
         let mark = HEXLOWER.encode(&self.transport().config().ids.draw()?[..6]);
         let incoming = self.transport().file(&file.request()).await?;
-        let mut partial = Partial { path: dir.join(format!(".comfy-{mark}.part")), kept: false };
-        let arrival = self.receive(file, incoming, &partial.path).await?;
+        let (mut partial, disk) = Partial::make(dir.join(format!(".comfy-{mark}.part"))).await?;
+        let arrival = self.receive(file, incoming, disk, &partial.path).await?;
         fs::rename(&partial.path, &path).await.map_err(|cause| failed("put in its place", &path, cause))?;
         partial.kept = true;
-        flush_folder(dir).await?;
+        if let Err(error) = flush_folder(dir).await {
+            tracing::debug!(%file, %error, "the folder is not flushed");
+        }
         let bytes = arrival.ends.length();
         tracing::debug!(%file, bytes, "downloaded");
         Ok(Downloaded { path, bytes, sha256_hex: HEXLOWER.encode(&arrival.digest.finalize()) })
     }
 
     /// All of the file, through as many connections as it takes, within bounds.
-    async fn receive(&self, file: &StoredFile, mut incoming: Incoming, path: &Path) -> Result<Arrival, Error> {
-        let mut arrival = Arrival::begin(path, &incoming).await?;
+    async fn receive(&self, file: &StoredFile, mut incoming: Incoming, disk: fs::File, path: &Path) -> Result<Arrival, Error> {
+        let mut arrival = Arrival::begin(disk, &incoming);
         let (mut resumes, mut pause, mut counted_at) = (0, FIRST_PAUSE, 0);
         while let Err(error) = arrival.take(&mut incoming, path).await {
             let mut lost = error;
@@ -161,11 +184,9 @@ struct Arrival {
 }
 
 impl Arrival {
-    async fn begin(path: &Path, incoming: &Incoming) -> Result<Self, Error> {
-        let disk = fs::OpenOptions::new().write(true).create_new(true).open(path).await;
-        let disk = disk.map_err(|cause| failed("written", path, cause))?;
+    fn begin(disk: fs::File, incoming: &Incoming) -> Self {
         let (etag, total) = (incoming.etag.clone(), total(incoming));
-        Ok(Self { disk, ends: Ends::default(), digest: Sha256::new(), etag, total })
+        Self { disk, ends: Ends::default(), digest: Sha256::new(), etag, total }
     }
 
     async fn take(&mut self, incoming: &mut Incoming, path: &Path) -> Result<(), Error> {
@@ -208,14 +229,34 @@ fn total(incoming: &Incoming) -> Option<u64> {
 }
 
 /// Makes the new name itself lasting, where folders can be flushed.
-async fn flush_folder(dir: &Path) -> Result<(), Error> {
-    if cfg!(unix) {
-        let folder = fs::File::open(dir).await.map_err(|cause| failed("flushed", dir, cause))?;
-        folder.sync_all().await.map_err(|cause| failed("flushed", dir, cause))?;
-    }
-    Ok(())
+async fn flush_folder(dir: &Path) -> std::io::Result<()> {
+    if cfg!(unix) { fs::File::open(dir).await?.sync_all().await } else { Ok(()) }
 }
 
 fn failed(what: &str, path: &Path, cause: std::io::Error) -> Error {
     Error::new(ErrorKind::Io, format!("`{}` cannot be {what}", path.display())).because(cause)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures_util::FutureExt;
+    use std::sync::mpsc;
+
+    #[test]
+    fn a_file_that_is_being_made_as_the_caller_goes_is_taken_away() {
+        let runtime = tokio::runtime::Builder::new_current_thread().max_blocking_threads(1).build().unwrap();
+        let dir = tempfile::tempdir().unwrap();
+        runtime.block_on(async {
+            // The one thread for files is held up until the caller has gone.
+            let (go, wait) = mpsc::channel::<()>();
+            tokio::task::spawn_blocking(move || wait.recv());
+            let mut made = Box::pin(Partial::make(dir.path().join("a.part")));
+            assert!(made.as_mut().now_or_never().is_none());
+            drop(made);
+            go.send(()).unwrap();
+            tokio::task::spawn_blocking(|| ()).await.unwrap();
+        });
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
+    }
 }

@@ -1,8 +1,24 @@
 //! The name under which a server's file may lie on this machine.
 
-use std::path::PathBuf;
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
 
+use super::{FileKind, StoredFile};
 use crate::error::{Error, ErrorKind};
+
+const KINDS: [FileKind; 3] = [FileKind::Input, FileKind::Temp, FileKind::Output];
+
+/// The folder in which a file lies here, below the one for all: as the server has it, with those of its kinds that are no
+/// results in folders of their own.
+pub(super) fn place(file: &StoredFile) -> Result<PathBuf, Error> {
+    let below = safe_folder(&file.subfolder)?;
+    // Where it is a part of the name for the server, as a backslash is on Linux, two names may differ in it alone.
+    let inside = safe_folder(file.name.rsplit_once(['/', '\\']).map_or("", |(folders, _)| folders))?;
+    let of_a_kind = |first: &OsStr| KINDS.iter().any(|kind| first.eq_ignore_ascii_case(kind.as_str()));
+    // A result in a folder called as a kind steps aside.
+    let apart = file.kind != FileKind::Output || below.join(&inside).iter().next().is_some_and(of_a_kind);
+    Ok(Path::new(if apart { file.kind.as_str() } else { "" }).join(below).join(inside))
+}
 
 /// The last part of the server's name, if it can only ever name a file in the folder that it is put in.
 pub(super) fn safe(name: &str) -> Result<&str, Error> {
@@ -12,7 +28,7 @@ pub(super) fn safe(name: &str) -> Result<&str, Error> {
 }
 
 /// The server's subfolder, if each of its parts can only ever name a folder in the one before.
-pub(super) fn safe_folder(subfolder: &str) -> Result<PathBuf, Error> {
+fn safe_folder(subfolder: &str) -> Result<PathBuf, Error> {
     let parts = || subfolder.split(['/', '\\']).filter(|part| !part.is_empty());
     if parts().all(is_plain) { Ok(parts().collect()) } else { Err(unusable(subfolder, "folder")) }
 }
@@ -58,7 +74,7 @@ mod tests {
         for (subfolder, kept) in
             [("", ""), ("a", "a"), ("a/b", "a/b"), ("a\\b", "a/b"), ("/etc//x/", "etc/x"), ("com.d", "com.d")]
         {
-            assert_eq!(safe_folder(subfolder).unwrap(), std::path::Path::new(kept), "{subfolder}");
+            assert_eq!(safe_folder(subfolder).unwrap(), Path::new(kept), "{subfolder}");
         }
         for subfolder in ["..", "a/../..", "a/./b", "\\..", "c:", "a/nul", "a\0"] {
             assert_eq!(safe_folder(subfolder).unwrap_err().kind(), ErrorKind::Protocol, "{subfolder}");
@@ -69,7 +85,7 @@ mod tests {
         #[test]
         fn whatever_is_kept_is_one_plain_component(name in any::<String>()) {
             if let Ok(kept) = safe(&name) {
-                let parts: Vec<_> = std::path::Path::new(kept).components().collect();
+                let parts: Vec<_> = Path::new(kept).components().collect();
                 prop_assert!(matches!(parts[..], [std::path::Component::Normal(part)] if part == kept));
             }
         }

@@ -12,7 +12,15 @@ use crate::judge;
 use crate::request::{Body, Request, Upload};
 
 /// Where an upload goes.
+///
+/// ```
+/// use comfy_client::{FileKind, UploadOptions};
+///
+/// let options = UploadOptions::default().subfolder("team").overwrite(true);
+/// assert_eq!((options.subfolder.as_str(), options.kind), ("team", FileKind::Input));
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct UploadOptions {
     /// A folder below [`UploadOptions::kind`]; empty for that folder itself.
     pub subfolder: String,
@@ -21,6 +29,29 @@ pub struct UploadOptions {
     pub overwrite: bool,
     /// Which of the three folders (default: input).
     pub kind: FileKind,
+}
+
+impl UploadOptions {
+    /// Sets [`UploadOptions::subfolder`].
+    #[must_use]
+    pub fn subfolder(mut self, subfolder: impl Into<String>) -> Self {
+        self.subfolder = subfolder.into();
+        self
+    }
+
+    /// Sets [`UploadOptions::overwrite`].
+    #[must_use]
+    pub fn overwrite(mut self, overwrite: bool) -> Self {
+        self.overwrite = overwrite;
+        self
+    }
+
+    /// Sets [`UploadOptions::kind`].
+    #[must_use]
+    pub fn kind(mut self, kind: FileKind) -> Self {
+        self.kind = kind;
+        self
+    }
 }
 
 /// A file that the server holds now.

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::nearest::nearest;
+use crate::nearest::{self, nearest};
 
 /// How much of a value is shown.
 const SHOWN: usize = 80;
@@ -59,9 +59,8 @@ pub(super) fn words(said: &Value, choices: Option<&[&str]>) -> Option<String> {
 /// The names that the one given may stand for; if there are none, a short list as a whole.
 fn hint(said: &Value, choices: &[&str]) -> String {
     let given = said.get("extra_info").and_then(|extra| extra.get("received_value")).and_then(Value::as_str);
-    let near: Vec<String> = nearest(given.unwrap_or_default(), choices).iter().map(|name| format!("`{name}`")).collect();
-    if !near.is_empty() {
-        format!("; nearest: {}", near.join(", "))
+    if let Some(near) = nearest::hint(&nearest(given.unwrap_or_default(), choices.iter().copied())) {
+        format!("; {near}")
     } else if (1..=LISTED).contains(&choices.len()) {
         format!("; it has: {}", choices.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", "))
     } else {

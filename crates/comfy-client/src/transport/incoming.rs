@@ -1,7 +1,7 @@
 //! A file on its way: what its head promises, then its pieces.
 
 use bytes::{Bytes, BytesMut};
-use http::header::CONTENT_RANGE;
+use http::header::{CONTENT_RANGE, RANGE};
 use tokio::time::timeout;
 
 use super::{Transport, head_of, header};
@@ -48,6 +48,10 @@ impl Transport {
         let answer = timeout(time, self.send(request)).await.map_err(|_| late())??;
         let mut reply = head_of(&answer);
         let part = match reply.status {
+            206 if !request.headers.iter().any(|(name, _)| name == RANGE) => {
+                let message = format!("`{}` sent a part of the file, and nobody asked for one", self.base());
+                return Err(Error::new(ErrorKind::Protocol, message).with_status(206));
+            }
             206 => {
                 let part = header(answer.headers(), &CONTENT_RANGE).and_then(|text| Part::read(&text));
                 let nameless = || Error::new(ErrorKind::Protocol, format!("`{}` sent a part without a place", self.base()));

@@ -8,8 +8,9 @@ use std::fmt::{self, Write};
 
 use serde_json::Value;
 
-use super::{ClassInfo, DataType, InputInfo, ObjectInfo, OutputInfo, invalid, nearest};
+use super::{ClassInfo, DataType, InputInfo, ObjectInfo, OutputInfo, invalid};
 use crate::error::Error;
+use crate::nearest;
 use names::{Scope, camel, getter, setter};
 use plan::{Plan, Type, enumerable, is_choice};
 use text::{code, expression, float, literal, prose};
@@ -48,6 +49,13 @@ const LONGEST_SHOWN: usize = 60;
 
 impl ObjectInfo {
     /// These classes alone.
+    ///
+    /// ```
+    /// let info = comfy_client::ObjectInfo::from_json(r#"{"EmptyImage": {"input": {"required": {"width": ["INT", {}]}}, "output": ["IMAGE"]}}"#)?;
+    /// assert_eq!(info.only(["EmptyImage"])?.classes().count(), 1);
+    /// assert!(info.only(["KSampler"]).is_err());
+    /// # Ok::<(), comfy_client::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`InvalidWorkflow`](crate::ErrorKind::InvalidWorkflow) for a class that is not there, with the nearest names.

@@ -39,6 +39,12 @@ pub struct WorkflowFile {
 impl WorkflowFile {
     /// Reads a file's bytes; what they are is told by themselves.
     ///
+    /// ```
+    /// let file = comfy_client::WorkflowFile::from_bytes(br#"{"1": {"class_type": "EmptyImage", "inputs": {}}}"#)?;
+    /// assert!(file.api().is_some());
+    /// # Ok::<(), comfy_client::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`ErrorKind::InvalidWorkflow`] where there is no workflow in either format, with what is there instead.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, Error> {
@@ -99,18 +105,36 @@ impl WorkflowFile {
     }
 
     /// What kind of file it is.
+    ///
+    /// ```
+    /// let file = comfy_client::WorkflowFile::from_bytes(br#"{"1": {"class_type": "EmptyImage", "inputs": {}}}"#)?;
+    /// assert_eq!(file.container(), comfy_client::Container::Json);
+    /// # Ok::<(), comfy_client::Error>(())
+    /// ```
     #[must_use]
     pub fn container(&self) -> Container {
         self.container
     }
 
     /// The workflow in API format, if the file has it.
+    ///
+    /// ```
+    /// let file = comfy_client::WorkflowFile::from_bytes(br#"{"1": {"class_type": "EmptyImage", "inputs": {}}}"#)?;
+    /// assert_eq!(file.api().map(|workflow| workflow.nodes().len()), Some(1));
+    /// # Ok::<(), comfy_client::Error>(())
+    /// ```
     #[must_use]
     pub fn api(&self) -> Option<&Workflow> {
         self.api.as_ref()
     }
 
     /// The workflow in UI format, if the file has it.
+    ///
+    /// ```
+    /// let file = comfy_client::WorkflowFile::from_bytes(br#"{"1": {"class_type": "EmptyImage", "inputs": {}}}"#)?;
+    /// assert!(file.ui().is_none());
+    /// # Ok::<(), comfy_client::Error>(())
+    /// ```
     #[must_use]
     pub fn ui(&self) -> Option<&UiWorkflow> {
         self.ui.as_ref()
@@ -118,6 +142,15 @@ impl WorkflowFile {
 
     /// The workflow in API format, to be run on a server with these node classes: as the file has it, else converted
     /// from UI format.
+    ///
+    /// ```no_run
+    /// # async fn example(client: comfy_client::Client) -> Result<(), comfy_client::Error> {
+    /// let file = comfy_client::WorkflowFile::load(std::path::Path::new("saved-by-the-editor.json"))?;
+    /// let workflow = file.into_workflow_for(&*client.object_info().await?)?;
+    /// # let _ = workflow;
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// As [`UiWorkflow::to_api`].
@@ -129,6 +162,13 @@ impl WorkflowFile {
     }
 
     /// The workflow in API format, to be run, with its UI form if the file has both.
+    ///
+    /// ```
+    /// let file = comfy_client::WorkflowFile::from_bytes(br#"{"1": {"class_type": "EmptyImage", "inputs": {}}}"#)?;
+    /// let workflow = file.into_workflow()?;
+    /// # let _ = workflow;
+    /// # Ok::<(), comfy_client::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`ErrorKind::InvalidWorkflow`] where the file has it in UI format only.

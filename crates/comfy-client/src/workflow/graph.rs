@@ -52,17 +52,38 @@ pub struct Link {
 
 impl Graph {
     /// A graph without nodes.
+    ///
+    /// ```
+    /// let graph = comfy_client::Graph::new();
+    /// assert!(graph.build().is_err(), "a graph without nodes");
+    /// ```
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
     /// Begins a node of this class.
+    ///
+    /// ```
+    /// let mut graph = comfy_client::Graph::new();
+    /// let image = graph.node("EmptyImage").input("width", 64).add();
+    /// graph.node("SaveImage").input("images", image.output(0)).add();
+    /// assert_eq!(graph.build()?.nodes().len(), 2);
+    /// # Ok::<(), comfy_client::Error>(())
+    /// ```
     pub fn node(&mut self, class: impl Into<String>) -> NodeBuilder<'_> {
         NodeBuilder { graph: self, inputs: Map::new(), class: class.into(), title: None }
     }
 
     /// The workflow.
+    ///
+    /// ```
+    /// let mut graph = comfy_client::Graph::new();
+    /// graph.node("EmptyImage").input("width", 64).add();
+    /// let workflow = graph.build()?;
+    /// assert_eq!(workflow.nodes()["1"]["inputs"]["width"], 64);
+    /// # Ok::<(), comfy_client::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`InvalidWorkflow`](crate::ErrorKind::InvalidWorkflow) for a graph without nodes, and for one whose links lead
@@ -74,6 +95,14 @@ impl Graph {
     }
 
     /// The workflow, which a server with these node classes would take.
+    ///
+    /// ```
+    /// let info = comfy_client::ObjectInfo::from_json(r#"{"EmptyImage": {"input": {"required": {"width": ["INT", {}]}}, "output": ["IMAGE"], "output_node": true}}"#)?;
+    /// let mut graph = comfy_client::Graph::new();
+    /// graph.node("EmptyImage").add();
+    /// assert!(graph.build_for(&info).is_err(), "`width` is missing");
+    /// # Ok::<(), comfy_client::Error>(())
+    /// ```
     ///
     /// # Errors
     /// As [`Graph::build`] and [`Workflow::ensure_valid`].
@@ -87,6 +116,13 @@ impl Graph {
 impl NodeBuilder<'_> {
     /// Gives an input a value, or a link ([`NodeId::output`]). A list that is no link is written as the server wants it,
     /// under `__value__`; a number that JSON does not have (infinity, not a number) becomes null.
+    ///
+    /// ```
+    /// let mut graph = comfy_client::Graph::new();
+    /// graph.node("Any").input("text", "a cat").input("sizes", serde_json::json!([1, 2, 3])).add();
+    /// assert_eq!(graph.build()?.nodes()["1"]["inputs"]["sizes"]["__value__"][2], 3);
+    /// # Ok::<(), comfy_client::Error>(())
+    /// ```
     pub fn input(mut self, name: impl Into<String>, value: impl Into<Value>) -> Self {
         let value = value.into();
         let value = if matches!(held(&value), Held::BadLink) { json!({"__value__": value}) } else { value };
@@ -95,12 +131,25 @@ impl NodeBuilder<'_> {
     }
 
     /// Names the node, as the editor and messages show it.
+    ///
+    /// ```
+    /// let mut graph = comfy_client::Graph::new();
+    /// graph.node("EmptyImage").title("Blank sheet").add();
+    /// assert_eq!(graph.build()?.find("Blank sheet")?, "1");
+    /// # Ok::<(), comfy_client::Error>(())
+    /// ```
     pub fn title(mut self, title: impl Into<String>) -> Self {
         self.title = Some(title.into());
         self
     }
 
     /// Puts the node into the graph.
+    ///
+    /// ```
+    /// let mut graph = comfy_client::Graph::new();
+    /// let first = graph.node("EmptyImage").add();
+    /// assert_ne!(first, graph.node("EmptyImage").add());
+    /// ```
     pub fn add(self) -> NodeId {
         let id = NodeId(self.graph.nodes.len() + 1);
         let mut node = json!({"class_type": self.class, "inputs": self.inputs});
@@ -114,12 +163,26 @@ impl NodeBuilder<'_> {
 
 impl NodeId {
     /// The node's id, as [`Workflow::find`] and the messages of a run have it.
+    ///
+    /// ```
+    /// let mut graph = comfy_client::Graph::new();
+    /// assert_eq!(graph.node("EmptyImage").add().id(), "1");
+    /// ```
     #[must_use]
     pub fn id(self) -> String {
         self.0.to_string()
     }
 
     /// One of its outputs, counted from 0.
+    ///
+    /// ```
+    /// let mut graph = comfy_client::Graph::new();
+    /// let loader = graph.node("CheckpointLoaderSimple").input("ckpt_name", "sd15.safetensors").add();
+    /// let clip = loader.output(1);
+    /// graph.node("CLIPTextEncode").input("clip", clip).input("text", "a cat").add();
+    /// assert_eq!(graph.build()?.nodes()["2"]["inputs"]["clip"], serde_json::json!(["1", 1]));
+    /// # Ok::<(), comfy_client::Error>(())
+    /// ```
     #[must_use]
     pub fn output(self, slot: u32) -> Link {
         Link { node: self, slot }

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-use super::{invalid, kind_of, nearest};
+use super::{invalid, kind_of};
 use crate::error::Error;
+use crate::nearest;
 
 /// The node classes of a server, by name.
 ///
@@ -34,6 +35,8 @@ pub struct ClassInfo {
     pub category: String,
     /// What it does, in its author's words.
     pub description: String,
+    /// The Python module that it comes from, such as `nodes` or `custom_nodes.ComfyUI-Login`.
+    pub python_module: String,
     /// What it reads, in the order of the editor: first what it needs, then the rest.
     pub inputs: Vec<InputInfo>,
     /// What it gives, by slot.
@@ -92,12 +95,25 @@ impl DataType {
     }
 
     /// Whether this is the type of that name.
+    ///
+    /// ```
+    /// use comfy_client::DataType;
+    ///
+    /// assert!(DataType::Named("IMAGE".into()).is("IMAGE"));
+    /// ```
     #[must_use]
     pub fn is(&self, name: &str) -> bool {
         matches!(self, Self::Named(own) if own == name)
     }
 
     /// Whether what an output of this type gives may go into an input of that type.
+    ///
+    /// ```
+    /// use comfy_client::DataType;
+    ///
+    /// let named = |name: &str| DataType::Named(name.into());
+    /// assert!(named("IMAGE").fits(&named("*")) && !named("IMAGE").fits(&named("MASK")));
+    /// ```
     #[must_use]
     pub fn fits(&self, input: &Self) -> bool {
         match (self, input) {
@@ -122,6 +138,12 @@ impl std::fmt::Display for DataType {
 impl ObjectInfo {
     /// Reads the body of `GET /object_info`, or of `GET /object_info/CLASS`.
     ///
+    /// ```
+    /// let info = comfy_client::ObjectInfo::from_json(r#"{"EmptyImage": {"input": {"required": {"width": ["INT", {}]}}, "output": ["IMAGE"]}}"#)?;
+    /// assert_eq!(info.classes().count(), 1);
+    /// # Ok::<(), comfy_client::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`InvalidWorkflow`](crate::ErrorKind::InvalidWorkflow) for text that is not JSON, or not an object.
     pub fn from_json(text: &str) -> Result<Self, Error> {
@@ -131,6 +153,12 @@ impl ObjectInfo {
     }
 
     /// Takes a description that is JSON already.
+    ///
+    /// ```
+    /// let info = comfy_client::ObjectInfo::from_value(&serde_json::json!({"EmptyImage": {"output": ["IMAGE"]}}))?;
+    /// # let _ = info;
+    /// # Ok::<(), comfy_client::Error>(())
+    /// ```
     ///
     /// # Errors
     /// As [`ObjectInfo::from_json`].
@@ -142,25 +170,61 @@ impl ObjectInfo {
     }
 
     /// The class of this name.
+    ///
+    /// ```
+    /// let info = comfy_client::ObjectInfo::from_json(r#"{"EmptyImage": {"input": {"required": {"width": ["INT", {}]}}, "output": ["IMAGE"]}}"#)?;
+    /// assert!(info.class("EmptyImage").is_some() && info.class("KSampler").is_none());
+    /// # Ok::<(), comfy_client::Error>(())
+    /// ```
     #[must_use]
     pub fn class(&self, name: &str) -> Option<&ClassInfo> {
         self.classes.get(name)
     }
 
     /// The classes that somebody may have meant by a name that none has, the likeliest first.
+    ///
+    /// ```
+    /// let info = comfy_client::ObjectInfo::from_json(r#"{"EmptyImage": {"input": {"required": {"width": ["INT", {}]}}, "output": ["IMAGE"]}}"#)?;
+    /// assert_eq!(info.nearest("EmtyImage"), ["EmptyImage"]);
+    /// # Ok::<(), comfy_client::Error>(())
+    /// ```
     #[must_use]
     pub fn nearest(&self, name: &str) -> Vec<&str> {
         nearest::nearest(name, self.classes.keys().map(String::as_str))
     }
 
     /// Every class, in the order of their names.
+    ///
+    /// ```
+    /// let info = comfy_client::ObjectInfo::from_json(r#"{"EmptyImage": {"input": {"required": {"width": ["INT", {}]}}, "output": ["IMAGE"]}}"#)?;
+    /// for (name, class) in info.classes() {
+    ///     println!("{name}: {} inputs", class.inputs.len());
+    /// }
+    /// # Ok::<(), comfy_client::Error>(())
+    /// ```
     pub fn classes(&self) -> impl Iterator<Item = (&str, &ClassInfo)> {
         self.classes.iter().map(|(name, class)| (name.as_str(), class))
     }
 }
 
+/// Classes of several answers, or some of one.
+///
+/// ```
+/// # async fn example(client: comfy_client::Client, workflow: comfy_client::Workflow) -> Result<(), comfy_client::Error> {
+/// let class = client.object_info_class("SaveImage").await?;
+/// let info: comfy_client::ObjectInfo = class.map(|class| ("SaveImage".to_owned(), class)).into_iter().collect();
+/// # let _ = workflow.validate(&info);
+/// # Ok(())
+/// # }
+/// ```
+impl FromIterator<(String, ClassInfo)> for ObjectInfo {
+    fn from_iter<I: IntoIterator<Item = (String, ClassInfo)>>(classes: I) -> Self {
+        Self { classes: classes.into_iter().collect() }
+    }
+}
+
 impl ClassInfo {
-    fn from_value(class: &Value) -> Self {
+    pub(crate) fn from_value(class: &Value) -> Self {
         let list = |key: &str| class.get(key).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
         let text = |key: &str| class.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
         let is = |key: &str| class.get(key).and_then(Value::as_bool).unwrap_or_default();
@@ -174,6 +238,7 @@ impl ClassInfo {
             display_name: text("display_name"),
             category: text("category"),
             description: text("description"),
+            python_module: text("python_module"),
             inputs: [("required", true), ("optional", false)]
                 .iter()
                 .flat_map(|(group, required)| group_inputs(class, group, *required))
@@ -186,9 +251,28 @@ impl ClassInfo {
     }
 
     /// The input of this name.
+    ///
+    /// ```
+    /// let info = comfy_client::ObjectInfo::from_json(r#"{"EmptyImage": {"input": {"required": {"width": ["INT", {}]}}, "output": ["IMAGE"]}}"#)?;
+    /// assert!(info.class("EmptyImage").unwrap().input("width").unwrap().required);
+    /// # Ok::<(), comfy_client::Error>(())
+    /// ```
     #[must_use]
     pub fn input(&self, name: &str) -> Option<&InputInfo> {
         self.inputs.iter().find(|input| input.name == name)
+    }
+
+    /// The texts that an input may choose from, such as the installed checkpoints; none where it is not a choice.
+    /// [`InputInfo::choices`] has other values too.
+    ///
+    /// ```
+    /// let info = comfy_client::ObjectInfo::from_json(r#"{"KSampler": {"input": {"required": {"scheduler": [["simple", "karras"], {}]}}}}"#)?;
+    /// assert_eq!(info.class("KSampler").unwrap().choices("scheduler"), Some(vec!["simple", "karras"]));
+    /// # Ok::<(), comfy_client::Error>(())
+    /// ```
+    #[must_use]
+    pub fn choices(&self, input: &str) -> Option<Vec<&str>> {
+        self.input(input)?.texts()
     }
 }
 
@@ -196,21 +280,37 @@ fn group_inputs(class: &Value, group: &str, required: bool) -> Vec<InputInfo> {
     let Some(described) = class.get("input").and_then(|input| input.get(group)).and_then(Value::as_object) else {
         return Vec::new();
     };
-    let input = |name: &str, value: &Value| InputInfo {
-        name: name.to_owned(),
-        required,
-        data_type: value.get(0).and_then(DataType::from_value).unwrap_or_else(|| DataType::Named("*".to_owned())),
-        options: value.get(1).and_then(Value::as_object).cloned().unwrap_or_default(),
-    };
     let order = class.get("input_order").and_then(|order| order.get(group)).and_then(Value::as_array);
     let place = |name: &str| order.and_then(|order| order.iter().position(|other| other == name)).unwrap_or(usize::MAX);
-    let mut inputs: Vec<InputInfo> = described.iter().map(|(name, value)| input(name, value)).collect();
+    let mut inputs: Vec<InputInfo> = described.iter().map(|(name, value)| InputInfo::read(name, required, value)).collect();
     inputs.sort_by_key(|input| place(&input.name));
     inputs
 }
 
 impl InputInfo {
+    /// Reads `[TYPE, {…}]`.
+    pub(crate) fn read(name: &str, required: bool, described: &Value) -> Self {
+        Self {
+            name: name.to_owned(),
+            required,
+            data_type: described.get(0).and_then(DataType::from_value).unwrap_or_else(|| DataType::Named("*".to_owned())),
+            options: described.get(1).and_then(Value::as_object).cloned().unwrap_or_default(),
+        }
+    }
+
+    /// The texts among the values to choose from.
+    pub(crate) fn texts(&self) -> Option<Vec<&str>> {
+        Some(self.choices()?.iter().filter_map(Value::as_str).collect())
+    }
+
     /// The values to choose from; none where it is not a choice, or where the server does not tell them.
+    ///
+    /// ```
+    /// let info = comfy_client::ObjectInfo::from_json(r#"{"KSampler": {"input": {"required": {"scheduler": [["simple", "karras"], {}]}}}}"#)?;
+    /// let scheduler = info.class("KSampler").unwrap().input("scheduler").unwrap();
+    /// assert_eq!(scheduler.choices().unwrap().len(), 2);
+    /// # Ok::<(), comfy_client::Error>(())
+    /// ```
     #[must_use]
     pub fn choices(&self) -> Option<&[Value]> {
         match &self.data_type {
@@ -244,6 +344,8 @@ mod tests {
         assert_eq!(names, ["a", "b", "z"]);
         assert_eq!(class.input("b").unwrap().choices().unwrap().len(), 2);
         assert_eq!(class.input("z").unwrap().choices().unwrap(), ["c"]);
+        assert_eq!((class.choices("b").unwrap(), class.choices("z").unwrap()), (vec!["a"], vec!["c"]));
+        assert!(class.choices("a").is_none() && class.choices("absent").is_none());
         assert!(class.input("a").unwrap().choices().is_none());
         assert_eq!(class.outputs[1].data_type, DataType::Choice(vec!["p".into()]));
         assert_eq!(info.class("Y").unwrap(), &ClassInfo::default());

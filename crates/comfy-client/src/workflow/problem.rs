@@ -4,7 +4,8 @@ use std::fmt;
 
 use serde_json::Value;
 
-use super::{Workflow, nearest, set};
+use super::{Workflow, set};
+use crate::nearest;
 
 /// What is wrong, in one word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -26,7 +27,7 @@ pub enum ProblemKind {
     MissingInput,
     /// The class has no such input: the server ignores it.
     UnknownInput,
-    /// A choice that the server does not offer, such as a model that is not installed.
+    /// A choice that the server does not offer, such as a model that is not installed (ComfyUI's `value_not_in_list`).
     NotInList,
     /// A number under the least that is allowed.
     TooSmall,
@@ -42,6 +43,10 @@ pub enum ProblemKind {
 
 impl ProblemKind {
     /// The word for programs, such as `dangling-link`.
+    ///
+    /// ```
+    /// assert_eq!(comfy_client::ProblemKind::NotInList.as_str(), "not-in-list");
+    /// ```
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -61,10 +66,27 @@ impl ProblemKind {
             Self::NoSuchOutput => "no-such-output",
         }
     }
+
+    /// Whether the server may take it all the same. A class with a `VALIDATE_INPUTS` of its own judges the inputs that this
+    /// names, and with `**kwargs` every input: there the server looks neither at the list of choices nor at least and most;
+    /// and where it names `input_types`, not at the types of links. `object_info` does not tell which classes have one.
+    ///
+    /// ```
+    /// use comfy_client::{Problem, ProblemKind};
+    ///
+    /// let stops_us = |problem: &Problem| problem.is_error() && !problem.kind.may_be_false_alarm();
+    /// # let _ = stops_us;
+    /// assert!(ProblemKind::NotInList.may_be_false_alarm() && !ProblemKind::MissingInput.may_be_false_alarm());
+    /// ```
+    #[must_use]
+    pub fn may_be_false_alarm(self) -> bool {
+        matches!(self, Self::NotInList | Self::TooSmall | Self::TooLarge | Self::LinkTypeMismatch)
+    }
 }
 
 /// How bad it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Severity {
     /// The server refuses the workflow, or drops an output of it.
     Error,
@@ -140,7 +162,15 @@ impl Problem {
         self
     }
 
-    /// Whether the server refuses the workflow, or drops an output of it, because of this.
+    /// Whether the server refuses the workflow, or drops an output of it, because of this: surely, or, as
+    /// [`ProblemKind::may_be_false_alarm`] says, unless the class judges for itself.
+    ///
+    /// ```no_run
+    /// # fn example(workflow: comfy_client::Workflow) {
+    /// let errors = workflow.check().into_iter().filter(comfy_client::Problem::is_error).count();
+    /// # let _ = errors;
+    /// # }
+    /// ```
     #[must_use]
     pub fn is_error(&self) -> bool {
         self.severity == Severity::Error

@@ -2,14 +2,23 @@
 
 use serde_json::Value;
 
-use super::{Workflow, invalid, kind_of, nearest};
+use super::{Workflow, invalid, kind_of};
 use crate::error::Error;
+use crate::nearest;
 
 /// So many names are told at most where none is near.
 const MOST_NAMES: usize = 20;
 
 impl Workflow {
     /// The id of the node that `name` stands for: its id; else its title, as the editor shows it; else its class.
+    ///
+    /// ```
+    /// let workflow = comfy_client::Workflow::from_json(r#"{"3": {"class_type": "KSampler", "inputs": {}, "_meta": {"title": "First pass"}}}"#)?;
+    /// for name in ["3", "First pass", "KSampler"] {
+    ///     assert_eq!(workflow.find(name)?, "3");
+    /// }
+    /// # Ok::<(), comfy_client::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`InvalidWorkflow`](crate::ErrorKind::InvalidWorkflow) where no node is called so, with the nearest names, and

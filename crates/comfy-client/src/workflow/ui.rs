@@ -30,6 +30,12 @@ pub struct UiWorkflow {
 impl UiWorkflow {
     /// Reads the JSON text of a workflow in UI format.
     ///
+    /// ```
+    /// let ui = comfy_client::UiWorkflow::from_json(r#"{"nodes": [], "links": [], "version": 0.4}"#)?;
+    /// # let _ = ui;
+    /// # Ok::<(), comfy_client::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`InvalidWorkflow`](crate::ErrorKind::InvalidWorkflow) for text that is not JSON, and for JSON without a list
     /// called `nodes`.
@@ -38,6 +44,12 @@ impl UiWorkflow {
     }
 
     /// Takes a workflow in UI format that is JSON already.
+    ///
+    /// ```
+    /// let ui = comfy_client::UiWorkflow::from_value(serde_json::json!({"nodes": [], "links": []}))?;
+    /// # let _ = ui;
+    /// # Ok::<(), comfy_client::Error>(())
+    /// ```
     ///
     /// # Errors
     /// As [`UiWorkflow::from_json`].
@@ -50,18 +62,38 @@ impl UiWorkflow {
     }
 
     /// Everything in it, by name.
+    ///
+    /// ```
+    /// let ui = comfy_client::UiWorkflow::from_json(r#"{"nodes": [], "links": [], "version": 0.4}"#)?;
+    /// assert_eq!(ui.root()["version"], 0.4);
+    /// # Ok::<(), comfy_client::Error>(())
+    /// ```
     #[must_use]
     pub fn root(&self) -> &Map<String, Value> {
         &self.root
     }
 
     /// The workflow as JSON.
+    ///
+    /// ```
+    /// let ui = comfy_client::UiWorkflow::from_json(r#"{"nodes": [], "links": [], "version": 0.4}"#)?;
+    /// assert_eq!(ui.to_value()["version"], 0.4);
+    /// # Ok::<(), comfy_client::Error>(())
+    /// ```
     #[must_use]
     pub fn to_value(&self) -> Value {
         Value::Object(self.root.clone())
     }
 
     /// Writes it as JSON to `path`, as [`Workflow::save`](crate::Workflow::save) does.
+    ///
+    /// ```no_run
+    /// # fn example(ui: comfy_client::UiWorkflow) -> Result<(), comfy_client::Error> {
+    /// let saved = ui.save(std::path::Path::new("picture.json"))?;
+    /// println!("{}", if saved.changed { "written" } else { "as before" });
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// [`Io`](crate::ErrorKind::Io), and then the file is as it was.

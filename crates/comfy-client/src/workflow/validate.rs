@@ -15,6 +15,10 @@ impl Workflow {
     /// what only a class's own code can tell, and also what the server is silent about: inputs that nobody reads and
     /// nodes that will not run. The problems stand in the order of the nodes.
     ///
+    /// False alarms are possible: a class may judge some of its inputs itself, and then the server takes a choice that it
+    /// does not list, a number beyond the limits, or another type of link. The description of the classes does not tell;
+    /// [`ProblemKind::may_be_false_alarm`] tells of which problems this may be so.
+    ///
     /// ```
     /// use comfy_client::{ObjectInfo, Workflow};
     ///

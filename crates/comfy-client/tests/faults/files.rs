@@ -5,7 +5,7 @@ use comfy_client::{ErrorKind, FileKind, StoredFile, UploadOptions};
 use crate::client;
 use crate::server::{Faults, Server};
 
-const PNG: &[u8] = b"\x89PNG\r\n\x1a\nsome chunks\0\0\0\0IEND\xAE\x42\x60\x82";
+const PNG: &[u8] = b"\x89PNG\r\n\x1a\n\0\0\0\x03IDATabc....\0\0\0\0IEND\xAE\x42\x60\x82";
 
 fn output(name: &str) -> StoredFile {
     StoredFile::new(FileKind::Output, "", name)
@@ -19,7 +19,7 @@ fn names(dir: &std::path::Path) -> Vec<String> {
 async fn a_file_comes_back_as_it_was_sent() {
     let server = Server::start(Faults::default()).await;
     let client = client(&server);
-    let options = UploadOptions { subfolder: "team".into(), overwrite: true, kind: FileKind::Temp };
+    let options = UploadOptions::default().subfolder("team").overwrite(true).kind(FileKind::Temp);
     let stored = client.upload_image("ü & 1.png", PNG, &options).await.unwrap();
     assert_eq!(stored, StoredFile::new(FileKind::Temp, "team", "ü & 1.png"));
     assert_eq!(client.view(&stored).await.unwrap(), PNG);
@@ -27,7 +27,7 @@ async fn a_file_comes_back_as_it_was_sent() {
     let got = client.download(&stored, dir.path()).await.unwrap();
     assert_eq!(std::fs::read(&got.path).unwrap(), PNG);
     assert_eq!(got.bytes, PNG.len() as u64);
-    assert_eq!(got.sha256_hex, "19a8015c1303ba68efb5f60685e62de557390b481fe8b3cb8fd4328e3123f22a");
+    assert_eq!(got.sha256_hex, "01324bd9127aa3a52dd508fc78625da714ee8753c5753bc151a83c9d32456607");
     assert_eq!(names(dir.path()), ["ü & 1.png"]);
 }
 
@@ -49,6 +49,16 @@ async fn a_file_cut_short_leaves_nothing_behind_and_the_old_one_stays() {
     server.put("a.png", PNG);
     client.download(&output("a.png"), dir.path()).await.unwrap();
     assert_eq!(std::fs::read(dir.path().join("a.png")).unwrap(), PNG);
+}
+
+#[tokio::test]
+async fn a_part_that_nobody_asked_for_is_not_the_whole() {
+    let server = Server::start(Faults { part_unasked: true, ..Faults::default() }).await;
+    let (client, dir) = (client(&server), tempfile::tempdir().unwrap());
+    server.put("a.txt", b"0123456789");
+    assert_eq!(client.view(&output("a.txt")).await.unwrap_err().kind(), ErrorKind::Protocol);
+    assert_eq!(client.download(&output("a.txt"), dir.path()).await.unwrap_err().kind(), ErrorKind::Protocol);
+    assert!(names(dir.path()).is_empty());
 }
 
 #[tokio::test]

@@ -47,6 +47,8 @@ pub(crate) struct Faults {
     pub(crate) too_large: bool,
     /// `/view` announces more than it sends.
     pub(crate) cut_view: bool,
+    /// `/view` gives the first half as a part that nobody asked for.
+    pub(crate) part_unasked: bool,
     /// It has the jobs API, as servers of 2026.
     pub(crate) jobs_api: bool,
     /// Its version, if it tells one.
@@ -433,6 +435,10 @@ async fn view(State(world): State<Shared>, request: Request) -> Response {
     let Some(bytes) = world.files.get(&query["filename"]).cloned() else {
         return StatusCode::NOT_FOUND.into_response();
     };
+    if world.faults.part_unasked {
+        let range = format!("bytes 0-{}/*", bytes.len() / 2 - 1);
+        return (StatusCode::PARTIAL_CONTENT, [(header::CONTENT_RANGE, range)], bytes.slice(..bytes.len() / 2)).into_response();
+    }
     if world.faults.cut_view {
         let half = bytes.slice(..bytes.len() / 2);
         let pieces = futures_util::stream::iter([Ok(half), Err(std::io::Error::other("cut"))]);

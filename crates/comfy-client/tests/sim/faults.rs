@@ -126,6 +126,35 @@ async fn lose_request_and_lose_answer_run_the_prompt_once() {
 }
 
 #[tokio::test]
+async fn cut_body_delays_a_run_and_a_file_comes_whole_or_not_at_all() {
+    let folder = tempfile::tempdir().unwrap();
+    let (server, client) = site(folder.path(), |builder| builder).await;
+    for (color, cut) in ["POST /prompt", "GET /history/*"].into_iter().enumerate() {
+        server.faults().set(Fault::CutBody { route: route(cut), after_bytes: 7 }.times(1));
+        assert!(succeeded(&end(&client, &workflow(color as u32, 1)).await), "{cut}");
+        assert_eq!(saved(folder.path()), color + 1, "{cut}");
+    }
+    server.faults().clear();
+    server.faults().set(Fault::SparseFile { filename: "a.bin".into(), bytes: 1 << 20 });
+    let (file, dir) = (StoredFile::new(FileKind::Output, "", "a.bin"), tempfile::tempdir().unwrap());
+    let cut = || Fault::CutBody { route: route("GET /view"), after_bytes: 64 << 10 };
+
+    server.faults().set(cut());
+    let error = client.view(&file).await.unwrap_err();
+    assert_eq!((error.kind(), error.was_sent()), (ErrorKind::Unreachable, true));
+    assert!(error.to_string().ends_with("was cut short"), "{error}");
+    assert_eq!(client.download(&file, dir.path()).await.unwrap_err().kind(), ErrorKind::Unreachable);
+    assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
+
+    server.faults().clear();
+    server.faults().set(cut().times(3));
+    let got = client.download(&file, dir.path()).await.unwrap();
+    assert_eq!(got.bytes, 1 << 20);
+    assert_eq!(std::fs::read(&got.path).unwrap(), client.view(&file).await.unwrap());
+    server.shutdown().await;
+}
+
+#[tokio::test]
 async fn partial_prompt_is_an_error_unless_it_is_allowed() {
     let folder = tempfile::tempdir().unwrap();
     let (server, client) = site(folder.path(), |builder| builder.fault(Fault::PartialPrompt)).await;

@@ -44,7 +44,7 @@ async fn the_same_content_goes_up_once_whatever_it_is_called() {
     let path = folder.path().join("Large.BIN");
     let bytes: Vec<u8> = (0..3 * MIB + 5).map(|at| (at % 251) as u8).collect();
     std::fs::write(&path, &bytes).unwrap();
-    let options = UploadOptions { subfolder: "team".into(), ..UploadOptions::default() };
+    let options = UploadOptions::default().subfolder("team");
 
     let first = client.upload(&Content::file(&path), &options).await.unwrap();
     assert!(first.sent);
@@ -72,7 +72,7 @@ async fn an_upload_that_cannot_be_done_says_why() {
     server.faults().set(Fault::Refuse { route: "POST /upload/*".parse().unwrap(), status: comfy_sim::Refusal::TooLarge });
     let large = client.upload(&Content::bytes("a.png", &b"x"[..]), &UploadOptions::default()).await;
     assert_eq!(large.unwrap_err().kind(), ErrorKind::TooLarge);
-    let outside = UploadOptions { subfolder: "../..".into(), ..UploadOptions::default() };
+    let outside = UploadOptions::default().subfolder("../..");
     server.faults().clear();
     assert!(client.upload(&Content::bytes("a.png", &b"x"[..]), &outside).await.is_err());
     server.shutdown().await;
@@ -146,12 +146,13 @@ async fn a_connection_that_always_breaks_is_given_up_and_leaves_nothing() {
     let server = server(folder.path()).await;
     server.faults().set(Fault::SparseFile { filename: "large.bin".into(), bytes: 200 * MIB });
     let wire = Wire::to(&server).await;
-    wire.cut_each_after(64 << 10, u64::MAX);
+    // More than goes through the wire at once: the head of an answer is through before the cut.
+    wire.cut_each_after(128 << 10, u64::MAX);
     let dir = tempfile::tempdir().unwrap();
     let file = StoredFile::new(FileKind::Output, "", "large.bin");
     let error = client(&wire.url).download(&file, dir.path()).await.unwrap_err();
     assert!(error.is_retryable() && error.was_sent(), "{error:?}");
-    assert_eq!(wire.cuts(), 6);
+    assert_eq!(wire.cuts(), 6, "{error:?}");
     assert!(names(dir.path()).is_empty());
     server.shutdown().await;
 }
@@ -168,10 +169,81 @@ async fn results_keep_their_subfolder_below_the_folder_that_was_given() {
     let flat = client.download(&file, dir.path()).await.unwrap();
     assert_eq!(flat.path, dir.path().join(&file.name));
     for outside in ["..", "a/../..", "a\\..\\.."] {
-        let file = StoredFile { subfolder: outside.into(), ..file.clone() };
+        let file = StoredFile::new(file.kind, outside, file.name.as_str());
         assert_eq!(client.download_tree(&file, dir.path()).await.unwrap_err().kind(), ErrorKind::Protocol);
     }
     assert_eq!(names(dir.path()), [file.name, "sub".into()]);
+    server.shutdown().await;
+}
+
+#[tokio::test]
+async fn results_of_one_run_never_replace_one_another() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = server(folder.path()).await;
+    let client = client(&server.url());
+    let dir = tempfile::tempdir().unwrap();
+    for (kind, subfolder, name, place) in [
+        (FileKind::Output, "", "same.txt", "same.txt"),
+        (FileKind::Output, "cats", "same.txt", "cats/same.txt"),
+        (FileKind::Temp, "", "same.txt", "temp/same.txt"),
+        (FileKind::Temp, "cats", "same.txt", "temp/cats/same.txt"),
+        (FileKind::Input, "", "same.txt", "input/same.txt"),
+        (FileKind::Output, "temp", "same.txt", "output/temp/same.txt"),
+        (FileKind::Output, "Input/x", "same.txt", "output/Input/x/same.txt"),
+        (FileKind::Output, "output", "same.txt", "output/output/same.txt"),
+        // What Windows takes for a folder is a part of the name elsewhere.
+        (FileKind::Output, "", "dogs\\same.txt", "dogs/same.txt"),
+        (FileKind::Output, "", "birds\\same.txt", "birds/same.txt"),
+    ] {
+        let file = StoredFile::new(kind, subfolder, name);
+        let there = folder.path().join(kind.as_str()).join(subfolder);
+        std::fs::create_dir_all(&there).unwrap();
+        std::fs::write(there.join(name), file.to_string()).unwrap();
+        let got = client.download_tree(&file, dir.path()).await.unwrap();
+        assert_eq!(got.path, dir.path().join(place), "{file}");
+        assert_eq!(std::fs::read_to_string(got.path).unwrap(), file.to_string());
+    }
+    let outside = StoredFile::new(FileKind::Output, "", "..\\x.txt");
+    assert_eq!(client.download_tree(&outside, dir.path()).await.unwrap_err().kind(), ErrorKind::Protocol);
+    server.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_picture_with_something_behind_its_end_is_whole() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = server(folder.path()).await;
+    let client = client(&server.url());
+    let made = client.view(&picture(&client, folder.path()).await).await.unwrap();
+    let photo = b"\xFF\xD8\xFF\xE1\0\x06\xFF\xD9\xFF\xD9\xFF\xDA\0\x02pixels\xFF\0\xFF\xD0more\xFF\xD9";
+    let dir = tempfile::tempdir().unwrap();
+    for (name, picture) in [("phone.jpg", &photo[..]), ("phone.png", &made[..])] {
+        let whole = [picture, b"a trailer of the phone: SEFT"].concat();
+        let place = folder.path().join("output").join(name);
+        std::fs::write(&place, &whole).unwrap();
+        let file = StoredFile::new(FileKind::Output, "", name);
+        assert_eq!(client.view(&file).await.unwrap(), whole);
+        assert_eq!(client.download(&file, dir.path()).await.unwrap().bytes, whole.len() as u64);
+        std::fs::write(&place, &picture[..picture.len() - 1]).unwrap();
+        assert_eq!(client.view(&file).await.unwrap_err().kind(), ErrorKind::Protocol);
+    }
+    server.shutdown().await;
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_folder_that_cannot_be_flushed_gets_the_file_all_the_same() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let folder = tempfile::tempdir().unwrap();
+    let server = server(folder.path()).await;
+    std::fs::create_dir_all(folder.path().join("output")).unwrap();
+    std::fs::write(folder.path().join("output/a.txt"), "new").unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    // It cannot be opened then (but by root), and so not flushed.
+    std::fs::set_permissions(dir.path(), PermissionsExt::from_mode(0o300)).unwrap();
+    let got = client(&server.url()).download(&StoredFile::new(FileKind::Output, "", "a.txt"), dir.path()).await;
+    std::fs::set_permissions(dir.path(), PermissionsExt::from_mode(0o700)).unwrap();
+    assert_eq!(std::fs::read(got.unwrap().path).unwrap(), b"new");
     server.shutdown().await;
 }
 

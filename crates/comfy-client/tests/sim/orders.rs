@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use comfy_client::{Client, Config, Ending, Place, Workflow};
+use comfy_client::{Client, Config, Ending, ErrorKind, Place, Probe, Workflow};
 use comfy_sim::{Builder, Fault, Server};
 
 const PICTURE: &str = r#"{"1": {"class_type": "EmptyImage", "inputs": {"width": 8, "height": 8, "batch_size": 1, "color": 0}},
@@ -67,4 +67,26 @@ async fn models_are_listed_by_folder() {
     assert!(client.extensions().await.unwrap().iter().all(|path| path.ends_with(".js")));
     assert_eq!(client.features().await.unwrap()["max_upload_size"], 104_857_600);
     server.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_name_that_would_lead_elsewhere_is_not_sent() {
+    // Nobody is there: what is sent ends otherwise.
+    let client = Client::new(Config::new("http://127.0.0.1:1/comfy").unwrap()).unwrap();
+    for name in ["", ".", ".."] {
+        let errors = [
+            client.history(name).await.unwrap_err(),
+            client.models(name).await.unwrap_err(),
+            client.object_info_class(name).await.unwrap_err(),
+            client.cancel(name).await.unwrap_err(),
+            client.job(name).unwrap_err(),
+        ];
+        for error in errors {
+            assert_eq!((error.kind(), error.was_sent()), (ErrorKind::InvalidConfig, false), "{name}: {error}");
+            assert!(name.is_empty() || error.to_string().contains(&format!("`{name}`")), "{error}");
+        }
+    }
+    for path in ["/..", "/a/../b", "/./a", "/%2e%2E/x", "/a/.%2e", "/a\\..\\b"] {
+        assert_eq!(client.probe(&Probe::get(path)).await.unwrap_err().kind(), ErrorKind::InvalidConfig, "{path}");
+    }
 }

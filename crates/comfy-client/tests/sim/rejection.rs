@@ -87,15 +87,23 @@ async fn a_long_list_is_looked_up_for_the_nearest_name() {
         "4": {"class_type": "CheckpointLoaderSimple", "inputs": {"ckpt_name": "SD1.5.safetensors"}, "_meta": {"title": "Load the model"}},
         "5": {"class_type": "EmptyLatentImage", "inputs": {"width": 64, "height": 64, "batch_size": 1}},
         "6": {"class_type": "CLIPTextEncode", "inputs": {"text": "a cat", "clip": ["4", 1]}},
-        "3": {"class_type": "KSampler", "inputs": {"seed": 1, "steps": 1, "cfg": 1, "sampler_name": "eular", "scheduler": "normal", "denoise": 1,
+        "3": {"class_type": "KSampler", "inputs": {"seed": 1, "steps": 1, "cfg": 1, "sampler_name": "pc_bh2", "scheduler": "normal", "denoise": 1,
             "model": ["4", 0], "positive": ["6", 0], "negative": ["6", 0], "latent_image": ["5", 0]}},
         "8": {"class_type": "VAEDecode", "inputs": {"samples": ["3", 0], "vae": ["4", 2]}},
         "9": {"class_type": "SaveImage", "inputs": {"images": ["8", 0], "filename_prefix": "x"}},
     });
-    let error = client.submit(&Workflow::from_value(workflow).unwrap()).await.unwrap_err();
+    let workflow = Workflow::from_value(workflow).unwrap();
+    let error = client.submit(&workflow).await.unwrap_err();
+    // Before it is sent the same names are suggested.
+    let foreseen = client.dry_run(&workflow).await.unwrap();
+    assert_eq!(foreseen.len(), error.node_errors().len());
+    for (foreseen, said) in foreseen.iter().zip(error.node_errors()) {
+        let near = format!("; nearest: `{}`", foreseen.nearest.join("`, `"));
+        assert!(said.to_string().ends_with(&near) && foreseen.to_string().ends_with(&near), "{said}{near}");
+    }
     insta::assert_snapshot!(error.hints().join("\n"), @r#"
     node `4` "Load the model" (CheckpointLoaderSimple): `ckpt_name` is `SD1.5.safetensors`, which the server does not have; nearest: `sd15.safetensors`
-    node `3` (KSampler): `sampler_name` is `eular`, which the server does not have; nearest: `euler`
+    node `3` (KSampler): `sampler_name` is `pc_bh2`, which the server does not have; nearest: `uni_pc_bh2`
     "#);
     server.shutdown().await;
 }

@@ -4,10 +4,11 @@ use std::collections::HashSet;
 
 use serde_json::{Map, Value, json};
 
-use super::super::{DataType, EXPORT, InputInfo, ObjectInfo, Workflow, invalid, nearest};
+use super::super::{DataType, EXPORT, InputInfo, ObjectInfo, Workflow, invalid};
 use super::levels::{INPUTS, Level, id, kind, name, open, slots};
 use super::{UiWorkflow, widgets};
 use crate::error::Error;
+use crate::nearest;
 
 const MUTED: u64 = 2;
 const BYPASSED: u64 = 4;
