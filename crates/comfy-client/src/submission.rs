@@ -124,8 +124,9 @@ impl<'a> Submission<'a> {
     /// use comfy_client::Submission;
     ///
     /// let id = client.draw_prompt_id()?;
+    /// let submission = Submission::new(&workflow).fresh_id(&id);
     /// tokio::select! {
-    ///     job = client.submit_with(&Submission::new(&workflow).fresh_id(&id)) => drop(job?),
+    ///     job = client.submit_with(&submission) => drop(job?),
     ///     // The workflow may be in the queue all the same.
     ///     () = tokio::time::sleep(std::time::Duration::from_secs(5)) => drop(client.cancel(&id).await?),
     /// }

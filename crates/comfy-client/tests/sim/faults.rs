@@ -126,6 +126,18 @@ async fn lose_request_and_lose_answer_run_the_prompt_once() {
 }
 
 #[tokio::test]
+async fn cut_body_is_a_lost_answer_and_runs_the_prompt_once() {
+    for route_text in ["POST /prompt", "GET /history/*"] {
+        let folder = tempfile::tempdir().unwrap();
+        let fault = Fault::CutBody { route: route(route_text), after_bytes: 5 }.times(1);
+        let (server, client) = site(folder.path(), |builder| builder.fault(fault)).await;
+        assert!(succeeded(&end(&client, &workflow(1, 1)).await), "{route_text}");
+        assert_eq!(saved(folder.path()), 1, "{route_text}");
+        server.shutdown().await;
+    }
+}
+
+#[tokio::test]
 async fn partial_prompt_is_an_error_unless_it_is_allowed() {
     let folder = tempfile::tempdir().unwrap();
     let (server, client) = site(folder.path(), |builder| builder.fault(Fault::PartialPrompt)).await;
@@ -264,4 +276,20 @@ async fn a_prompt_written_down_before_a_lost_answer_is_found_again() {
     server.restart(Duration::ZERO).await;
     assert!(matches!(again.wait(LONG).await.unwrap(), Outcome::Lost(_)));
     server.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_socket_lost_in_mid_run_does_not_make_the_end_late() {
+    let faults = [Fault::CutSocket { after_frames: 4 }.times(1), Fault::DeafSocket { after_frames: 4 }.times(1)];
+    for fault in faults {
+        let folder = tempfile::tempdir().unwrap();
+        let set =
+            |builder: Builder| builder.step_time(Duration::from_millis(100)).checkpoint("sd15.safetensors").fault(fault.clone());
+        let (server, client) = site(folder.path(), set).await;
+        let Outcome::Succeeded(run) = end(&client, &crate::sampling(30)).await else { panic!("{fault:?}") };
+        let late = run.timing.waited.saturating_sub(run.timing.ran_for.unwrap());
+        // Generous: what it must not be is the next rare look, or a limit of a request.
+        assert!(late < Duration::from_secs(8), "{fault:?}: {late:?}");
+        server.shutdown().await;
+    }
 }
