@@ -14,11 +14,7 @@ const LONG: Duration = Duration::from_secs(20);
 const MANY: usize = 100;
 
 async fn submit_many(client: &Client) -> Vec<Job> {
-    let mut jobs = Vec::new();
-    for _ in 0..MANY {
-        jobs.push(submit(client).await);
-    }
-    jobs
+    join_all((0..MANY).map(|_| submit(client))).await
 }
 
 /// Waits until each has seen its own place in the queue.
