@@ -6,18 +6,18 @@ use serde_json::{Value, json};
 
 use crate::client::Client;
 use crate::error::{Error, ErrorKind};
-use crate::judge;
+use crate::judge::{self, Due};
 use crate::queue::Place;
 use crate::request::{Request, segment};
 
 /// The first release that surely reads the id in an order to interrupt; those before stop whatever runs.
 const INTERRUPTS_BY_ID: [u64; 3] = [0, 3, 60];
 
-/// What is known of how a server cancels. A server that is updated meanwhile is treated as before, which is right too.
+/// What is known of how a server cancels. A server that is updated meanwhile is treated as before, which is right too. That it
+/// reads ids is never taken as known: behind the same address another may answer the next time, and would stop whatever runs.
 #[derive(Debug, Default)]
 pub(crate) struct Ways {
     no_jobs_api: AtomicBool,
-    by_id: AtomicBool,
 }
 
 impl Client {
@@ -65,22 +65,19 @@ impl Client {
             return Ok(None);
         }
         let request = Request::post(format!("/api/jobs/{}/cancel", segment("prompt id", prompt_id)?));
-        match self.transport().json(&request).await {
-            Ok(answer) => {
-                let said = answer.get("cancelled").and_then(Value::as_bool);
-                let odd = || judge::unnamed(self.url(), &answer, "does not say whether it cancelled the prompt");
-                said.map(Some).ok_or_else(odd)
-            }
-            Err(error) => match error.status() {
-                Some(404 | 405) => {
-                    self.ways().no_jobs_api.store(true, Ordering::Relaxed);
-                    Ok(None)
-                }
-                // It takes its own shape of ids only.
-                Some(400) => Ok(None),
-                _ => Err(error),
-            },
+        let reply = self.transport().fetch(&request, self.transport().config().body_limit, false).await?;
+        if reply.lacks_route() {
+            self.ways().no_jobs_api.store(true, Ordering::Relaxed);
         }
+        // It takes its own shape of ids only, or knows no job of this id; the queue says more.
+        if matches!(reply.status, 400 | 404 | 405) {
+            return Ok(None);
+        }
+        self.transport().judge(&reply, &request, Due::Json)?;
+        let answer: Value = reply.json(self.url(), &request.name())?;
+        let said = answer.get("cancelled").and_then(Value::as_bool);
+        let odd = || judge::unnamed(self.url(), &answer, "does not say whether it cancelled the prompt");
+        said.map(Some).ok_or_else(odd)
     }
 
     /// Stops this prompt if it is the one that runs; says whether it was. Whoever else runs is left alone: the order
@@ -108,9 +105,6 @@ impl Client {
     }
 
     async fn ensure_interrupts_by_id(&self, prompt_id: &str) -> Result<(), Error> {
-        if self.ways().by_id.load(Ordering::Relaxed) {
-            return Ok(());
-        }
         let version = self.system_stats().await?.comfyui_version.unwrap_or_default();
         if !reads_ids(&version) {
             let message = format!("`{}` cannot stop `{prompt_id}` alone: it would stop whatever runs by then", self.url());
@@ -118,7 +112,6 @@ impl Client {
                 .sent(true)
                 .hint("ComfyUI interrupts by id since 0.3.60; let the prompt run to its end, or update the server"));
         }
-        self.ways().by_id.store(true, Ordering::Relaxed);
         Ok(())
     }
 }

@@ -7,6 +7,7 @@ use crate::cancel::Ways;
 use crate::catalogue::Catalogue;
 use crate::config::Config;
 use crate::error::Error;
+use crate::looks::Looks;
 use crate::socket::Socket;
 use crate::transport::Transport;
 
@@ -32,6 +33,7 @@ struct Inner {
     transport: Transport,
     socket: Arc<Socket>,
     ways: Ways,
+    looks: Looks,
     catalogue: Catalogue,
 }
 
@@ -53,7 +55,8 @@ impl Client {
     pub fn new(config: Config) -> Result<Self, Error> {
         let transport = Transport::new(config)?;
         let socket = Arc::new(Socket::new(transport.clone())?);
-        Ok(Self(Arc::new(Inner { transport, socket, ways: Ways::default(), catalogue: Catalogue::default() })))
+        let (ways, looks, catalogue) = (Ways::default(), Looks::default(), Catalogue::default());
+        Ok(Self(Arc::new(Inner { transport, socket, ways, looks, catalogue })))
     }
 
     /// The server's address as messages name it: never with a secret.
@@ -88,6 +91,10 @@ impl Client {
 
     pub(crate) fn ways(&self) -> &Ways {
         &self.0.ways
+    }
+
+    pub(crate) fn looks(&self) -> &Looks {
+        &self.0.looks
     }
 
     pub(crate) fn catalogue(&self) -> &Catalogue {

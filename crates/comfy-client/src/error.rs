@@ -71,6 +71,8 @@ struct Inner {
     status: Option<u16>,
     retry_after: Option<Duration>,
     sent: bool,
+    declined: bool,
+    prompt_id: Option<String>,
     node_errors: Vec<NodeError>,
 }
 
@@ -84,6 +86,8 @@ impl Error {
             status: None,
             retry_after: None,
             sent: false,
+            declined: false,
+            prompt_id: None,
             node_errors: Vec::new(),
         }))
     }
@@ -114,6 +118,25 @@ impl Error {
 
     pub(crate) fn sent(self, sent: bool) -> Self {
         self.change(|inner| inner.sent = sent)
+    }
+
+    /// The server itself says that it did nothing with the request.
+    pub(crate) fn declined(self, declined: bool) -> Self {
+        self.change(|inner| inner.declined = declined)
+    }
+
+    /// The prompt may be in the queue in spite of this error.
+    pub(crate) fn in_doubt(self, prompt_id: &str) -> Self {
+        // Also where the last of several tries did not reach the server: an earlier one may have.
+        self.sent(true)
+            .hint(format!("the prompt may be in the queue all the same, as `{prompt_id}`"))
+            .change(|inner| inner.prompt_id = Some(prompt_id.to_owned()))
+    }
+
+    /// Whether it is certain that the server did nothing: the request never came there, or was refused.
+    pub(crate) fn is_final(&self) -> bool {
+        let refused = matches!(self.0.kind, ErrorKind::Refused | ErrorKind::Rejected | ErrorKind::TooLarge);
+        !self.0.sent || self.0.declined || refused || matches!(self.0.status, Some(300..=399 | 404 | 405 | 429))
     }
 
     /// Each becomes the first of the hints, in place of earlier ones about nodes.
@@ -161,14 +184,21 @@ impl Error {
         self.0.kind == ErrorKind::Refused
     }
 
+    /// The prompt that may be in the queue in spite of this error: its answer was lost, and the server could not be asked, or
+    /// does not show it yet. To send the workflow again without a look for it may run it twice.
+    #[must_use]
+    pub fn prompt_id(&self) -> Option<&str> {
+        self.0.prompt_id.as_deref()
+    }
+
     /// Whether the same request may succeed later without any change: no connection, no answer in time, a gateway that
-    /// found nobody behind it (502, 503, 504), or one that asks for patience (429). A plain 500 is not among them:
-    /// ComfyUI answers so to malformed requests.
+    /// got no answer from behind it (502 to 504, at Cloudflare 520 to 524), or one that asks for patience (429). A plain 500
+    /// is not among them: ComfyUI answers so to malformed requests.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
         match self.0.kind {
             ErrorKind::Unreachable | ErrorKind::Timeout => true,
-            ErrorKind::Server => matches!(self.0.status, Some(429 | 502..=504)),
+            ErrorKind::Server => matches!(self.0.status, Some(429 | 502..=504 | 520..=524)),
             _ => false,
         }
     }
@@ -218,7 +248,7 @@ mod tests {
         };
         assert!(with(ErrorKind::Unreachable, None));
         assert!(with(ErrorKind::Timeout, None));
-        for status in [429, 502, 503, 504] {
+        for status in [429, 502, 503, 504, 520, 524] {
             assert!(with(ErrorKind::Server, Some(status)), "{status}");
         }
         assert!(!with(ErrorKind::Server, Some(500)));

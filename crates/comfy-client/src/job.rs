@@ -35,7 +35,7 @@ use waiter::Waiter;
 const LAST_LOOK: Duration = Duration::from_secs(1);
 
 /// A prompt that the server accepted. Clones are cheap and watch the same run; dropping them all stops the watching, not
-/// the run.
+/// the run. As long as one is held it holds the outcome too, with the history entry and the pictures that came.
 ///
 /// ```no_run
 /// # async fn example(client: comfy_client::Client, workflow: comfy_client::Workflow) -> Result<(), comfy_client::Error> {
@@ -78,6 +78,7 @@ impl Job {
             client: client.clone(),
             prompt_id: prompt_id.clone(),
             submitted,
+            looked: submitted,
             subscription,
             feed: feed.clone(),
             pictures: pictures.clone(),
@@ -119,8 +120,11 @@ impl Job {
         &self.0.dropped
     }
 
-    /// The steps of the run. The first call gives all of them from the submission on, later calls those from then on;
-    /// the last one is [`Event::Finished`]. A consumer that is slow loses pictures first, then progress, nothing else.
+    /// The steps of the run. The first call gives all of them from the submission on, later calls those from then on, and
+    /// either [`Event::Preview`] from then on only; the last one is [`Event::Finished`].
+    ///
+    /// A consumer that is slow loses pictures first, then [`Event::Progress`], [`Event::Text`] and [`Event::Unknown`]; if more
+    /// than 16,384 others wait, the oldest of them. Of a run that is over before the first call only those others are kept.
     ///
     /// ```no_run
     /// # async fn example(job: comfy_client::Job) -> Result<(), comfy_client::Error> {
@@ -155,8 +159,8 @@ impl Job {
     /// ```
     ///
     /// # Errors
-    /// [`ErrorKind::Refused`] as soon as the server wants another credential; after the deadline, if the server does not
-    /// answer either, what keeps it from answering.
+    /// [`ErrorKind::Refused`] once the server has wanted another credential for some seconds; after the deadline, if the
+    /// server does not answer either, what keeps it from answering.
     #[tracing::instrument(level = "debug", skip_all, fields(prompt_id = self.prompt_id()))]
     pub async fn wait(&self, deadline: Duration) -> Result<Outcome, Error> {
         let mut known = self.0.known.clone();

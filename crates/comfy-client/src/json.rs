@@ -1,10 +1,10 @@
 //! JSON as Python writes it: with `NaN` and `Infinity`, which ComfyUI puts into the workflow of a picture, and custom nodes
 //! into their limits.
 
-use serde_json::Value;
+use serde::de::DeserializeOwned;
 
 /// Reads JSON; where it is none, it is read once more with Python's three extra words as null.
-pub(crate) fn parse(text: &str) -> serde_json::Result<Value> {
+pub(crate) fn parse<T: DeserializeOwned>(text: &str) -> serde_json::Result<T> {
     let text = text.trim_start_matches('\u{feff}');
     serde_json::from_str(text)
         .or_else(|cause| without_python_numbers(text).and_then(|text| serde_json::from_str(&text).ok()).ok_or(cause))
@@ -49,7 +49,7 @@ fn string_length(text: &str) -> usize {
 pub(crate) mod tests {
     use super::*;
     use proptest::prelude::*;
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     /// Any JSON, often under the names that ComfyUI uses.
     pub(crate) fn json_value() -> impl Strategy<Value = Value> {
@@ -79,14 +79,14 @@ pub(crate) mod tests {
 
     #[test]
     fn the_numbers_of_python_are_null_but_not_in_strings() {
-        let read = parse(r#"{"is_changed": [NaN, -Infinity, Infinity], "text": "NaN \" Infinity, é"}"#).unwrap();
+        let read: Value = parse(r#"{"is_changed": [NaN, -Infinity, Infinity], "text": "NaN \" Infinity, é"}"#).unwrap();
         assert_eq!(read, json!({"is_changed": [null, null, null], "text": "NaN \" Infinity, é"}));
     }
 
     #[test]
     fn other_text_stays_an_error() {
         for text in ["", "{", "NaNs", "\"NaN", "[NaN", "\"a\\"] {
-            assert!(parse(text).is_err(), "{text}");
+            assert!(parse::<Value>(text).is_err(), "{text}");
         }
     }
 }

@@ -3,11 +3,15 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::error::{Error, ErrorKind};
 use crate::rejection;
 use crate::secret::Secret;
+
+/// What aiohttp, ComfyUI's web server, says of a request that made it fail: nothing was put into the queue.
+const TROUBLE: &[u8] = b"Server got itself in trouble";
 
 /// An answer as it came.
 #[derive(Clone, Debug, Default)]
@@ -57,6 +61,7 @@ impl Reply {
                 .with_retry_after(self.retry_after)),
             500 => Err(Error::new(ErrorKind::Server, format!("`{base}` failed at `{asked}`"))
                 .with_status(500)
+                .declined(self.is_comfys_own_failure())
                 .hint("ComfyUI answers 500 to malformed requests too, such as a malformed `Authorization` header; its log has the reason")),
             status @ 501..=599 => Err(Error::new(ErrorKind::Server, format!("`{base}` answered {status} to `{asked}`"))
                 .with_status(status)
@@ -107,13 +112,25 @@ impl Reply {
     }
 
     /// The JSON of an answer that was judged well.
-    pub(crate) fn json(&self, base: &str, asked: &str) -> Result<Value, Error> {
+    pub(crate) fn json<T: DeserializeOwned>(&self, base: &str, asked: &str) -> Result<T, Error> {
         let text = String::from_utf8_lossy(&self.body);
-        crate::json::parse(&text).map_err(|cause| {
-            not_comfy(base, &format!("answered `{asked}` with something that is not JSON"))
-                .with_status(self.status)
-                .because(cause)
+        crate::json::parse(&text).map_err(|cause: serde_json::Error| {
+            let what = if cause.is_data() { "not what ComfyUI says" } else { "not JSON" };
+            not_comfy(base, &format!("answered `{asked}` with something that is {what}")).with_status(self.status).because(cause)
         })
+    }
+
+    /// Whether ComfyUI's web server says that a request made it fail, and not a proxy that something is wrong.
+    fn is_comfys_own_failure(&self) -> bool {
+        self.status == 500
+            && self.body.starts_with(b"500 Internal Server Error")
+            && self.body.windows(TROUBLE.len()).any(|words| words == TROUBLE)
+    }
+
+    /// Whether the server has no such route: ComfyUI looks for an unknown one among its files, which take no POST.
+    pub(crate) fn lacks_route(&self) -> bool {
+        let octets = self.content_type.as_deref().is_some_and(|kind| kind.starts_with("application/octet-stream"));
+        self.status == 405 || (self.status == 404 && (octets || self.body.is_empty()))
     }
 
     fn is_html(&self) -> bool {
@@ -236,10 +253,10 @@ mod tests {
 
     #[test]
     fn what_is_not_json_is_not_comfyui() {
-        let error = reply(200, "text/plain", "hello").json(BASE, "GET /queue").unwrap_err();
+        let error = reply(200, "text/plain", "hello").json::<Value>(BASE, "GET /queue").unwrap_err();
         assert_eq!(error.kind(), ErrorKind::NotComfy);
-        assert!(reply(200, "", "[1]").json(BASE, "GET /queue").is_ok());
-        let infinite = reply(200, "", r#"{"max": Infinity}"#).json(BASE, "GET /object_info").unwrap();
+        assert!(reply(200, "", "[1]").json::<Value>(BASE, "GET /queue").is_ok());
+        let infinite: Value = reply(200, "", r#"{"max": Infinity}"#).json(BASE, "GET /object_info").unwrap();
         assert_eq!(infinite, serde_json::json!({"max": null}));
     }
 

@@ -62,6 +62,7 @@ mod job;
 mod jobs;
 mod json;
 mod judge;
+mod looks;
 mod mailbox;
 mod models;
 mod nearest;

@@ -12,7 +12,7 @@ pub(crate) enum Rank {
     Picture(usize),
     /// Replaced by the next of its sort anyway: goes when there are no pictures left.
     Passing,
-    /// Never dropped.
+    /// Dropped never, or only where there is a bound and nothing else is left.
     Kept,
 }
 
@@ -29,12 +29,20 @@ pub(crate) struct Mailbox<T> {
 struct Inner<T> {
     items: VecDeque<(Rank, T)>,
     picture_bytes: usize,
+    /// How many items may wait, of whatever rank.
+    bound: usize,
     closed: bool,
 }
 
 impl<T> Mailbox<T> {
+    /// Without a bound for what is kept.
     pub(crate) fn new() -> Self {
-        let inner = Inner { items: VecDeque::new(), picture_bytes: 0, closed: false };
+        Self::bounded(usize::MAX)
+    }
+
+    /// With room for so many items; the oldest go where more are kept.
+    pub(crate) fn bounded(bound: usize) -> Self {
+        let inner = Inner { items: VecDeque::new(), picture_bytes: 0, bound, closed: false };
         Self { inner: Mutex::new(inner), changed: Notify::new() }
     }
 
@@ -61,6 +69,14 @@ impl<T> Mailbox<T> {
     pub(crate) fn close(&self) {
         self.lock().closed = true;
         self.changed.notify_one();
+    }
+
+    /// Throws away all but what is kept.
+    pub(crate) fn shed(&self) {
+        let mut inner = self.lock();
+        inner.items.retain(|(rank, _)| *rank == Rank::Kept);
+        inner.items.shrink_to_fit();
+        inner.picture_bytes = 0;
     }
 
     /// Throws away what waits.
@@ -117,6 +133,9 @@ impl<T> Inner<T> {
                 break;
             }
         }
+        while self.items.len() > self.bound {
+            self.items.pop_front();
+        }
     }
 }
 
@@ -148,6 +167,15 @@ mod tests {
         let got = drain(&mailbox).await;
         let expected: Vec<usize> = (0..=ITEMS + 2).filter(|item| ![1, 2].contains(item)).collect();
         assert_eq!(got, expected);
+    }
+
+    #[tokio::test]
+    async fn where_there_is_a_bound_the_oldest_of_what_is_kept_goes() {
+        let mailbox = Mailbox::bounded(ITEMS + 1);
+        for item in 0..ITEMS + 3 {
+            mailbox.push(Rank::Kept, item);
+        }
+        assert_eq!(drain(&mailbox).await, (2..ITEMS + 3).collect::<Vec<_>>());
     }
 
     #[tokio::test]

@@ -3,6 +3,7 @@
 mod keeper;
 mod registry;
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -20,6 +21,8 @@ pub(crate) struct Socket {
     transport: Transport,
     registry: Arc<Registry>,
     keeper: Mutex<Option<Keeper>>,
+    /// Somebody waited for it in vain, and it did not open since.
+    vain: AtomicBool,
 }
 
 #[derive(Clone)]
@@ -31,24 +34,26 @@ struct Keeper {
 impl Socket {
     pub(crate) fn new(transport: Transport) -> Result<Self, Error> {
         let registry = Arc::new(Registry::new(transport.config().ids.client_id()?));
-        Ok(Self { transport, registry, keeper: Mutex::new(None) })
+        Ok(Self { transport, registry, keeper: Mutex::new(None), vain: AtomicBool::new(false) })
     }
 
     pub(crate) fn registry(&self) -> &Arc<Registry> {
         &self.registry
     }
 
-    /// Opens it, or waits until it is open, but no longer than `limit` and not past a failed try: what it brings are
-    /// hints, and everything goes on without.
+    /// Opens it, or waits until it is open, but no longer than `limit`, not past a failed try, and not again after a wait in
+    /// vain: what it brings are hints, and everything goes on without.
     pub(crate) async fn open(&self, limit: Duration) {
         let mut keeper = self.keeper();
         if *keeper.link.borrow() == Link::Open {
+            self.vain.store(false, Ordering::Relaxed);
             return;
         }
         // A keeper that is gone answers nothing; there is nothing to wait for then.
-        if keeper.commands.send(Command::Need).is_ok() {
+        if keeper.commands.send(Command::Need).is_ok() && !self.vain.load(Ordering::Relaxed) {
             let settled = keeper.link.wait_for(|link| matches!(link, Link::Open | Link::Down));
-            let _ = timeout(limit, settled).await;
+            let in_vain = timeout(limit, settled).await.is_err();
+            self.vain.store(in_vain, Ordering::Relaxed);
         }
     }
 

@@ -1,7 +1,8 @@
 //! A workflow goes to the server exactly once, though the answer may be lost on the way.
 //!
 //! The limit: a proxy that gives up on a request (502, 504) and delivers it after all, later than both looks for it, makes it run
-//! twice under one id. Nothing that a client can ask tells such a request from a lost one.
+//! twice under one id. Nothing that a client can ask tells such a request from a lost one. After an answer that is known to
+//! come from one that still works at it (520, 524), or that nobody understands, it is looked for, but not sent again.
 
 use serde_json::Value;
 use tokio::time::{Duration, Instant, sleep};
@@ -19,6 +20,9 @@ use crate::workflow::Workflow;
 /// Between two looks that must both find nothing before a prompt is sent again.
 const BETWEEN_LOOKS: Duration = Duration::from_millis(500);
 
+/// How long a prompt waits for the connection that tells of it: without, it is followed by looking.
+const SOCKET_WAIT: Duration = Duration::from_secs(2);
+
 /// Of how many rejected nodes the server's description is asked for.
 const EXPLAINED: usize = 8;
 
@@ -35,6 +39,9 @@ impl Client {
     /// The prompt's id is made here. If the answer is lost, the server's queue and history are searched for that id, and
     /// only if neither has it, twice, is the workflow sent again, under the same id.
     ///
+    /// Dropping the future does not take back what was sent: the prompt may be in the queue, under an id that nobody knows.
+    /// Where that can happen, draw the id first and give it with [`Submission::fresh_id`].
+    ///
     /// ```no_run
     /// # async fn example(client: comfy_client::Client, workflow: comfy_client::Workflow) -> Result<(), comfy_client::Error> {
     /// let job = client.submit(&workflow).await?;
@@ -46,13 +53,14 @@ impl Client {
     /// # Errors
     /// [`ErrorKind::Rejected`] for a workflow that ComfyUI does not accept, with [`Error::node_errors`]; also for one of
     /// which it would drop some outputs, unless that is allowed: what it queued is taken back then.
-    /// [`ErrorKind::TooLarge`], [`ErrorKind::Refused`], and trouble on the way. If [`Error::was_sent`] is true for
-    /// such trouble, the prompt may be in the queue all the same; the message names its id.
+    /// [`ErrorKind::TooLarge`], [`ErrorKind::Refused`], and trouble on the way. Where the prompt may be in the queue all the
+    /// same, [`Error::prompt_id`] names it.
     pub async fn submit(&self, workflow: &Workflow) -> Result<Job, Error> {
         self.submit_with(&Submission::new(workflow)).await
     }
 
-    /// Submits a workflow in the way that the [`Submission`] says, and follows it; else as [`Client::submit`].
+    /// Submits a workflow in the way that the [`Submission`] says, and follows it; else as [`Client::submit`], also where the
+    /// future is dropped.
     ///
     /// ```no_run
     /// # async fn example(client: comfy_client::Client, workflow: comfy_client::Workflow) -> Result<(), comfy_client::Error> {
@@ -72,13 +80,13 @@ impl Client {
         let (config, workflow) = (self.transport().config(), submission.workflow);
         let prompt_id = match &submission.prompt_id {
             None => config.ids.prompt_id()?,
-            Some(id) if self.find(id).await? => return self.job(id),
+            Some(id) if !submission.fresh && self.find(id).await? => return self.job(id),
             Some(id) => id.clone(),
         };
         tracing::Span::current().record("prompt_id", prompt_id.as_str());
         // First the subscription, which holds the client id in place, then the connection, then the prompt.
         let mut subscription = self.socket().registry().subscribe(&prompt_id, submission.image_nodes());
-        self.socket().open(config.connect_timeout).await;
+        self.socket().open(config.connect_timeout.min(SOCKET_WAIT)).await;
         let client_id = self.socket().registry().client_id();
         let linked = subscription.begin();
         let request = Request::post("/prompt").body(submission.body(&prompt_id, &client_id));
@@ -100,6 +108,14 @@ impl Client {
         Ok(Job::follow(self.clone(), subscription, Some(linked), accepted.dropped))
     }
 
+    /// An id for a prompt to come, for [`Submission::fresh_id`]: a random UUID, from where the client takes its ids.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Io`] if the system has no random bytes.
+    pub fn draw_prompt_id(&self) -> Result<String, Error> {
+        self.transport().config().ids.prompt_id()
+    }
+
     /// Adds what the workflow says of these nodes, and the nearest names where the server has others to choose from.
     async fn explain(&self, mut errors: Vec<NodeError>, workflow: &Workflow) -> Vec<NodeError> {
         rejection::join(&mut errors, workflow.nodes());
@@ -119,23 +135,28 @@ impl Client {
 
     async fn deliver(&self, request: &Request, prompt_id: &str) -> Result<Accepted, Error> {
         let lost = match self.send_prompt(request).await {
-            Err(error) if is_ambiguous(&error) => error,
+            Err(error) if !error.is_final() => error,
             settled => return settled,
         };
         tracing::debug!(prompt_id, error = %lost, "no answer to the submission: looking for it");
+        let found = || Ok(Accepted { prompt_id: prompt_id.to_owned(), dropped: Vec::new() });
         if self.is_known(prompt_id, &lost).await? {
-            return Ok(Accepted { prompt_id: prompt_id.to_owned(), dropped: Vec::new() });
+            return found();
         }
-        match self.send_prompt(request).await {
-            Err(error) if is_ambiguous(&error) => {
-                if self.is_known(prompt_id, &error).await? {
-                    Ok(Accepted { prompt_id: prompt_id.to_owned(), dropped: Vec::new() })
-                } else {
-                    Err(in_doubt(error, prompt_id))
-                }
+        if !may_be_sent_again(&lost) {
+            return Err(lost.in_doubt(prompt_id));
+        }
+        if let Some(pause) = lost.retry_after() {
+            sleep(pause.min(self.transport().config().request_timeout)).await;
+            if self.is_known(prompt_id, &lost).await? {
+                return found();
             }
-            settled => settled,
         }
+        let error = match self.send_prompt(request).await {
+            Err(error) if error.kind() != ErrorKind::Rejected => error,
+            settled => return settled,
+        };
+        if !error.is_final() && self.is_known(prompt_id, &error).await? { found() } else { Err(error.in_doubt(prompt_id)) }
     }
 
     async fn send_prompt(&self, request: &Request) -> Result<Accepted, Error> {
@@ -152,21 +173,23 @@ impl Client {
             match self.find(prompt_id).await {
                 Ok(true) => return Ok(true),
                 Ok(false) => absent += 1,
-                Err(error) if error.is_retryable() => absent = 0,
-                Err(_) => return Err(in_doubt(lost.clone(), prompt_id)),
+                Err(error) if error.is_retryable() || error.kind() == ErrorKind::Server => absent = 0,
+                Err(_) => return Err(lost.clone().in_doubt(prompt_id)),
             }
             if absent >= 2 {
                 return Ok(false);
             }
             if begun.elapsed() >= limit {
-                return Err(in_doubt(lost.clone(), prompt_id));
+                return Err(lost.clone().in_doubt(prompt_id));
             }
             sleep(BETWEEN_LOOKS).await;
         }
     }
 
     async fn find(&self, prompt_id: &str) -> Result<bool, Error> {
-        Ok(self.queue().await?.place(prompt_id) != Place::Absent || self.history(prompt_id).await?.is_some())
+        let limit = self.transport().config().request_timeout;
+        let places = self.places(Instant::now(), limit).await?;
+        Ok(places.of(prompt_id) != Place::Absent || self.history(prompt_id).await?.is_some())
     }
 
     /// Ends a prompt of which the server would run only a part.
@@ -189,13 +212,10 @@ fn accepted(answer: &Value) -> Option<Accepted> {
     Some(Accepted { prompt_id, dropped: rejection::node_errors(answer) })
 }
 
-/// Whether the server may have taken the prompt in spite of this error.
-fn is_ambiguous(error: &Error) -> bool {
-    error.was_sent() && error.is_retryable() && error.status() != Some(429)
-}
-
-fn in_doubt(error: Error, prompt_id: &str) -> Error {
-    error.hint(format!("the prompt may be in the queue all the same, as `{prompt_id}`"))
+/// Whether a prompt that was lost in this way, and is neither in the queue nor in the history, may be sent once more: not
+/// where a gateway says that the server still works at it, or where nobody knows what the answer meant.
+fn may_be_sent_again(lost: &Error) -> bool {
+    lost.is_retryable() && !matches!(lost.status(), Some(520 | 524))
 }
 
 #[cfg(test)]
@@ -204,15 +224,17 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn only_an_answer_that_was_lost_is_ambiguous() {
+    fn only_an_answer_that_was_lost_is_looked_for_and_not_each_is_sent_again() {
         let lost = Error::new(ErrorKind::Timeout, "x").sent(true);
-        assert!(is_ambiguous(&lost));
-        assert!(is_ambiguous(&Error::new(ErrorKind::Server, "x").with_status(502)));
-        assert!(!is_ambiguous(&Error::new(ErrorKind::Unreachable, "x")));
-        assert!(!is_ambiguous(&Error::new(ErrorKind::Server, "x").with_status(500)));
-        assert!(!is_ambiguous(&Error::new(ErrorKind::Server, "x").with_status(429)));
-        assert!(!is_ambiguous(&Error::new(ErrorKind::Rejected, "x").with_status(400)));
-        assert!(in_doubt(lost, "p1").hints()[0].contains("`p1`"));
+        assert!(!lost.is_final() && may_be_sent_again(&lost));
+        let with = |kind, status| Error::new(kind, "x").with_status(status);
+        assert!(!with(ErrorKind::Server, 502).is_final() && may_be_sent_again(&with(ErrorKind::Server, 502)));
+        assert!(!with(ErrorKind::Server, 524).is_final() && !may_be_sent_again(&with(ErrorKind::Server, 524)));
+        assert!(!with(ErrorKind::Server, 500).is_final() && !may_be_sent_again(&with(ErrorKind::Server, 500)));
+        assert!(with(ErrorKind::Server, 500).declined(true).is_final());
+        assert!(with(ErrorKind::Server, 429).is_final() && with(ErrorKind::Rejected, 400).is_final());
+        assert!(Error::new(ErrorKind::Unreachable, "x").is_final());
+        assert_eq!(lost.in_doubt("p1").prompt_id(), Some("p1"));
     }
 
     #[test]

@@ -13,6 +13,7 @@ use bytes::{Bytes, BytesMut};
 use http::Method;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, COOKIE, ETAG, HeaderMap, HeaderName, HeaderValue, LOCATION, SET_COOKIE};
 use reqwest::multipart;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tokio::time::{Instant, timeout};
 
@@ -167,6 +168,11 @@ impl Transport {
 
     /// An answer that must be ComfyUI's, and JSON.
     pub(crate) async fn json(&self, request: &Request) -> Result<Value, Error> {
+        self.json_as(request).await
+    }
+
+    /// The same, read into what is wanted of it.
+    pub(crate) async fn json_as<T: DeserializeOwned>(&self, request: &Request) -> Result<T, Error> {
         let reply = self.fetch(request, self.0.config.body_limit, false).await?;
         self.judge(&reply, request, Due::Json)?;
         reply.json(self.base(), &request.name())
@@ -178,7 +184,7 @@ impl Transport {
         self.judge(&reply, request, Due::Nothing)
     }
 
-    fn judge(&self, reply: &Reply, request: &Request, due: Due) -> Result<(), Error> {
+    pub(crate) fn judge(&self, reply: &Reply, request: &Request, due: Due) -> Result<(), Error> {
         let credential = request.credential.as_ref().unwrap_or(&self.0.config.credential);
         // No GET of ours is malformed but in this, and ComfyUI-Login splits it before anything else looks at the request.
         if reply.status == 500 && request.method == Method::GET && credential.is_malformed() {

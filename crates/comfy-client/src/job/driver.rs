@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
@@ -30,6 +31,8 @@ pub(super) struct Driver {
     pub(super) client: Client,
     pub(super) prompt_id: String,
     pub(super) submitted: Instant,
+    /// When the last look at the server began.
+    pub(super) looked: Instant,
     pub(super) subscription: Subscription,
     pub(super) feed: Arc<Feed>,
     pub(super) pictures: Pictures,
@@ -39,26 +42,48 @@ pub(super) struct Driver {
     pub(super) hears: bool,
 }
 
-type Asking = Pin<Box<dyn Future<Output = Result<Heard, Error>> + Send>>;
+/// A look that is under way.
+struct Asking {
+    ask: Ask,
+    answer: Pin<Box<dyn Future<Output = Result<Heard, Error>> + Send>>,
+}
+
+/// How long a look may take at first; each that fails doubles it, up to what a request may take.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 impl Driver {
     pub(super) async fn run(mut self) {
         let mut translator = Translator::default();
         let mut cancel_asked = false;
         let mut asking: Option<Asking> = None;
+        let longest = self.client.transport().config().request_timeout;
+        // One timer for all pauses: most messages do not change when to look next.
+        let timer = sleep_until(self.submitted);
+        tokio::pin!(timer);
+        let mut patience = PATIENCE.min(longest);
         self.feed.push(&Event::Queued { position: None });
         let verdict = loop {
-            let mut wake = None;
+            let mut waits = false;
             if asking.is_none() {
                 match self.waiter.next(self.submitted.elapsed()) {
                     Step::Ask(ask) => {
-                        asking = Some(Box::pin(look(self.client.clone(), self.prompt_id.clone(), ask)));
+                        // What was seen before this prompt was there, or before the last look at it, is not about it.
+                        let since = self.looked.max(self.submitted + self.waiter.since());
+                        self.looked = Instant::now();
+                        let answer = look(self.client.clone(), self.prompt_id.clone(), ask, since, patience);
+                        asking = Some(Asking { ask, answer: Box::pin(answer) });
                     }
                     Step::Redial => {
                         self.client.socket().is_deaf();
                         continue;
                     }
-                    Step::Wait(until) => wake = Some(self.submitted + until),
+                    Step::Wait(until) => {
+                        waits = true;
+                        let until = self.submitted + until;
+                        if timer.deadline() != until {
+                            timer.as_mut().reset(until);
+                        }
+                    }
                     Step::Done(verdict) => break verdict,
                 }
             }
@@ -81,6 +106,7 @@ impl Driver {
                         Notice::Message(message) => {
                             self.pictures.message(&message);
                             self.waiter.message(now, &message);
+                            asking.take_if(|asking| self.waiter.is_over(asking.ask));
                             self.tell(&translator.message(&message));
                         }
                     }
@@ -88,14 +114,15 @@ impl Driver {
                 heard = answer(&mut asking) => {
                     asking = None;
                     let heard = self.weigh(heard);
+                    patience = if matches!(heard, Heard::Trouble) { (patience * 2).min(longest) } else { PATIENCE.min(longest) };
                     if let Heard::Queue { place, .. } = &heard {
                         self.tell(&translator.place(*place));
                     }
                     self.waiter.heard(self.submitted.elapsed(), heard);
                 }
-                () = until(wake) => {}
+                () = &mut timer, if waits => {}
             }
-            self.note(&translator);
+            self.note(|known| known.standing = translator.standing());
         };
         let last = translator.standing();
         self.finish(verdict, last, cancel_asked);
@@ -107,14 +134,11 @@ impl Driver {
         }
     }
 
-    fn note(&self, translator: &Translator) {
-        let standing = translator.standing();
+    /// Writes down what is known without waking those who wait: they wait for the result alone.
+    fn note(&self, note: impl FnOnce(&mut Known)) {
         self.known.send_if_modified(|known| {
-            let changed = known.standing != standing;
-            if changed {
-                known.standing = standing;
-            }
-            changed
+            note(known);
+            false
         });
     }
 
@@ -122,11 +146,11 @@ impl Driver {
     fn weigh(&self, heard: Result<Heard, Error>) -> Heard {
         let (heard, trouble) = match heard {
             Ok(heard) => (heard, None),
-            // A restarting server, or the proxy before it, answers oddly for a while; only a refusal is for good.
+            // A restarting server, or the proxy before it, answers oddly for a while; a refusal may be for good.
             Err(error) if error.is_refused() => (Heard::Refused, Some(error)),
             Err(error) => (Heard::Trouble, Some(error)),
         };
-        self.known.send_modify(|known| known.trouble = trouble);
+        self.note(|known| known.trouble = trouble);
         heard
     }
 
@@ -153,26 +177,19 @@ impl Driver {
     }
 }
 
-async fn look(client: Client, prompt_id: String, ask: Ask) -> Result<Heard, Error> {
+async fn look(client: Client, prompt_id: String, ask: Ask, since: Instant, limit: Duration) -> Result<Heard, Error> {
     Ok(match ask {
-        Ask::History => Heard::History(client.history(&prompt_id).await?.map(Box::new)),
+        Ask::History => Heard::History(client.ended(&prompt_id, limit).await?.map(Box::new)),
         Ask::Queue => {
-            let queue = client.queue().await?;
-            Heard::Queue { place: queue.place(&prompt_id), nothing_runs: queue.running.is_empty() }
+            let places = client.places(since, limit).await?;
+            Heard::Queue { place: places.of(&prompt_id), nothing_runs: places.nothing_runs }
         }
     })
 }
 
 async fn answer(asking: &mut Option<Asking>) -> Result<Heard, Error> {
     match asking {
-        Some(asking) => asking.await,
-        None => std::future::pending().await,
-    }
-}
-
-async fn until(wake: Option<Instant>) {
-    match wake {
-        Some(wake) => sleep_until(wake).await,
+        Some(asking) => asking.answer.as_mut().await,
         None => std::future::pending().await,
     }
 }

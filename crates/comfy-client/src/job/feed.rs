@@ -4,7 +4,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::translate;
 use crate::event::Event;
-use crate::mailbox::Mailbox;
+use crate::mailbox::{Mailbox, Rank};
+
+/// How many steps may wait for a reader.
+const STEPS: usize = 16_384;
 
 pub(super) struct Feed {
     inner: Mutex<Inner>,
@@ -19,19 +22,30 @@ struct Inner {
 
 impl Feed {
     pub(super) fn new() -> Self {
-        let first = Arc::new(Mailbox::new());
+        let first = Arc::new(Mailbox::bounded(STEPS));
         Self { inner: Mutex::new(Inner { boxes: vec![first.clone()], first: Some(first), closed: false }) }
     }
 
     pub(super) fn push(&self, event: &Event) {
-        for mailbox in &self.inner.lock().unwrap_or_else(PoisonError::into_inner).boxes {
-            mailbox.push(translate::rank(event), event.clone());
+        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        // Those whose reader is gone are held by nobody else.
+        inner.boxes.retain(|mailbox| Arc::strong_count(mailbox) > 1);
+        let unheard = |mailbox| inner.first.as_ref().is_some_and(|first| Arc::ptr_eq(first, mailbox));
+        for mailbox in &inner.boxes {
+            let rank = translate::rank(event);
+            // Nobody may ever ask for them.
+            if !(matches!(rank, Rank::Picture(_)) && unheard(mailbox)) {
+                mailbox.push(rank, event.clone());
+            }
         }
     }
 
     pub(super) fn close(&self) {
         let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
         inner.closed = true;
+        if let Some(first) = &inner.first {
+            first.shed();
+        }
         for mailbox in inner.boxes.drain(..) {
             mailbox.close();
         }
@@ -42,14 +56,50 @@ impl Feed {
         if let Some(first) = inner.first.take() {
             return first;
         }
-        let mailbox = Arc::new(Mailbox::new());
+        let mailbox = Arc::new(Mailbox::bounded(STEPS));
         if inner.closed {
             mailbox.close();
         } else {
-            // Those whose reader is gone are held by nobody else.
-            inner.boxes.retain(|mailbox| Arc::strong_count(mailbox) > 1);
             inner.boxes.push(mailbox.clone());
         }
         mailbox
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::outcome::Ending;
+    use crate::wire::ImageFormat;
+
+    fn picture() -> Event {
+        Event::Preview { node: None, format: ImageFormat::Png, image: bytes::Bytes::from_static(b"pixels") }
+    }
+
+    fn progress() -> Event {
+        Event::Progress { node: "3".into(), value: 1.0, max: 2.0 }
+    }
+
+    async fn drain(mailbox: &Mailbox<Event>) -> Vec<Event> {
+        let mut all = Vec::new();
+        while let Some(event) = mailbox.next().await {
+            all.push(event);
+        }
+        all
+    }
+
+    #[tokio::test]
+    async fn pictures_are_kept_for_readers_only_and_of_a_run_that_is_over_its_steps() {
+        let (heard, unheard) = (Feed::new(), Feed::new());
+        let steps = [Event::Started, picture(), progress(), Event::Finished { how: Ending::Succeeded }];
+        let reader = heard.subscribe();
+        for event in &steps {
+            heard.push(event);
+            unheard.push(event);
+        }
+        unheard.close();
+        heard.close();
+        assert_eq!(drain(&reader).await, steps);
+        assert_eq!(drain(&unheard.subscribe()).await, [Event::Started, Event::Finished { how: Ending::Succeeded }]);
     }
 }

@@ -21,6 +21,8 @@ const BEFORE_GIVING_UP: Duration = Duration::from_millis(250);
 const DEAF_AFTER: Duration = Duration::from_millis(400);
 /// Whoever has no more than so many before it may begin and end between two seldom looks.
 const NEAR: usize = 4;
+/// Between two refusals that must follow each other before they are believed: a proxy that restarts refuses too.
+const BEFORE_BELIEVING: Duration = Duration::from_secs(3);
 /// So long prompts may wait while none runs.
 const NOTHING_RUNS_AFTER: Duration = Duration::from_secs(30);
 
@@ -41,7 +43,7 @@ pub(super) enum Heard {
     History(Option<Box<HistoryEntry>>),
     /// It did not answer, this time.
     Trouble,
-    /// It will not answer.
+    /// It wants another credential.
     Refused,
 }
 
@@ -115,6 +117,9 @@ pub(super) struct Waiter {
     absent: u8,
     running_untold: u8,
     nothing_runs_since: Option<Duration>,
+    refused_since: Option<Duration>,
+    /// What was seen before this time says nothing.
+    since: Duration,
     pace: Pace,
     /// 0 to 255, this prompt's own: so that many prompts do not all look at once.
     jitter: u8,
@@ -140,6 +145,8 @@ impl Waiter {
             absent: 0,
             running_untold: 0,
             nothing_runs_since: None,
+            refused_since: None,
+            since: Duration::ZERO,
             pace: Pace::of(linked),
             jitter,
             ask: Ask::Queue,
@@ -174,13 +181,15 @@ impl Waiter {
         self.broke |= !up;
         self.running_untold = 0;
         self.pace = Pace::of(up);
-        // Something may have happened unseen.
-        self.look(self.ask, now + if up { Duration::ZERO } else { MS(50) });
+        self.since = now;
+        // Something may have happened unseen, to everybody here.
+        self.look(self.ask, now + MS(if up { 0 } else { 50 } + u64::from(self.jitter) / 2));
     }
 
     /// This client asked for the prompt to be taken out.
     pub(super) fn cancel_asked(&mut self, now: Duration) {
         self.cancel_asked = true;
+        self.since = now;
         self.look(self.ask, now);
     }
 
@@ -189,6 +198,7 @@ impl Waiter {
         if let Message::Status { queue_remaining, .. } = message {
             // An empty queue without an announced end: it was taken out, or its messages are lost.
             if *queue_remaining == Some(0) && self.announced.is_none() {
+                self.since = now;
                 self.look(self.ask, now + MS(20));
             }
             return;
@@ -210,17 +220,34 @@ impl Waiter {
         }
     }
 
+    /// Whether the answer to this question is of no use any more.
+    pub(super) fn is_over(&self, ask: Ask) -> bool {
+        ask == Ask::Queue && self.announced.is_some()
+    }
+
+    /// The answer to a question must not have been seen before this time.
+    pub(super) fn since(&self) -> Duration {
+        self.since
+    }
+
     /// An answer of the server, or its absence.
     pub(super) fn heard(&mut self, now: Duration, heard: Heard) {
-        if self.pace.failing != matches!(heard, Heard::Trouble) {
-            self.pace = if self.pace.failing { Pace::of(self.linked.is_some()) } else { Pace::FAILING };
+        let failing = matches!(heard, Heard::Trouble | Heard::Refused);
+        if self.pace.failing != failing {
+            self.pace = if failing { Pace::FAILING } else { Pace::of(self.linked.is_some()) };
+        }
+        if !failing {
+            self.refused_since = None;
         }
         match heard {
-            Heard::Refused => self.verdict = Some(Verdict::Refused),
-            Heard::Trouble => {
+            Heard::Refused if now.saturating_sub(*self.refused_since.get_or_insert(now)) >= BEFORE_BELIEVING => {
+                self.verdict = Some(Verdict::Refused);
+            }
+            Heard::Refused | Heard::Trouble => {
                 self.broke = true;
                 self.absent = 0;
-                self.rest(Ask::Queue, now);
+                // An announced end is in the history, sooner or later.
+                self.rest(if self.announced.is_some() { Ask::History } else { Ask::Queue }, now);
             }
             Heard::Queue { place, nothing_runs } => self.heard_queue(now, place, nothing_runs),
             Heard::History(Some(entry)) => {
@@ -232,7 +259,7 @@ impl Waiter {
     }
 
     fn heard_queue(&mut self, now: Duration, place: Place, nothing_runs: bool) {
-        if self.lags(now).is_some() {
+        if self.announced.is_some() {
             self.look(Ask::History, now);
             return;
         }

@@ -97,7 +97,11 @@ impl Registry {
     /// Hands a message to whom it concerns; never waits.
     pub(super) fn route(&self, mut message: Message) {
         let mut inner = self.lock();
-        if let Message::Status { .. } = message {
+        if let Message::Status { queue_remaining, .. } = message {
+            // That the queue is empty concerns everybody who is thought to be in it; how long it is, nobody.
+            if queue_remaining != Some(0) {
+                return;
+            }
             for inbox in inner.prompts.values().flatten() {
                 inbox.mailbox.push(Rank::Passing, Notice::Message(message.clone()));
             }
@@ -214,13 +218,18 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn each_prompt_gets_its_own_messages_and_everybody_the_status() {
+    async fn each_prompt_gets_its_own_messages_and_everybody_that_the_queue_is_empty() {
         let registry = registry();
         let (one, two) = (registry.subscribe("one", HashSet::new()), registry.subscribe("two", HashSet::new()));
         let start = decode_text(r#"{"type": "execution_start", "data": {"prompt_id": "one"}}"#);
         let foreign = decode_text(r#"{"type": "execution_start", "data": {"prompt_id": "foreign"}}"#);
-        let status = decode_text(r#"{"type": "status", "data": {"status": {"exec_info": {"queue_remaining": 1}}}}"#);
-        for message in [&start, &foreign, &status] {
+        let status = |remaining: u8| {
+            decode_text(&format!(
+                r#"{{"type": "status", "data": {{"status": {{"exec_info": {{"queue_remaining": {remaining}}}}}}}}}"#
+            ))
+        };
+        let (busy, status) = (status(1), status(0));
+        for message in [&start, &foreign, &busy, &status] {
             registry.route(message.clone());
         }
         assert_eq!(drain(&one).await, [Notice::Message(start), Notice::Message(status.clone())]);

@@ -20,7 +20,7 @@ pub fn decode_text(text: &str) -> Message {
 }
 
 fn tolerant(text: &str) -> Message {
-    let Ok(raw) = crate::json::parse(text) else {
+    let Ok(raw) = crate::json::parse::<Value>(text) else {
         return Message::NotJson(text.to_owned());
     };
     let kind = raw.get("type").and_then(Value::as_str).unwrap_or_default().to_owned();

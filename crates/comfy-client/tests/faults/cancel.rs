@@ -59,3 +59,26 @@ async fn a_server_that_would_stop_whatever_runs_is_not_told_to_stop() {
         assert_eq!((server.pending(), server.interrupts().len()), (0, 0));
     }
 }
+
+#[tokio::test]
+async fn whether_a_server_reads_ids_is_asked_each_time() {
+    let server = Server::start(Faults { version: NEW, ..Faults::default() }).await;
+    let client = client(&server);
+    let job = submit(&client).await;
+    server.run_next();
+    assert!(job.cancel().await.unwrap());
+    // An older one answers at the same address: behind a balancer, or after a step back.
+    server.set(|faults| faults.version = Some("0.3.51"));
+    assert_eq!(job.cancel().await.unwrap_err().kind(), ErrorKind::Unsupported);
+    assert_eq!(server.interrupts().len(), 1);
+}
+
+#[tokio::test]
+async fn a_job_that_the_jobs_api_does_not_know_does_not_mean_that_there_is_none() {
+    let server = Server::start(Faults { jobs_api: true, unknown_jobs_are_404: true, ..Faults::default() }).await;
+    let client = client(&server);
+    let job = submit(&client).await;
+    assert!(!client.cancel("0b5b1f7e-8b5e-4c3a-9d56-0123456789ab").await.unwrap());
+    assert!(job.cancel().await.unwrap());
+    assert_eq!((server.asked("POST /api/jobs"), server.asked("POST /queue")), (2, 0));
+}

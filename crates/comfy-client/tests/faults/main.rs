@@ -6,6 +6,7 @@ mod attach;
 mod auth;
 mod cancel;
 mod files;
+mod looks;
 mod run;
 mod server;
 mod submit;

@@ -51,8 +51,14 @@ pub(crate) struct Faults {
     pub(crate) part_unasked: bool,
     /// It has the jobs API, as servers of 2026.
     pub(crate) jobs_api: bool,
+    /// A job that its jobs API does not know is a 404 with a reason.
+    pub(crate) unknown_jobs_are_404: bool,
     /// Its version, if it tells one.
     pub(crate) version: Option<&'static str>,
+    /// Requests that begin so are never answered.
+    pub(crate) hangs: Option<&'static str>,
+    /// An answer of the history takes so long.
+    pub(crate) history_takes: Duration,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -65,6 +71,14 @@ pub(crate) enum PromptFault {
     Partial,
     /// It is not accepted.
     Rejects,
+    /// The prompt is taken, but a proxy answers this status.
+    TakenBehind(u16),
+    /// Somebody answers this status, and the prompt was not taken.
+    Answers(u16),
+    /// A proxy answers 503, and asks for so many seconds of patience.
+    AsksToWait(u16),
+    /// ComfyUI itself fails at it.
+    Fails,
 }
 
 enum Order {
@@ -91,6 +105,8 @@ struct World {
     close_frames: usize,
     interrupts: Vec<Value>,
     origins: Vec<String>,
+    /// How many questions about the history are under way, and how many were at most.
+    history_looks: (usize, usize),
 }
 
 type Shared = Arc<Mutex<World>>;
@@ -254,6 +270,11 @@ impl Server {
         lock(&self.world).origins.clone()
     }
 
+    /// How many questions about the history were under way at once, at most.
+    pub(crate) fn history_looks_at_once(&self) -> usize {
+        lock(&self.world).history_looks.1
+    }
+
     /// How many requests came before the first of this sort.
     pub(crate) fn when(&self, what: &str) -> usize {
         lock(&self.world).log.iter().position(|line| line == what).unwrap()
@@ -296,12 +317,17 @@ async fn guard(State(world): State<Shared>, request: Request, next: Next) -> Res
     let origin = request.headers().get(header::ORIGIN).map(|origin| origin.to_str().unwrap().to_owned());
     let admitted = request.headers().get(header::AUTHORIZATION).is_some_and(|value| *value == format!("Bearer {TOKEN}"))
         || request.uri().query().unwrap_or_default().contains("token=open-sesame%2F1");
-    let refusal = {
+    let (refusal, hangs) = {
         let mut world = lock(&world);
-        world.log.push(format!("{} {}", request.method(), request.uri().path()));
+        let line = format!("{} {}", request.method(), request.uri().path());
+        let hangs = world.faults.hangs.is_some_and(|begin| line.starts_with(begin));
+        world.log.push(line);
         world.origins.extend(origin);
-        world.faults.refusal
+        (world.faults.refusal, hangs)
     };
+    if hangs {
+        std::future::pending::<()>().await;
+    }
     match refusal {
         _ if admitted => next.run(request).await,
         Refusal::None => next.run(request).await,
@@ -375,11 +401,23 @@ async fn cancel_job(State(world): State<Shared>, Path(id): Path<String>) -> Resp
     world.pending.retain(|item| item[1] != *id);
     let runs = world.running.as_ref().is_some_and(|item| item[1] == *id);
     let cancelled = runs || world.pending.len() < before;
+    if !cancelled && world.faults.unknown_jobs_are_404 {
+        return (StatusCode::NOT_FOUND, [(header::CONTENT_TYPE, "application/json")], r#"{"error": "Job not found"}"#)
+            .into_response();
+    }
     reply(&json!({ "cancelled": cancelled }))
 }
 
 async fn history(State(world): State<Shared>, Path(id): Path<String>) -> Response {
-    let world = lock(&world);
+    let takes = {
+        let mut world = lock(&world);
+        world.history_looks.0 += 1;
+        world.history_looks.1 = world.history_looks.1.max(world.history_looks.0);
+        world.faults.history_takes
+    };
+    tokio::time::sleep(takes).await;
+    let mut world = lock(&world);
+    world.history_looks.0 -= 1;
     reply(&world.history.get(&id).map_or(json!({}), |entry| json!({ id: entry })))
 }
 
@@ -390,6 +428,14 @@ async fn prompt(State(world): State<Shared>, body: Bytes) -> Response {
     let broken = json!({"1": {"errors": [{"type": "value_not_in_list", "message": "Value not in list", "details": "ckpt_name"}], "dependent_outputs": ["2"], "class_type": "X"}});
     match fault {
         Some(PromptFault::LosesRequest) => return StatusCode::BAD_GATEWAY.into_response(),
+        Some(PromptFault::Answers(status)) => return StatusCode::from_u16(status).unwrap().into_response(),
+        Some(PromptFault::AsksToWait(seconds)) => {
+            return (StatusCode::SERVICE_UNAVAILABLE, [(header::RETRY_AFTER, seconds.to_string())]).into_response();
+        }
+        Some(PromptFault::Fails) => {
+            let said = "500 Internal Server Error\n\nServer got itself in trouble";
+            return (StatusCode::INTERNAL_SERVER_ERROR, said).into_response();
+        }
         Some(PromptFault::Rejects) => {
             let error = json!({"error": {"type": "prompt_outputs_failed_validation", "message": "Prompt outputs failed validation", "details": ""}, "node_errors": broken});
             return (StatusCode::BAD_REQUEST, error.to_string()).into_response();
@@ -402,6 +448,9 @@ async fn prompt(State(world): State<Shared>, body: Bytes) -> Response {
     world.bodies.push(body.clone());
     world.pending.push(json!([number, id, body["prompt"], {"client_id": body["client_id"]}, ["2"]]));
     world.status();
+    if let Some(PromptFault::TakenBehind(status)) = fault {
+        return StatusCode::from_u16(status).unwrap().into_response();
+    }
     if fault == Some(PromptFault::LosesAnswer) {
         let pieces = futures_util::stream::iter([Ok(Bytes::from_static(b"{\"prompt")), Err(std::io::Error::other("cut"))]);
         return Body::from_stream(pieces).into_response();

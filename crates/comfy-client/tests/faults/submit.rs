@@ -1,7 +1,9 @@
 //! A workflow goes to the server exactly once.
 
-use comfy_client::{ErrorKind, Outcome};
+use comfy_client::{ErrorKind, Outcome, Submission};
 use std::time::Duration;
+
+use tokio::time::Instant;
 
 use crate::server::{Faults, PromptFault, Server};
 use crate::{client, submit, workflow};
@@ -53,4 +55,69 @@ async fn half_a_workflow_is_taken_back_unless_it_is_allowed() {
     let job = client.submit(&workflow().allow_partial(true)).await.unwrap();
     assert_eq!((job.dropped()[0].node.as_str(), server.asked("GET /object_info")), ("1", 1));
     assert_eq!(server.pending(), 1);
+}
+
+#[tokio::test]
+async fn an_id_that_was_drawn_before_is_the_prompts_and_costs_no_look() {
+    let server = with(&[]).await;
+    let (client, workflow) = (client(&server), workflow());
+    let id = client.draw_prompt_id().unwrap();
+    let submission = Submission::new(&workflow).fresh_id(&id);
+    let job = client.submit_with(&submission).await.unwrap();
+    assert_eq!((job.prompt_id(), server.prompts()), (id.as_str(), vec![id.clone()]));
+    assert_eq!((server.asked("GET /queue"), server.asked("GET /history")), (0, 0));
+    // The same id once more is no fresh one: then it is looked for, and not sent.
+    let again = client.submit_with(&submission.prompt_id(&id)).await.unwrap();
+    assert_eq!((again.prompt_id(), server.prompts().len()), (id.as_str(), 1));
+}
+
+#[tokio::test]
+async fn a_prompt_taken_behind_any_odd_answer_is_found_and_not_sent_again() {
+    // 524 is what Cloudflare says of an answer that takes its time.
+    for status in [200, 408, 500, 504, 520, 524, 599] {
+        let server = with(&[PromptFault::TakenBehind(status)]).await;
+        let job = submit(&client(&server)).await;
+        assert_eq!(server.prompts(), [job.prompt_id()], "{status}");
+        assert_eq!(server.asked("POST /prompt"), 1, "{status}");
+    }
+}
+
+#[tokio::test]
+async fn what_may_have_been_taken_is_sent_again_only_where_that_is_safe_and_its_id_is_named() {
+    for status in [200, 408, 500, 520, 524] {
+        let server = with(&[PromptFault::Answers(status)]).await;
+        let (client, workflow) = (client(&server), workflow());
+        let id = client.draw_prompt_id().unwrap();
+        let error = client.submit_with(&Submission::new(&workflow).fresh_id(&id)).await.unwrap_err();
+        assert_eq!(error.prompt_id(), Some(id.as_str()), "{status}");
+        assert!(error.was_sent() && error.hints().iter().any(|hint| hint.contains(&id)), "{status} {:?}", error.hints());
+        assert_eq!((server.asked("POST /prompt"), server.asked("GET /queue")), (1, 2), "{status}");
+    }
+}
+
+#[tokio::test]
+async fn a_refusal_is_final_and_not_looked_up() {
+    let answers = [400, 401, 403, 404, 405, 413, 429].map(PromptFault::Answers);
+    for fault in answers.into_iter().chain([PromptFault::Rejects, PromptFault::Fails]) {
+        let server = with(&[fault]).await;
+        let error = client(&server).submit(&workflow()).await.unwrap_err();
+        assert_eq!((server.asked("POST /prompt"), server.asked("GET /queue")), (1, 0), "{fault:?} {error:?}");
+        assert_eq!(error.prompt_id(), None, "{fault:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_asks_to_wait_is_not_sent_the_prompt_again_before() {
+    let server = with(&[PromptFault::AsksToWait(2)]).await;
+    let (client, begun) = (client(&server), Instant::now());
+    let job = submit(&client).await;
+    assert!(begun.elapsed() >= Duration::from_secs(2), "{:?}", begun.elapsed());
+    assert_eq!(server.prompts(), [job.prompt_id()]);
+}
+
+#[tokio::test]
+async fn a_prompt_lost_once_is_named_though_the_second_try_is_refused() {
+    let server = with(&[PromptFault::LosesRequest, PromptFault::Answers(401)]).await;
+    let error = client(&server).submit(&workflow()).await.unwrap_err();
+    assert!(error.is_refused() && error.was_sent() && error.prompt_id().is_some(), "{error:?}");
 }

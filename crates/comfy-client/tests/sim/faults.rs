@@ -294,3 +294,19 @@ async fn a_prompt_written_down_before_a_lost_answer_is_found_again() {
     assert!(matches!(again.wait(LONG).await.unwrap(), Outcome::Lost(_)));
     server.shutdown().await;
 }
+
+#[tokio::test]
+async fn a_socket_lost_in_mid_run_does_not_make_the_end_late() {
+    let faults = [Fault::CutSocket { after_frames: 4 }.times(1), Fault::DeafSocket { after_frames: 4 }.times(1)];
+    for fault in faults {
+        let folder = tempfile::tempdir().unwrap();
+        let set =
+            |builder: Builder| builder.step_time(Duration::from_millis(100)).checkpoint("sd15.safetensors").fault(fault.clone());
+        let (server, client) = site(folder.path(), set).await;
+        let Outcome::Succeeded(run) = end(&client, &crate::sampling(30)).await else { panic!("{fault:?}") };
+        let late = run.timing.waited.saturating_sub(run.timing.ran_for.unwrap());
+        // Generous: what it must not be is the next rare look, or a limit of a request.
+        assert!(late < Duration::from_secs(8), "{fault:?}: {late:?}");
+        server.shutdown().await;
+    }
+}

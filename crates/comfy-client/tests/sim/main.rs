@@ -16,6 +16,7 @@ use std::time::Duration;
 use comfy_client::{Client, Config, Credential, Ending, Event, Outcome, Place, Probe, UploadOptions, Workflow};
 use comfy_sim::{Login, Server};
 use futures_util::StreamExt;
+use serde_json::json;
 
 /// The plugin takes any first line as the token.
 const TOKEN: &str = "a machine's token, 1";
@@ -28,6 +29,20 @@ async fn server(folder: &std::path::Path) -> Server {
 
 fn client(server: &Server, credential: Credential) -> Client {
     Client::new(Config::new(&server.url()).unwrap().credential(credential)).unwrap()
+}
+
+/// A sampler of so many steps, on the checkpoint `sd15.safetensors`.
+fn sampling(steps: u64) -> Workflow {
+    Workflow::from_value(json!({
+        "3": {"class_type": "KSampler", "inputs": {"seed": 1, "steps": steps, "cfg": 1, "sampler_name": "euler", "scheduler": "normal",
+            "denoise": 1, "model": ["4", 0], "positive": ["6", 0], "negative": ["6", 0], "latent_image": ["5", 0]}},
+        "4": {"class_type": "CheckpointLoaderSimple", "inputs": {"ckpt_name": "sd15.safetensors"}},
+        "5": {"class_type": "EmptyLatentImage", "inputs": {"width": 64, "height": 64, "batch_size": 1}},
+        "6": {"class_type": "CLIPTextEncode", "inputs": {"text": "a cat", "clip": ["4", 1]}},
+        "8": {"class_type": "VAEDecode", "inputs": {"samples": ["3", 0], "vae": ["4", 2]}},
+        "9": {"class_type": "SaveImage", "inputs": {"images": ["8", 0], "filename_prefix": "sampled"}},
+    }))
+    .unwrap()
 }
 
 #[tokio::test]

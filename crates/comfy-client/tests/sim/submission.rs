@@ -84,6 +84,7 @@ async fn pictures_over_the_socket_are_results_and_previews_are_not() {
     let (server, client) = site(folder.path(), |builder| builder.checkpoint("sd15.safetensors").previews(true)).await;
     let workflow = sending(3);
     let job = client.submit(&workflow).await.unwrap();
+    let events = job.events();
     let Outcome::Succeeded(got) = job.wait(LONG).await.unwrap() else { panic!("it fails") };
     assert!(got.ws_images_complete);
     assert_eq!(got.ws_images.len(), 3);
@@ -91,7 +92,7 @@ async fn pictures_over_the_socket_are_results_and_previews_are_not() {
         assert_eq!((picture.node.as_str(), picture.format), ("2", ImageFormat::Png));
         assert!(picture.image.starts_with(b"\x89PNG") && picture.image.ends_with(b"IEND\xAE\x42\x60\x82"));
     }
-    let previews = job.events().filter(|event| std::future::ready(matches!(event, Event::Preview { .. }))).count().await;
+    let previews = events.filter(|event| std::future::ready(matches!(event, Event::Preview { .. }))).count().await;
     assert!(previews > 3, "{previews}");
 
     // Another node's, when asked for.

@@ -293,8 +293,28 @@ fn a_dead_worker_is_told_from_a_long_queue() {
 }
 
 #[test]
-fn a_refusal_ends_the_waiting() {
+fn refusals_for_some_seconds_end_the_waiting_and_one_does_not() {
     let mut waiter = Waiter::new(true, 0);
     waiter.heard(MS(1), Heard::Refused);
-    assert_eq!(waiter.next(MS(1)), Step::Done(Verdict::Refused));
+    assert!(matches!(waiter.next(MS(1)), Step::Wait(until) if until < MS(200)));
+    waiter.heard(MS(100), Heard::Refused);
+    assert!(matches!(waiter.next(MS(100)), Step::Wait(_)));
+    waiter.heard(MS(200), Heard::Queue { place: RUNNING, nothing_runs: false });
+    waiter.heard(MS(3_100), Heard::Refused);
+    assert!(matches!(waiter.next(MS(3_100)), Step::Wait(_)), "an answer came between");
+    waiter.heard(MS(6_100), Heard::Refused);
+    assert_eq!(waiter.next(MS(6_100)), Step::Done(Verdict::Refused));
+}
+
+#[test]
+fn an_end_announced_during_a_look_that_fails_is_read_next_however_late() {
+    for heard in [Heard::Trouble, Heard::Queue { place: RUNNING, nothing_runs: false }] {
+        let mut waiter = Waiter::new(true, 0);
+        assert_eq!(waiter.next(MS(500)), Step::Ask(Ask::Queue));
+        let Notice::Message(message) = success() else { unreachable!() };
+        waiter.message(MS(3_000), &message);
+        assert!(waiter.is_over(Ask::Queue) && !waiter.is_over(Ask::History));
+        waiter.heard(MS(15_500), heard);
+        assert_eq!(waiter.next(MS(15_700)), Step::Ask(Ask::History));
+    }
 }
