@@ -53,7 +53,7 @@ pub(super) async fn run(world: &World, cli: &Cli, args: &cli::Batch, screen: &Sc
         let row = tokio::select! {
             biased;
             left = wish.heard() => if left { break } else { continue },
-            row = rows.next() => row,
+            row = async { screen.room().await; rows.next().await } => row,
         };
         let Some(row) = row else { break };
         let line = row::line(&row, world);
@@ -73,18 +73,16 @@ pub(super) async fn run(world: &World, cli: &Cli, args: &cli::Batch, screen: &Sc
 struct Wish {
     stop: BatchStop,
     uttered: bool,
-    next: std::pin::Pin<Box<dyn Future<Output = ()> + Send>>,
 }
 
 impl Wish {
     fn new(stop: BatchStop) -> Self {
-        Self { stop, uttered: false, next: Box::pin(console::interrupted()) }
+        Self { stop, uttered: false }
     }
 
     /// Whether the batch is to be left at once.
     async fn heard(&mut self) -> bool {
-        (&mut self.next).await;
-        self.next = Box::pin(console::interrupted());
+        console::interrupted().await;
         self.stop.stop();
         std::mem::replace(&mut self.uttered, true)
     }
