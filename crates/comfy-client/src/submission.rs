@@ -29,6 +29,8 @@ use crate::workflow::Workflow;
 pub struct Submission<'a> {
     pub(crate) workflow: &'a Workflow,
     pub(crate) prompt_id: Option<String>,
+    /// Whether the id was never sent before.
+    pub(crate) fresh: bool,
     order: Order,
     targets: Vec<String>,
     image_nodes: HashSet<String>,
@@ -50,6 +52,7 @@ impl<'a> Submission<'a> {
         Self {
             workflow,
             prompt_id: None,
+            fresh: false,
             order: Order::Back,
             targets: Vec::new(),
             image_nodes: HashSet::new(),
@@ -109,7 +112,28 @@ impl<'a> Submission<'a> {
     /// Gives it an id that was drawn, and written down, before: a canonical lowercase UUID. If the server knows the id
     /// already, nothing is sent and that prompt is followed, so a program that was stopped can do the same again.
     pub fn prompt_id(mut self, id: impl Into<String>) -> Self {
-        self.prompt_id = Some(id.into());
+        (self.prompt_id, self.fresh) = (Some(id.into()), false);
+        self
+    }
+
+    /// Gives it an id that was drawn just now ([`Client::draw_prompt_id`]) and never sent: the server is not asked whether it
+    /// knows it. So the id is known before anything is sent, at no cost.
+    ///
+    /// ```no_run
+    /// # async fn example(client: comfy_client::Client, workflow: comfy_client::Workflow) -> Result<(), comfy_client::Error> {
+    /// use comfy_client::Submission;
+    ///
+    /// let id = client.draw_prompt_id()?;
+    /// tokio::select! {
+    ///     job = client.submit_with(&Submission::new(&workflow).fresh_id(&id)) => drop(job?),
+    ///     // The workflow may be in the queue all the same.
+    ///     () = tokio::time::sleep(std::time::Duration::from_secs(5)) => drop(client.cancel(&id).await?),
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn fresh_id(mut self, id: impl Into<String>) -> Self {
+        (self.prompt_id, self.fresh) = (Some(id.into()), true);
         self
     }
 

@@ -35,6 +35,9 @@ impl Client {
     /// The prompt's id is made here. If the answer is lost, the server's queue and history are searched for that id, and
     /// only if neither has it, twice, is the workflow sent again, under the same id.
     ///
+    /// Dropping the future does not take back what was sent: the prompt may be in the queue, under an id that nobody knows.
+    /// Where that can happen, draw the id first and give it with [`Submission::fresh_id`].
+    ///
     /// ```no_run
     /// # async fn example(client: comfy_client::Client, workflow: comfy_client::Workflow) -> Result<(), comfy_client::Error> {
     /// let job = client.submit(&workflow).await?;
@@ -52,7 +55,8 @@ impl Client {
         self.submit_with(&Submission::new(workflow)).await
     }
 
-    /// Submits a workflow in the way that the [`Submission`] says, and follows it; else as [`Client::submit`].
+    /// Submits a workflow in the way that the [`Submission`] says, and follows it; else as [`Client::submit`], also where the
+    /// future is dropped.
     ///
     /// # Errors
     /// As [`Client::submit`]; and [`ErrorKind::InvalidConfig`] for an id that ComfyUI would not take, and for a key that
@@ -63,7 +67,7 @@ impl Client {
         let (config, workflow) = (self.transport().config(), submission.workflow);
         let prompt_id = match &submission.prompt_id {
             None => config.ids.prompt_id()?,
-            Some(id) if self.find(id).await? => return self.job(id),
+            Some(id) if !submission.fresh && self.find(id).await? => return self.job(id),
             Some(id) => id.clone(),
         };
         tracing::Span::current().record("prompt_id", prompt_id.as_str());
@@ -89,6 +93,14 @@ impl Client {
             return Err(self.take_back(accepted, workflow).await);
         }
         Ok(Job::follow(self.clone(), subscription, Some(linked), accepted.dropped))
+    }
+
+    /// An id for a prompt to come, for [`Submission::fresh_id`]: a random UUID, from where the client takes its ids.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Io`] if the system has no random bytes.
+    pub fn draw_prompt_id(&self) -> Result<String, Error> {
+        self.transport().config().ids.prompt_id()
     }
 
     /// Adds what the workflow says of these nodes, and the nearest names where the server has others to choose from.

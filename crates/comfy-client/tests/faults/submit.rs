@@ -1,6 +1,6 @@
 //! A workflow goes to the server exactly once.
 
-use comfy_client::{ErrorKind, Outcome};
+use comfy_client::{ErrorKind, Outcome, Submission};
 use std::time::Duration;
 
 use crate::server::{Faults, PromptFault, Server};
@@ -53,4 +53,18 @@ async fn half_a_workflow_is_taken_back_unless_it_is_allowed() {
     let job = client.submit(&workflow().allow_partial(true)).await.unwrap();
     assert_eq!((job.dropped()[0].node.as_str(), server.asked("GET /object_info")), ("1", 1));
     assert_eq!(server.pending(), 1);
+}
+
+#[tokio::test]
+async fn an_id_that_was_drawn_before_is_the_prompts_and_costs_no_look() {
+    let server = with(&[]).await;
+    let (client, workflow) = (client(&server), workflow());
+    let id = client.draw_prompt_id().unwrap();
+    let submission = Submission::new(&workflow).fresh_id(&id);
+    let job = client.submit_with(&submission).await.unwrap();
+    assert_eq!((job.prompt_id(), server.prompts()), (id.as_str(), vec![id.clone()]));
+    assert_eq!((server.asked("GET /queue"), server.asked("GET /history")), (0, 0));
+    // The same id once more is no fresh one: then it is looked for, and not sent.
+    let again = client.submit_with(&submission.prompt_id(&id)).await.unwrap();
+    assert_eq!((again.prompt_id(), server.prompts().len()), (id.as_str(), 1));
 }
