@@ -14,12 +14,13 @@ use futures_util::{StreamExt, stream};
 use report::{Event, Failure, FailureKind};
 use settings::{Settings, World};
 
-use super::{door, failed};
+use super::{door, download, failed};
 use crate::cli::{self, Cli};
 use items::Items;
 use results::{Earlier, Results};
 
 pub(super) async fn run(world: &World, cli: &Cli, args: &cli::Batch, screen: &Screen) -> Result<ExitCode, Failure> {
+    download::folder(&args.out, world)?;
     let items = Items::new(world, args)?;
     let ids = items.check()?;
     if args.dry_run {
@@ -56,9 +57,10 @@ pub(super) async fn run(world: &World, cli: &Cli, args: &cli::Batch, screen: &Sc
             row = async { screen.room().await; rows.next().await } => row,
         };
         let Some(row) = row else { break };
-        let line = row::line(&row, world);
+        let pictures = row::pictures(&row, args, world);
+        let line = row::line(&row, &pictures, world);
         let unwritten = results.as_mut().and_then(|results| results.append(&line.text()).err());
-        if let Some(stops) = unwritten.or_else(|| row::stops(&row, args)) {
+        if let Some(stops) = unwritten.or_else(|| row::stops(&row, &pictures, args)) {
             failure.get_or_insert(stops);
             wish.stop.stop();
         }
