@@ -413,6 +413,8 @@ mod tests {
         ──
         cat.png
         ──
+        no
+        ──
         Nothing waits any more.
         "#);
     }

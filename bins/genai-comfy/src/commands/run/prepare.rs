@@ -152,5 +152,6 @@ fn check(workflow: &Workflow, info: &ObjectInfo, args: &Run, view: &mut RunView)
     let message = format!("the server would refuse `{}`", args.workflow.display());
     let causes = errors.iter().map(ToString::to_string).collect();
     let hint = "if the server knows better (a node may judge its values itself), send it all the same with `--no-check`";
-    Err(Failure { causes, ..Failure::new(FailureKind::Declined, message) }.hint(hint))
+    let failure = Failure { causes, ..Failure::new(FailureKind::Declined, message) };
+    Err(if args.dry_run { failure } else { failure.hint(hint) })
 }
