@@ -105,6 +105,13 @@ struct Each<T> {
     failures: Vec<Failure>,
 }
 
+impl<T> Each<T> {
+    /// Whether the user wanted no more.
+    fn stopped(&self) -> bool {
+        self.failures.last().is_some_and(|failure| failure.kind == FailureKind::Interrupted)
+    }
+}
+
 /// Does one after the other: what fails, or what the user stops, takes nothing from what is done.
 async fn each<I, T>(
     items: impl IntoIterator<Item = I>,
@@ -121,7 +128,7 @@ async fn each<I, T>(
                 each.failures.push(failure);
             }
         }
-        if each.failures.last().is_some_and(|failure| failure.kind == FailureKind::Interrupted) {
+        if each.stopped() {
             break;
         }
     }

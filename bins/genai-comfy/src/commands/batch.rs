@@ -51,10 +51,17 @@ pub(super) async fn run(world: &World, cli: &Cli, args: &cli::Batch, screen: &Sc
     let mut wish = Wish::new(stop);
     let mut failure = None;
     loop {
+        let stopping = wish.uttered;
+        let next = async {
+            if !stopping {
+                view.room().await;
+            }
+            rows.next().await
+        };
         let row = tokio::select! {
             biased;
             left = wish.heard() => if left { break } else { continue },
-            row = async { screen.room().await; rows.next().await } => row,
+            row = next => row,
         };
         let Some(row) = row else { break };
         let pictures = row::pictures(&row, args, world);

@@ -19,10 +19,9 @@ pub(super) async fn run(world: &World, cli: &Cli, args: &Download, screen: &Scre
     folder(&args.out, world)?;
     let client = console::interruptible(client(world, cli)).await??;
     let named = each(&args.what, |what| (*what).clone(), async |what| console::interruptible(files(&client, what)).await?).await;
-    let got = each(named.done.into_iter().flatten(), StoredFile::to_string, async |file| {
-        console::interruptible(fetch(&client, &file, &args.out, world)).await?
-    });
-    let got = got.await;
+    let wanted = if named.stopped() { Vec::new() } else { named.done.concat() };
+    let fetched = async |file| console::interruptible(fetch(&client, &file, &args.out, world)).await?;
+    let got = each(wanted, StoredFile::to_string, fetched).await;
     let failed = named.failed.into_iter().chain(got.failed).collect();
     let failures = [named.failures, got.failures].concat();
     Ok(screen.answer_with(Document::Downloaded { files: got.done, failed }, &failures))

@@ -129,6 +129,11 @@ async fn bring_home(
     }
     for output in &run.outputs {
         let got = console::interruptible(download::fetch(client, &output.file, &args.out, world)).await.flatten();
+        // To run it all again is not the way to go on.
+        let got = got.map_err(|failure| match failure.kind {
+            FailureKind::Interrupted => Failure { hints: Vec::new(), ..failure },
+            _ => failure,
+        });
         let stopped = got.as_ref().is_err_and(|failure| failure.kind == FailureKind::Interrupted);
         told(got, view);
         if stopped {

@@ -71,6 +71,20 @@ fn one_file_that_does_not_come_stops_no_other() {
 }
 
 #[test]
+fn a_small_workflow_asks_for_its_own_node_classes_alone() {
+    let stage = Stage::new(|builder, _| {
+        builder.fault(Fault::Refuse { route: "GET /object_info".parse().unwrap(), status: Refusal::TooLarge })
+    });
+    stage.write("pictures.json", PICTURES);
+    let (code, _, err) = said(&mut stage.command(&["run", "pictures.json", "--dry-run"]));
+    assert_eq!(code, 0, "{err}");
+    // Where one of them is not there, all of them tell which was meant.
+    stage.write("pictures.json", &PICTURES.replace("SaveImageWebsocket", "SaveImages"));
+    let (code, _, err) = said(&mut stage.command(&["run", "pictures.json", "--dry-run"]));
+    assert_eq!(code, 6, "{err}");
+}
+
+#[test]
 fn a_batch_keeps_what_came_over_the_websocket() {
     let stage = Stage::new(|builder, _| builder);
     stage.write("pictures.json", PICTURES);

@@ -151,9 +151,7 @@ impl RunView {
                 let (sign, color) = style::of(&Outcome::Warn);
                 self.line(inner, &format!("  {color}{sign}{color:#} {}\n", harmless(problem)));
             }
-            Event::Queued { position: None } => inner.progress(0, 0, "waits"),
-            Event::Queued { position: Some(0) } => inner.progress(0, 0, "waits, next in the queue"),
-            Event::Queued { position: Some(position) } => inner.progress(0, 0, &format!("waits behind {position}")),
+            Event::Queued { position } => inner.progress(0, 0, &waits(*position)),
             Event::Started => inner.progress(0, 0, "runs"),
             Event::Cached { nodes } if nodes.is_empty() => {}
             Event::Cached { nodes } => {
@@ -193,6 +191,15 @@ fn named(node: &Node) -> String {
     format!("node `{}` {}", node.id, node.title)
 }
 
+/// Where it waits; none if nobody has looked yet.
+fn waits(position: Option<usize>) -> String {
+    match position {
+        None => "waits".to_owned(),
+        Some(0) => "waits, next in the queue".to_owned(),
+        Some(position) => format!("waits behind {position}"),
+    }
+}
+
 fn counted(number: usize, what: &str) -> String {
     if number == 1 { format!("1 {what}") } else { format!("{number} {what}s") }
 }
@@ -202,5 +209,15 @@ fn times(end: &RunEnd) -> String {
         (Some(ran), Some(waited)) => format!(" in {} ({} of them at work)", comfy::time(waited), comfy::time(ran)),
         (None, Some(waited)) => format!(" in {}", comfy::time(waited)),
         _ => String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_in_the_queue_is_not_guessed() {
+        assert_eq!([None, Some(0), Some(7)].map(waits), ["waits", "waits, next in the queue", "waits behind 7"]);
     }
 }
