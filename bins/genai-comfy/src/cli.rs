@@ -42,6 +42,15 @@ pub(crate) struct Cli {
     pub(crate) command: Command,
 }
 
+/// An id, or the name of a class or of a folder: text that stands for itself where it becomes a part of a path.
+fn name(text: &str) -> Result<String, String> {
+    match text.trim() {
+        "" => Err("it is empty".to_owned()),
+        "." | ".." => Err("it can't be a name".to_owned()),
+        _ => Ok(text.to_owned()),
+    }
+}
+
 /// How to come in where the token alone won't do.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Login options")]

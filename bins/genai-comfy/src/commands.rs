@@ -15,7 +15,7 @@ mod upload;
 mod workflow;
 
 use comfy_client::{Client, FileKind, StoredFile};
-use console::{ExitCode, Screen};
+use console::{ExitCode, Screen, json::comfy_v1::Failed};
 use flows::connect::{self, Door};
 use report::{Failure, FailureKind};
 use settings::{Settings, World};
@@ -28,7 +28,7 @@ pub(crate) async fn run(cli: &Cli, screen: &Screen) -> ExitCode {
         Ok(world) => command(cli, &world, screen).await,
         Err(failure) => Err(failure),
     };
-    ended.unwrap_or_else(|failure| screen.fail(&failure))
+    ended.unwrap_or_else(|failure| screen.answer_failed(&failure))
 }
 
 async fn command(cli: &Cli, world: &World, screen: &Screen) -> Result<ExitCode, Failure> {
@@ -49,12 +49,12 @@ async fn command(cli: &Cli, world: &World, screen: &Screen) -> Result<ExitCode, 
         Command::History(args) => history::run(world, cli, args, screen).await?,
         // What is not asked can simply be dropped.
         Command::Status => console::interruptible(status::run(world, cli)).await??,
-        Command::Cancel(args) => console::interruptible(queue::cancel(world, cli, args)).await??,
+        Command::Cancel(args) => return queue::cancel(world, cli, args, screen).await,
+        Command::Upload(args) => return upload::run(world, cli, args, screen).await,
+        Command::Download(args) => return download::run(world, cli, args, screen).await,
         Command::Nodes(args) => console::interruptible(nodes::run(world, cli, args)).await??,
         Command::Models(args) => console::interruptible(models::run(world, cli, args)).await??,
-        Command::Upload(args) => console::interruptible(upload::run(world, cli, args)).await??,
-        Command::Download(args) => console::interruptible(download::run(world, cli, args)).await??,
-        Command::Free(args) => console::interruptible(free::run(world, cli, args)).await??,
+        Command::Free(args) => ordered(free::run(world, cli, args)).await?,
     };
     Ok(screen.answer(answer))
 }
@@ -86,6 +86,53 @@ pub(crate) fn stored(text: &str) -> Option<StoredFile> {
     let kind = [FileKind::Input, FileKind::Temp, FileKind::Output].into_iter().find(|known| known.as_str() == kind)?;
     let (subfolder, name) = path.rsplit_once('/').unwrap_or(("", path));
     (!name.is_empty()).then(|| StoredFile::new(kind, subfolder, name))
+}
+
+/// `work` that orders something of the server, unless the user stops it.
+async fn ordered<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    console::interruptible(work).await.map_err(|stopped| Failure {
+        hints: vec![
+            "the server may have carried it out: `genai-comfy status` and `genai-comfy queue` show what is true".to_owned(),
+        ],
+        ..stopped
+    })?
+}
+
+/// What became of each of several.
+struct Each<T> {
+    done: Vec<T>,
+    failed: Vec<Failed>,
+    failures: Vec<Failure>,
+}
+
+impl<T> Each<T> {
+    /// Whether the user wanted no more.
+    fn stopped(&self) -> bool {
+        self.failures.last().is_some_and(|failure| failure.kind == FailureKind::Interrupted)
+    }
+}
+
+/// Does one after the other: what fails, or what the user stops, takes nothing from what is done.
+async fn each<I, T>(
+    items: impl IntoIterator<Item = I>,
+    name: impl Fn(&I) -> String,
+    mut work: impl AsyncFnMut(I) -> Result<T, Failure>,
+) -> Each<T> {
+    let mut each = Each { done: Vec::new(), failed: Vec::new(), failures: Vec::new() };
+    for item in items {
+        let name = name(&item);
+        match work(item).await {
+            Ok(done) => each.done.push(done),
+            Err(failure) => {
+                each.failed.push(Failed { item: name, error: (&failure).into() });
+                each.failures.push(failure);
+            }
+        }
+        if each.stopped() {
+            break;
+        }
+    }
+    each
 }
 
 /// Asks before something is done to everybody.

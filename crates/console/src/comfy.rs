@@ -1,14 +1,14 @@
 //! What `genai-comfy` says of a server: for people as text and tables, for programs as JSON.
 
 use comfy_table::{ContentArrangement, Table, presets};
-use report::Outcome;
+use report::{Failure, Outcome};
 
 use crate::{
     ExitCode, Format, Screen,
     harmless::harmless,
     json::{
         self,
-        comfy_v1::{Answer, Document, Node, Past, Status, WorkflowProblem},
+        comfy_v1::{Answer, Document, Done, Node, Past, Status, WorkflowProblem},
     },
     style::{self, FAINT, HEADING},
 };
@@ -16,10 +16,32 @@ use crate::{
 impl Screen {
     /// Prints the answer in the format that the flags ask for. Returns the exit code that this stands for.
     pub fn answer(&self, document: Document) -> ExitCode {
-        self.document(&match self.format() {
+        self.answer_with(document, &[])
+    }
+
+    /// The same where some of several came to nothing: the document names them, people are told on standard error. Returns the highest of
+    /// their exit codes.
+    pub fn answer_with(&self, document: Document, failures: &[Failure]) -> ExitCode {
+        let answered = self.document(&match self.format() {
             Format::Json => json::pretty(&Answer { version: 1, document }),
             _ => text(&document),
-        })
+        });
+        let codes = failures.iter().map(|failure| match self.format() {
+            Format::Json => ExitCode::for_kind(failure.kind),
+            _ => self.fail(failure),
+        });
+        codes.fold(answered, |worst, code| if code as u8 > worst as u8 { code } else { worst })
+    }
+
+    /// Says why the command came to nothing, to people on standard error, to programs as a document on one line. Returns the exit code.
+    pub fn answer_failed(&self, failure: &Failure) -> ExitCode {
+        if self.format() != Format::Json {
+            return self.fail(failure);
+        }
+        let code = ExitCode::for_kind(failure.kind);
+        let document = Document::Failed { exit_code: code as u8, error: failure.into() };
+        self.document(&json::line(&Answer { version: 1, document }));
+        code
     }
 }
 
@@ -41,15 +63,16 @@ fn text(document: &Document) -> String {
         Document::History { runs } if runs.len() == 1 => past(&runs[0]),
         Document::History { runs } => table(
             ["prompt", "ended", "took", "files"],
-            runs.iter().map(|run| [run.prompt_id.clone(), run.ending.clone(), seconds(run.ran_seconds), files(&run.files)]),
+            runs.iter()
+                .map(|run| [run.prompt_id.clone(), run.ending.word().to_owned(), seconds(run.ran_seconds), files(&run.files)]),
         ),
-        Document::Cancelled { prompts } => {
-            let words = |done: &str| match done {
-                "taken-out" => "taken out of the queue",
-                "interrupted" => "interrupted while it ran",
-                _ => "neither waits nor runs: nothing was done",
+        Document::Cancelled { prompts, .. } => {
+            let words = |done: Done| match done {
+                Done::TakenOut => "taken out of the queue",
+                Done::Interrupted => "interrupted while it ran",
+                Done::Nothing => "neither waits nor runs: nothing was done",
             };
-            prompts.iter().map(|one| format!("{}  {}\n", harmless(&one.prompt_id), words(&one.done))).collect()
+            prompts.iter().map(|one| format!("{}  {}\n", harmless(&one.prompt_id), words(one.done))).collect()
         }
         Document::Nodes { classes } if classes.is_empty() => "The server has no such node class.\n".to_owned(),
         Document::Nodes { classes } => table(
@@ -60,14 +83,15 @@ fn text(document: &Document) -> String {
         Document::ModelFolders { folders } => lines(folders),
         Document::Models { folder, models } if models.is_empty() => format!("There is no model in `{}`.\n", harmless(folder)),
         Document::Models { models, .. } => lines(models),
-        Document::Uploaded { files } => table(
+        Document::Uploaded { files, .. } if files.is_empty() => String::new(),
+        Document::Uploaded { files, .. } => table(
             ["file", "name for the workflow", "size", ""],
             files.iter().map(|one| {
                 let sent = if one.sent { "sent" } else { "was there" };
                 [one.path.clone(), one.name.clone(), bytes(one.bytes), sent.to_owned()]
             }),
         ),
-        Document::Downloaded { files } => files.iter().map(|file| format!("{}\n", harmless(&file.path))).collect(),
+        Document::Downloaded { files, .. } => files.iter().map(|file| format!("{}\n", harmless(&file.path))).collect(),
         Document::Workflow { nodes } => table(
             ["node", "class", "title"],
             nodes.iter().map(|node| [node.id.clone(), node.class.clone(), node.title.clone().unwrap_or_default()]),
@@ -80,6 +104,7 @@ fn text(document: &Document) -> String {
                 backup.as_ref().map(|backup| format!("; what it was before is {}", harmless(backup))).unwrap_or_default();
             format!("{}wrote {}{backup}\n", seeds.collect::<String>(), harmless(path))
         }
+        Document::Failed { error, .. } => format!("{}\n", harmless(&error.message)),
         Document::Done { what } => format!("{}\n", harmless(what)),
     }
 }
@@ -244,7 +269,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::json::comfy_v1::{Cancelled, Class, Device, File, Input, Output, Queued, Uploaded};
+    use crate::json::comfy_v1::{Cancelled, Class, Device, Ending, Failed, File, Input, Output, Queued, Uploaded};
 
     fn status() -> Status {
         let device =
@@ -268,7 +293,7 @@ mod tests {
         let queued = |id: &str, number| Queued { prompt_id: id.into(), number, nodes: 7 };
         let past = |id: &str, files: &[&str]| Past {
             prompt_id: id.into(),
-            ending: "succeeded".into(),
+            ending: Ending::Succeeded,
             words: "succeeded with 1 file".into(),
             ran_seconds: Some(0.25),
             files: files.iter().map(ToString::to_string).collect(),
@@ -288,7 +313,9 @@ mod tests {
             ],
             outputs: vec![Output { name: "LATENT".into(), kind: "LATENT".into() }],
         };
-        let cancelled = |done: &str| Cancelled { prompt_id: "p".into(), done: done.into() };
+        let cancelled = |done| Cancelled { prompt_id: "p".into(), done };
+        let stopped = || (&Failure::new(report::FailureKind::Refused, "no").hint("ask")).into();
+        let failed = || vec![Failed { item: "output/dog.png".into(), error: stopped() }];
         let (path, sha256) = ("cat.png".to_owned(), "00".to_owned());
         let uploaded = Uploaded {
             path: path.clone(),
@@ -305,15 +332,22 @@ mod tests {
             Document::History { runs: vec![past("a", &["output/1.png", "output/2.png"]), past("b", &[])] },
             Document::History { runs: vec![past("a", &["output/1.png"])] },
             Document::History { runs: vec![] },
-            Document::Cancelled { prompts: ["taken-out", "interrupted", "nothing"].map(cancelled).into() },
+            Document::Cancelled {
+                prompts: [Done::TakenOut, Done::Interrupted, Done::Nothing].map(cancelled).into(),
+                failed: failed(),
+            },
             Document::Nodes { classes: vec![Class { name: "A".into(), title: "The A".into(), category: "c/d".into() }] },
             Document::Nodes { classes: vec![] },
             Document::Node(node),
             Document::ModelFolders { folders: vec!["vae".into()] },
             Document::Models { folder: "vae".into(), models: vec!["x.pt".into()] },
             Document::Models { folder: "vae".into(), models: vec![] },
-            Document::Uploaded { files: vec![uploaded] },
-            Document::Downloaded { files: vec![File { path, file: "output/cat.png".into(), bytes: 1, sha256 }] },
+            Document::Uploaded { files: vec![uploaded], failed: failed() },
+            Document::Downloaded {
+                files: vec![File { path, file: "output/cat.png".into(), bytes: 1, sha256 }],
+                failed: failed(),
+            },
+            Document::Failed { exit_code: 6, error: stopped() },
             Document::Done { what: "Nothing waits any more.".into() },
         ]
     }
@@ -378,6 +412,8 @@ mod tests {
          cat.png  1f.png                 1000 B  sent
         ──
         cat.png
+        ──
+        no
         ──
         Nothing waits any more.
         "#);

@@ -23,6 +23,15 @@ pub struct Shared {
     /// Let the token go over plain http to another machine than this one
     #[arg(long, global = true)]
     pub allow_plain_http: bool,
+    /// A PEM file with certificates to trust beside the system's, for a server of your own authority
+    #[arg(long, value_name = "FILE", global = true)]
+    pub ca_file: Option<PathBuf>,
+    /// The proxy that leads to the server; its user and password come from the settings, never from here
+    #[arg(long, value_name = "URL", global = true)]
+    pub proxy: Option<String>,
+    /// The Unix socket on which the server answers, in place of the network
+    #[arg(long, value_name = "PATH", global = true)]
+    pub unix_socket: Option<PathBuf>,
     /// What to print: text for people, one JSON document for programs
     #[arg(long, value_enum, default_value_t, global = true)]
     pub format: Format,
@@ -84,6 +93,9 @@ impl Shared {
             more_urls: self.url.iter().skip(1).cloned().collect(),
             token_file: self.token_file.clone(),
             allow_plain_http: self.allow_plain_http,
+            ca_file: self.ca_file.clone(),
+            proxy: self.proxy.clone(),
+            unix_socket: self.unix_socket.clone(),
             ..settings::Flags::default()
         }
     }

@@ -31,7 +31,7 @@ mod harmless;
 mod logging;
 
 mod run;
-pub use run::{interrupted, interruptible, run, stoppable};
+pub use run::{interruptible, run, stoppable};
 
 mod screen;
 pub use screen::{BatchView, Protocol, RunEnd, RunView, Screen};
@@ -51,6 +51,9 @@ mod settings_table;
 mod style;
 
 mod watch_lines;
+
+mod wishes;
+pub use wishes::interrupted;
 
 mod world;
 pub use world::world;

@@ -1,6 +1,7 @@
 //! What a person sees while a journey runs and when it ends.
 
 mod batch_view;
+mod outlet;
 mod preview;
 mod run_view;
 
@@ -15,14 +16,15 @@ use std::{
     time::Duration,
 };
 
-use anstream::AutoStream;
+use anstream::{AutoStream, ColorChoice};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use report::{
     Event, Failure, FailureKind, Finding, Report, Sink,
     watch::{Happening, What},
 };
 
-use crate::{ExitCode, Format, Shared, harmless::harmless, json, logging, sarif, style, summary, watch_lines};
+use crate::{ExitCode, Format, Shared, harmless::harmless, json, logging, sarif, style, summary, watch_lines, wishes};
+use outlet::Outlet;
 
 /// Standard output and standard error, as the shared flags want them used.
 #[derive(Clone)]
@@ -31,13 +33,11 @@ pub struct Screen(Arc<Mutex<Inner>>);
 struct Inner {
     format: Format,
     quiet: bool,
-    out: AutoStream<io::Stdout>,
+    out: Outlet,
     err: AutoStream<io::Stderr>,
     bar: Option<ProgressBar>,
     bars: bool,
     found: Vec<Finding>,
-    lost: Option<io::Error>,
-    unread: bool,
 }
 
 impl Screen {
@@ -45,19 +45,17 @@ impl Screen {
     pub fn new(flags: &Shared) -> Self {
         let out = AutoStream::new(io::stdout(), flags.color.into());
         let err = AutoStream::new(io::stderr(), flags.color.into());
-        logging::start(flags, err.current_choice() != anstream::ColorChoice::Never);
+        logging::start(flags, err.current_choice() != ColorChoice::Never);
         let text = flags.format == Format::Text;
         let bars = text && !flags.quiet && flags.verbose == 0 && io::stderr().is_terminal();
         Self(Arc::new(Mutex::new(Inner {
             format: flags.format,
             quiet: flags.quiet,
-            out,
+            out: Outlet::new(out),
             err,
             bar: None,
             bars,
             found: Vec::new(),
-            lost: None,
-            unread: false,
         })))
     }
 
@@ -103,7 +101,8 @@ impl Screen {
                 (Format::Text, _) => inner.print(&watch_lines::text(happening)),
                 (Format::Json | Format::Sarif, _) => inner.print(&watch_lines::json(happening)),
             }
-            if inner.unread || inner.lost.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            inner.out.drain(None);
+            if inner.out.has_ended() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         })
     }
 
@@ -167,6 +166,12 @@ impl Screen {
         })
     }
 
+    /// Waits until most of what was printed is written: who prints without end waits here, where it can be stopped.
+    pub async fn room(&self) {
+        let out = self.with(|inner| inner.out.clone());
+        out.room().await;
+    }
+
     pub(crate) fn format(&self) -> Format {
         self.with(|inner| inner.format)
     }
@@ -177,19 +182,14 @@ impl Screen {
 }
 
 impl Inner {
-    /// A closed pipe is no error of ours: who stopped reading has seen enough.
     fn print(&mut self, text: &str) {
-        let written = self.out.write_all(text.as_bytes()).and_then(|()| self.out.flush());
-        match written {
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => self.unread = true,
-            Err(error) => drop(self.lost.get_or_insert(error)),
-            Ok(()) => {}
-        }
+        self.out.print(text);
     }
 
-    /// `code`, unless output could not be written.
+    /// `code`, unless output could not be written. Who wanted it stopped does not wait for who reads.
     fn code(&mut self, code: ExitCode) -> ExitCode {
-        let Some(error) = self.lost.take() else { return code };
+        self.out.drain((code == ExitCode::Interrupted).then_some(wishes::GRACE));
+        let Some(error) = self.out.error() else { return code };
         self.complain(&Failure::new(FailureKind::Unexpected, format!("can't write the output: {error}")));
         ExitCode::Unexpected
     }

@@ -115,7 +115,14 @@ pub fn failure(error: &Error) -> Failure {
         ErrorKind::Server if error.is_retryable() => FailureKind::Unreachable,
         _ => FailureKind::Unexpected,
     };
-    Failure::of(kind, error).hints(error.hints())
+    let hints: Vec<String> = error.hints().iter().map(|hint| in_settings_words(hint)).collect();
+    Failure::of(kind, error).hints(&hints)
+}
+
+/// The hint of a library, which names what a program calls, with what a person sets.
+fn in_settings_words(hint: &str) -> String {
+    hint.replace("`root_certificates`", "`--ca-file FILE`, `COMFYUI_CA_FILE`, or `ca_file` in `[connection]` of `genai.toml`")
+        .replace("`allow_plain_http(true)`", "`--allow-plain-http`")
 }
 
 #[cfg(test)]

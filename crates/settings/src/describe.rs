@@ -43,6 +43,9 @@ impl Settings {
         say("token", token, origin);
         say("source", self.source.value.path().display().to_string(), self.source.origin.to_string());
         say("allow-plain-http", self.allow_plain_http.value.to_string(), self.allow_plain_http.origin.to_string());
+        for (name, value, origin) in self.connection.describe() {
+            say(name, value, origin);
+        }
         let Rules { links, outside, backups, limits, fingerprint_key, allowed } = &self.rules;
         for (name, paths) in [("links", links), ("outside", outside)] {
             say(name, list(paths.value.iter().map(|path| self.shown(path))), paths.origin.to_string());
@@ -101,6 +104,11 @@ mod tests {
         token: fingerprint FINGERPRINT (environment variable `COMFYUI_API_TOKEN`)
         source: PROJECT/.secrets/comfyui_auth_tokens.conf (default)
         allow-plain-http: false (default)
+        ca-file: (none) (default)
+        proxy: (none) (default)
+        proxy-user: (none) (default)
+        proxy-password: (none) (default)
+        unix-socket: (none) (default)
         links: (none) (default)
         outside: (none) (default)
         backups: off (default)

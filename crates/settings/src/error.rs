@@ -22,6 +22,8 @@ pub enum ErrorKind {
     Url,
     /// The token can't be one, or its file can't be read.
     Token,
+    /// The certificates, the proxy or its login can't be used.
+    Connection,
     /// A target of the source of truth is described wrongly.
     Target,
 }

@@ -19,6 +19,8 @@ pub(crate) struct File {
     pub(crate) source: Option<String>,
     pub(crate) allow_plain_http: Option<bool>,
     #[serde(default)]
+    pub(crate) connection: Connection,
+    #[serde(default)]
     pub(crate) targets: Targets,
     pub(crate) backups: Option<Backups>,
     #[serde(default)]
@@ -84,6 +86,19 @@ pub(crate) struct Service {
     pub(crate) comfy_dir: Option<String>,
     pub(crate) source: Option<String>,
     pub(crate) allow_plain_http: Option<bool>,
+    #[serde(default)]
+    pub(crate) connection: Connection,
+}
+
+/// `[connection]`, `[service.NAME.connection]`
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Connection {
+    pub(crate) ca_file: Option<String>,
+    pub(crate) proxy: Option<String>,
+    pub(crate) proxy_user: Option<String>,
+    pub(crate) proxy_password_file: Option<String>,
+    pub(crate) unix_socket: Option<String>,
 }
 
 /// The message without what stands in double quotes: names stand in backticks, values in quotes.

@@ -25,6 +25,9 @@ pub use origin::{Origin, Setting};
 
 mod file;
 
+mod connection;
+pub use connection::Connection;
+
 mod load;
 pub use load::{Flags, Settings};
 

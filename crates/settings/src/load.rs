@@ -6,7 +6,7 @@ use auth_core::LoginToken;
 use token_sync::{Dialect, Reading, SourceFile, Target};
 use zeroize::Zeroizing;
 
-use crate::{Error, ErrorKind, Neighbour, Origin, Rules, Setting, World, file, rules};
+use crate::{Connection, Error, ErrorKind, Neighbour, Origin, Rules, Setting, World, file, rules};
 
 /// The name that means every service.
 const ALL_SERVICES: &str = "all";
@@ -30,6 +30,12 @@ pub struct Flags {
     pub user: Option<String>,
     /// `--allow-plain-http`
     pub allow_plain_http: bool,
+    /// `--ca-file`
+    pub ca_file: Option<PathBuf>,
+    /// `--proxy`
+    pub proxy: Option<String>,
+    /// `--unix-socket`
+    pub unix_socket: Option<PathBuf>,
 }
 
 /// Every setting, decided.
@@ -51,6 +57,8 @@ pub struct Settings {
     pub shares_source: bool,
     /// Whether a token may go over plain http to another machine.
     pub allow_plain_http: Setting<bool>,
+    /// How it is reached.
+    pub connection: Connection,
     /// A token that was given by flag, environment or `.env`, which is stronger than the source of truth.
     pub token: Option<Setting<LoginToken>>,
     /// The project's other services.
@@ -86,6 +94,9 @@ impl Settings {
         let file = file::read(&toml)?;
         let service = choose_service(flags, world, &file, &toml)?;
         let section = file.service.get(&service.value).cloned().unwrap_or_default();
+        let levels =
+            [(&section.connection, format!("service.{}.connection", service.value)), (&file.connection, "connection".to_owned())];
+        let connection = Connection::read(flags, world, &toml, root, &levels)?;
         let neighbours = Neighbour::of(&file, &service.value, root, world);
         let from_file = |key: &str, own: Option<String>, top: Option<String>| -> Option<(String, Origin)> {
             own.map(|value| (value, Origin::File(toml.clone(), format!("service.{}.{key}", service.value))))
@@ -151,6 +162,7 @@ impl Settings {
             shares_source,
             neighbours,
             allow_plain_http,
+            connection,
             token,
             rules,
             rivals,
@@ -195,12 +207,12 @@ impl Settings {
     /// The configuration of the client that speaks to the service, without a credential.
     ///
     /// # Errors
-    /// A URL that can't be one, with its origin.
+    /// A URL that can't be one, or a connection that can't be made so, with its origin.
     pub fn client(&self, entropy: &crate::Entropy) -> Result<comfy_client::Config, Error> {
         let entropy = entropy.clone();
-        comfy_client::Config::new(&self.url.value)
-            .map(|config| config.ids(move || entropy.bytes()).allow_plain_http(self.allow_plain_http.value))
-            .map_err(|error| Error::new(ErrorKind::Url, format!("{error} (from {})", self.url.origin)).hints_of(error.hints()))
+        let config = comfy_client::Config::new(&self.url.value)
+            .map_err(|error| Error::new(ErrorKind::Url, format!("{error} (from {})", self.url.origin)).hints_of(error.hints()))?;
+        self.connection.configure(config.ids(move || entropy.bytes()).allow_plain_http(self.allow_plain_http.value))
     }
 
     /// Where ComfyUI answers, without what a URL might hide: one that can't be used is not repeated.
@@ -495,7 +507,7 @@ mod tests {
         seen.push(message(&Flags::default(), &world.clone().with_env("COMFYUI_API_TOKEN", "two words")));
         insta::assert_snapshot!(seen.join("\n"), @"
         line 1 of `PROJECT/genai.toml`: invalid type: integer `5`, expected a string | 
-        line 2 of `PROJECT/genai.toml`: unknown field `urk`, expected one of `url`, `user`, `comfy_dir`, `source`, `allow_plain_http`, `targets`, `backups`, `policy`, `scan`, `service` | 
+        line 2 of `PROJECT/genai.toml`: unknown field `urk`, expected one of `url`, `user`, `comfy_dir`, `source`, `allow_plain_http`, `connection`, `targets`, `backups`, `policy`, `scan`, `service` | 
         `PROJECT/genai.toml` has several services | say which with `--service`: `a`, `b`, or `all`
         there is no service `c` in `PROJECT/genai.toml` (from flag `--service`) | choose one of `a`, `b`
         can't read the token file `PROJECT/absent` (from flag `--token-file`): No such file or directory (os error 2) | name a file whose first line is the token

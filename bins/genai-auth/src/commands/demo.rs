@@ -16,6 +16,9 @@ pub(super) async fn run(world: &World, shared: &Shared, args: &Demo, screen: &Sc
         ("--service", shared.service.is_some()),
         ("--url", !shared.url.is_empty()),
         ("--token-file", shared.token_file.is_some()),
+        ("--ca-file", shared.ca_file.is_some()),
+        ("--proxy", shared.proxy.is_some()),
+        ("--unix-socket", shared.unix_socket.is_some()),
     ];
     if let Some((flag, _)) = foreign.into_iter().find(|(_, given)| *given) {
         return Err(Failure::new(FailureKind::Usage, format!("`{flag}` means nothing to the demo, which brings its own server"))

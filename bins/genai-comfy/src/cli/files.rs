@@ -58,7 +58,7 @@ impl From<Folder> for FileKind {
 #[derive(Debug, Args)]
 pub(crate) struct Download {
     /// Ids of runs, and files that begin with `output/`, `input/` or `temp/`
-    #[arg(required = true, value_name = "ID|FILE")]
+    #[arg(required = true, value_name = "ID|FILE", value_parser = super::name)]
     pub(crate) what: Vec<String>,
     /// Where the files go, in their subfolders; one of the same name is replaced
     #[arg(long, value_name = "DIR", default_value = "comfy-output")]

@@ -13,6 +13,7 @@ use clap::{Args, Subcommand};
 #[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct History {
     /// One prompt's id
+    #[arg(value_parser = super::name)]
     pub(crate) id: Option<String>,
     /// How many of the newest
     #[arg(short = 'n', long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..), conflicts_with = "id")]
@@ -26,7 +27,7 @@ pub(crate) enum HistoryAction {
     /// Make the server forget these runs; their files stay
     Delete {
         /// Their ids
-        #[arg(required = true, value_name = "ID")]
+        #[arg(required = true, value_name = "ID", value_parser = super::name)]
         ids: Vec<String>,
     },
     /// Make the server forget every run, of everybody; their files stay

@@ -10,5 +10,6 @@ use clap::Args;
 #[derive(Debug, Args)]
 pub(crate) struct Models {
     /// A folder, such as checkpoints, loras or vae
+    #[arg(value_parser = super::name)]
     pub(crate) folder: Option<String>,
 }

@@ -27,6 +27,7 @@ pub(crate) enum NodesAction {
     /// Show one class: its inputs with their limits and choices, its outputs
     Show {
         /// The class's name, as workflows write it
+        #[arg(value_parser = super::name)]
         class: String,
     },
     Codegen(Codegen),

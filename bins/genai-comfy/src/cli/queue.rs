@@ -20,7 +20,7 @@ pub(crate) enum QueueAction {
     /// Take prompts out of the queue that still wait; what runs is left alone
     Delete {
         /// Their ids
-        #[arg(required = true, value_name = "ID")]
+        #[arg(required = true, value_name = "ID", value_parser = super::name)]
         ids: Vec<String>,
     },
     /// Take out everything that waits, of everybody
@@ -38,6 +38,6 @@ pub(crate) enum QueueAction {
 #[derive(Debug, Args)]
 pub(crate) struct Cancel {
     /// Their ids, as `run --detach` and `queue` print them
-    #[arg(required = true, value_name = "ID")]
+    #[arg(required = true, value_name = "ID", value_parser = super::name)]
     pub(crate) ids: Vec<String>,
 }

@@ -41,6 +41,9 @@ pub(crate) struct Run {
     /// Check it as the server would, and send nothing
     #[arg(long)]
     pub(crate) dry_run: bool,
+    /// Send it unchecked: the server judges. For nodes that judge their values themselves, and take others than they list
+    #[arg(long, conflicts_with = "dry_run")]
+    pub(crate) no_check: bool,
     /// Run what is left if the server would drop some of the outputs
     #[arg(long)]
     pub(crate) allow_partial: bool,

@@ -14,12 +14,13 @@ use futures_util::{StreamExt, stream};
 use report::{Event, Failure, FailureKind};
 use settings::{Settings, World};
 
-use super::{door, failed};
+use super::{door, download, failed};
 use crate::cli::{self, Cli};
 use items::Items;
 use results::{Earlier, Results};
 
 pub(super) async fn run(world: &World, cli: &Cli, args: &cli::Batch, screen: &Screen) -> Result<ExitCode, Failure> {
+    download::folder(&args.out, world)?;
     let items = Items::new(world, args)?;
     let ids = items.check()?;
     if args.dry_run {
@@ -50,15 +51,23 @@ pub(super) async fn run(world: &World, cli: &Cli, args: &cli::Batch, screen: &Sc
     let mut wish = Wish::new(stop);
     let mut failure = None;
     loop {
+        let stopping = wish.uttered;
+        let next = async {
+            if !stopping {
+                view.room().await;
+            }
+            rows.next().await
+        };
         let row = tokio::select! {
             biased;
             left = wish.heard() => if left { break } else { continue },
-            row = rows.next() => row,
+            row = next => row,
         };
         let Some(row) = row else { break };
-        let line = row::line(&row, world);
+        let pictures = row::pictures(&row, args, world);
+        let line = row::line(&row, &pictures, world);
         let unwritten = results.as_mut().and_then(|results| results.append(&line.text()).err());
-        if let Some(stops) = unwritten.or_else(|| row::stops(&row, args)) {
+        if let Some(stops) = unwritten.or_else(|| row::stops(&row, &pictures, args)) {
             failure.get_or_insert(stops);
             wish.stop.stop();
         }
@@ -73,18 +82,16 @@ pub(super) async fn run(world: &World, cli: &Cli, args: &cli::Batch, screen: &Sc
 struct Wish {
     stop: BatchStop,
     uttered: bool,
-    next: std::pin::Pin<Box<dyn Future<Output = ()> + Send>>,
 }
 
 impl Wish {
     fn new(stop: BatchStop) -> Self {
-        Self { stop, uttered: false, next: Box::pin(console::interrupted()) }
+        Self { stop, uttered: false }
     }
 
     /// Whether the batch is to be left at once.
     async fn heard(&mut self) -> bool {
-        (&mut self.next).await;
-        self.next = Box::pin(console::interrupted());
+        console::interrupted().await;
         self.stop.stop();
         std::mem::replace(&mut self.uttered, true)
     }

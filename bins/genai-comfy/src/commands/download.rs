@@ -3,32 +3,49 @@
 use std::{fs, io::Write, os::unix::fs::PermissionsExt, path::Path};
 
 use comfy_client::{Client, ErrorKind, ImageFormat, StoredFile, WsImage};
-use console::json::comfy_v1::{Document, File};
+use console::{
+    ExitCode, Screen,
+    json::comfy_v1::{Document, File},
+};
 use data_encoding::HEXLOWER;
 use report::{Failure, FailureKind};
 use settings::World;
 use sha2::{Digest, Sha256};
 
-use super::{client, failed, history, stored};
+use super::{client, each, failed, history, stored};
 use crate::cli::{Cli, Download};
 
-pub(super) async fn run(world: &World, cli: &Cli, args: &Download) -> Result<Document, Failure> {
-    let client = client(world, cli).await?;
-    let mut wanted: Vec<StoredFile> = Vec::new();
-    for what in &args.what {
-        match stored(what) {
-            Some(file) => wanted.push(file),
-            None => {
-                let entry = client.history(what).await.map_err(failed)?.ok_or_else(|| history::absent(what))?;
-                wanted.extend(entry.outputs.into_iter().map(|output| output.file));
-            }
+pub(super) async fn run(world: &World, cli: &Cli, args: &Download, screen: &Screen) -> Result<ExitCode, Failure> {
+    folder(&args.out, world)?;
+    let client = console::interruptible(client(world, cli)).await??;
+    let named = each(&args.what, |what| (*what).clone(), async |what| console::interruptible(files(&client, what)).await?).await;
+    let wanted = if named.stopped() { Vec::new() } else { named.done.concat() };
+    let fetched = async |file| console::interruptible(fetch(&client, &file, &args.out, world)).await?;
+    let got = each(wanted, StoredFile::to_string, fetched).await;
+    let failed = named.failed.into_iter().chain(got.failed).collect();
+    let failures = [named.failures, got.failures].concat();
+    Ok(screen.answer_with(Document::Downloaded { files: got.done, failed }, &failures))
+}
+
+/// The files that a word of the command line means: one, or those of a run.
+async fn files(client: &Client, what: &str) -> Result<Vec<StoredFile>, Failure> {
+    if let Some(file) = stored(what) {
+        return Ok(vec![file]);
+    }
+    let entry = client.history(what).await.map_err(failed)?.ok_or_else(|| history::absent(what))?;
+    Ok(entry.outputs.into_iter().map(|output| output.file).collect())
+}
+
+/// Finds before the work that its files could not be put there.
+pub(super) fn folder(out: &Path, world: &World) -> Result<(), Failure> {
+    let path = world.current_dir.join(out);
+    match path.ancestors().find(|part| part.exists()) {
+        Some(part) if !part.is_dir() => {
+            Err(Failure::new(FailureKind::Usage, format!("`--out {}`: `{}` is no folder", out.display(), shown(part, world)))
+                .hint("name a folder; it is made if it is not there"))
         }
+        _ => Ok(()),
     }
-    let mut files = Vec::new();
-    for file in &wanted {
-        files.push(fetch(&client, file, &args.out, world).await?);
-    }
-    Ok(Document::Downloaded { files })
 }
 
 /// Brings one file home, to `out` and its subfolder there.

@@ -3,19 +3,22 @@
 use comfy_client::{HistoryEntry, Outcome};
 use console::{
     Screen,
-    json::comfy_v1::{Document, Past},
+    json::comfy_v1::{Document, Ending, Past},
 };
 use report::{Failure, FailureKind};
 use settings::World;
 
-use super::{client, confirmed, failed};
+use super::{client, confirmed, failed, ordered};
 use crate::cli::{Cli, History, HistoryAction};
 
 pub(super) async fn run(world: &World, cli: &Cli, args: &History, screen: &Screen) -> Result<Document, Failure> {
     if let Some(HistoryAction::Clear { yes }) = args.action {
         confirmed(yes, "Make the server forget everybody's runs?", screen).await?;
     }
-    console::interruptible(act(world, cli, args)).await?
+    match args.action {
+        None => console::interruptible(act(world, cli, args)).await?,
+        Some(_) => ordered(act(world, cli, args)).await,
+    }
 }
 
 async fn act(world: &World, cli: &Cli, args: &History) -> Result<Document, Failure> {
@@ -53,18 +56,18 @@ fn past(id: &str, entry: HistoryEntry) -> Past {
     let files = entry.outputs.iter().map(|output| output.file.to_string()).collect();
     let texts = entry.texts.iter().map(|text| text.text.clone()).collect();
     let outcome = entry.into_outcome(id);
-    Past { prompt_id: id.to_owned(), ending: name(&outcome).to_owned(), words: outcome.to_string(), ran_seconds, files, texts }
+    Past { prompt_id: id.to_owned(), ending: ending(&outcome), words: outcome.to_string(), ran_seconds, files, texts }
 }
 
 /// An outcome in one word.
-pub(super) fn name(outcome: &Outcome) -> &'static str {
+pub(super) fn ending(outcome: &Outcome) -> Ending {
     match outcome {
-        Outcome::Succeeded(_) => "succeeded",
-        Outcome::Failed(_) => "failed",
-        Outcome::Interrupted(_) => "interrupted",
-        Outcome::Cancelled(_) => "cancelled",
-        Outcome::Lost(_) => "lost",
-        Outcome::Stalled(_) => "stalled",
-        _ => "unknown",
+        Outcome::Succeeded(_) => Ending::Succeeded,
+        Outcome::Failed(_) => Ending::Failed,
+        Outcome::Interrupted(_) => Ending::Interrupted,
+        Outcome::Cancelled(_) => Ending::Cancelled,
+        Outcome::Lost(_) => Ending::Lost,
+        Outcome::Stalled(_) => Ending::Stalled,
+        _ => Ending::Stopped,
     }
 }

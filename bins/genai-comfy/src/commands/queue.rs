@@ -2,20 +2,23 @@
 
 use comfy_client::{Client, Place, QueueItem};
 use console::{
-    Screen,
-    json::comfy_v1::{Cancelled, Document, Queued},
+    ExitCode, Screen,
+    json::comfy_v1::{Cancelled, Document, Done, Queued},
 };
 use report::Failure;
 use settings::World;
 
-use super::{client, confirmed, failed};
+use super::{client, confirmed, each, failed, ordered};
 use crate::cli::{Cancel, Cli, Queue, QueueAction};
 
 pub(super) async fn run(world: &World, cli: &Cli, args: &Queue, screen: &Screen) -> Result<Document, Failure> {
     if let Some(QueueAction::Clear { yes }) = args.action {
         confirmed(yes, "Take everybody's waiting prompts out of the queue?", screen).await?;
     }
-    console::interruptible(act(world, cli, args)).await?
+    match args.action {
+        None => console::interruptible(act(world, cli, args)).await?,
+        Some(_) => ordered(act(world, cli, args)).await,
+    }
 }
 
 async fn act(world: &World, cli: &Cli, args: &Queue) -> Result<Document, Failure> {
@@ -30,10 +33,10 @@ async fn act(world: &World, cli: &Cli, args: &Queue) -> Result<Document, Failure
             let before = client.queue().await.map_err(failed)?;
             client.delete_queued(ids).await.map_err(failed)?;
             let done = |id: &String| match before.place(id) {
-                Place::Pending { .. } => cancelled(id, "taken-out"),
-                _ => cancelled(id, "nothing"),
+                Place::Pending { .. } => cancelled(id, Done::TakenOut),
+                _ => cancelled(id, Done::Nothing),
             };
-            Ok(Document::Cancelled { prompts: ids.iter().map(done).collect() })
+            Ok(Document::Cancelled { prompts: ids.iter().map(done).collect(), failed: Vec::new() })
         }
         Some(QueueAction::Clear { .. }) => {
             client.clear_queue().await.map_err(failed)?;
@@ -42,26 +45,24 @@ async fn act(world: &World, cli: &Cli, args: &Queue) -> Result<Document, Failure
     }
 }
 
-pub(super) async fn cancel(world: &World, cli: &Cli, args: &Cancel) -> Result<Document, Failure> {
-    let client = client(world, cli).await?;
-    let mut prompts = Vec::new();
-    for id in &args.ids {
-        prompts.push(stop(&client, id).await.map_err(failed)?);
-    }
-    Ok(Document::Cancelled { prompts })
+pub(super) async fn cancel(world: &World, cli: &Cli, args: &Cancel, screen: &Screen) -> Result<ExitCode, Failure> {
+    let client = console::interruptible(client(world, cli)).await??;
+    let stops =
+        each(&args.ids, ToString::to_string, async |id| ordered(async { stop(&client, id).await.map_err(failed) }).await).await;
+    Ok(screen.answer_with(Document::Cancelled { prompts: stops.done, failed: stops.failed }, &stops.failures))
 }
 
 async fn stop(client: &Client, id: &str) -> Result<Cancelled, comfy_client::Error> {
     let before = client.queue().await?.place(id);
     Ok(match (client.cancel(id).await?, before) {
-        (false, _) => cancelled(id, "nothing"),
-        (true, Place::Pending { .. }) => cancelled(id, "taken-out"),
-        (true, _) => cancelled(id, "interrupted"),
+        (false, _) => cancelled(id, Done::Nothing),
+        (true, Place::Pending { .. }) => cancelled(id, Done::TakenOut),
+        (true, _) => cancelled(id, Done::Interrupted),
     })
 }
 
-fn cancelled(id: &str, done: &str) -> Cancelled {
-    Cancelled { prompt_id: id.to_owned(), done: done.to_owned() }
+fn cancelled(id: &str, done: Done) -> Cancelled {
+    Cancelled { prompt_id: id.to_owned(), done }
 }
 
 fn queued(item: &QueueItem) -> Queued {

@@ -9,7 +9,10 @@ use std::time::Duration;
 use comfy_client::{Client, Job, Outcome, Run as Made, Submission, Workflow};
 use console::{
     ExitCode, Protocol, RunEnd, RunView, Screen,
-    json::{comfy_v1::File, run_v1::Event},
+    json::{
+        comfy_v1::{Ending, File},
+        run_v1::Event,
+    },
 };
 use report::{Failure, FailureKind};
 use settings::World;
@@ -35,7 +38,7 @@ pub(super) async fn run(world: &World, cli: &Cli, args: &Run, screen: &Screen) -
 async fn steps(world: &World, cli: &Cli, args: &Run, view: &mut RunView) -> Result<RunEnd, Failure> {
     let (client, workflow) = console::interruptible(prepare::prepare(world, cli, args, view)).await??;
     if args.dry_run {
-        return Ok(ending::without_a_run("valid", "the server would take it".to_owned(), None));
+        return Ok(ending::without_a_run(Ending::Valid, "the server would take it".to_owned(), None));
     }
     let (job, unwanted) = submit(&client, &workflow, args).await?;
     let id = job.prompt_id();
@@ -48,7 +51,7 @@ async fn steps(world: &World, cli: &Cli, args: &Run, view: &mut RunView) -> Resu
     }
     if args.detach {
         let words = format!("left to itself; `genai-comfy download {id}` fetches its files");
-        return Ok(ending::without_a_run("detached", words, Some(id.to_owned())));
+        return Ok(ending::without_a_run(Ending::Detached, words, Some(id.to_owned())));
     }
     let outcome = tokio::select! {
         biased;
@@ -61,18 +64,16 @@ async fn steps(world: &World, cli: &Cli, args: &Run, view: &mut RunView) -> Resu
     };
     let mut end = ending::of(&outcome, &workflow);
     if let Outcome::Succeeded(run) = &outcome {
-        let brought = console::interruptible(bring_home(&client, run, args, world, view, &mut end)).await;
-        end.failure = brought
-            .and_then(|brought| brought)
-            .err()
-            .map(|failure| failure.hint(format!("`genai-comfy download {id}` tries again")));
+        let failures = bring_home(&client, run, args, world, view, &mut end).await;
+        end.failure = ending::not_home(failures, id);
     }
     Ok(end)
 }
 
-/// Sends it. Whether the user wants it stopped is told beside: what is half sent may run all the same.
+/// Sends it. Whether the user wants it stopped is told beside: what is half sent may run all the same, and so its id is drawn before.
 async fn submit(client: &Client, workflow: &Workflow, args: &Run) -> Result<(Job, bool), Failure> {
-    let submission = Submission::new(workflow);
+    let id = client.draw_prompt_id().map_err(failed)?;
+    let submission = Submission::new(workflow).fresh_id(&id);
     let submission = if args.front { submission.front() } else { submission };
     let mut sending = std::pin::pin!(client.submit_with(&submission));
     tokio::select! {
@@ -82,8 +83,10 @@ async fn submit(client: &Client, workflow: &Workflow, args: &Run) -> Result<(Job
     }
     tokio::select! {
         biased;
-        () = console::interrupted() => Err(Failure::new(FailureKind::Interrupted, "left while the workflow was sent: it may run")
-            .hint("`genai-comfy queue` shows it if it does")),
+        () = console::interrupted() => {
+            let message = format!("left while the workflow was sent: it may run, as {id}");
+            Err(Failure::new(FailureKind::Interrupted, message).hints(&ending::still_there(&id)))
+        }
         job = &mut sending => Ok((job.map_err(failed)?, true)),
     }
 }
@@ -103,7 +106,8 @@ async fn stop(job: &Job, workflow: &Workflow, view: &mut RunView) -> RunEnd {
     ending::by_the_user(ended, workflow, job.prompt_id())
 }
 
-/// Fetches all that the run made, in the order in which it names it; then what came over the WebSocket.
+/// Brings home all that the run made: first what came over the WebSocket, which can't be had again, then the files in the order in which
+/// it names them. Why some are not here.
 async fn bring_home(
     client: &Client,
     run: &Made,
@@ -111,20 +115,35 @@ async fn bring_home(
     world: &World,
     view: &mut RunView,
     end: &mut RunEnd,
-) -> Result<(), Failure> {
-    let mut saved = |file: File, end: &mut RunEnd| {
-        view.show(Event::Saved { file: file.clone() });
-        end.files.push(file);
+) -> Vec<Failure> {
+    let mut failures = Vec::new();
+    let mut told = |saved, view: &mut RunView| match saved {
+        Ok(file) => {
+            view.show(Event::Saved { file: File::clone(&file) });
+            end.files.push(file);
+        }
+        Err(failure) => failures.push(failure),
     };
-    for output in &run.outputs {
-        saved(download::fetch(client, &output.file, &args.out, world).await?, end);
-    }
     for (nth, image) in run.ws_images.iter().enumerate() {
-        saved(download::keep(image, &format!("{}-{nth}", run.prompt_id), &args.out, world)?, end);
+        told(download::keep(image, &format!("{}-{nth}", run.prompt_id), &args.out, world), view);
+    }
+    for output in &run.outputs {
+        let got = console::interruptible(download::fetch(client, &output.file, &args.out, world)).await.flatten();
+        // To run it all again is not the way to go on.
+        let got = got.map_err(|failure| match failure.kind {
+            FailureKind::Interrupted => Failure { hints: Vec::new(), ..failure },
+            _ => failure,
+        });
+        let stopped = got.as_ref().is_err_and(|failure| failure.kind == FailureKind::Interrupted);
+        told(got, view);
+        if stopped {
+            break;
+        }
     }
     if !run.ws_images_complete {
-        let problem = "the connection broke: pictures that nodes sent over it may be missing".to_owned();
-        view.show(Event::Warning { problem });
+        let problem =
+            "pictures that nodes sent over the WebSocket may be missing: the connection broke, or they took too much memory";
+        view.show(Event::Warning { problem: problem.to_owned() });
     }
-    Ok(())
+    failures
 }

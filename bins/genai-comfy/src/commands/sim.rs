@@ -60,6 +60,9 @@ fn refuse_foreign_flags(cli: &Cli) -> Result<(), Failure> {
         ("--service", shared.service.is_some()),
         ("--url", !shared.url.is_empty()),
         ("--token-file", shared.token_file.is_some()),
+        ("--ca-file", shared.ca_file.is_some()),
+        ("--proxy", shared.proxy.is_some()),
+        ("--unix-socket", shared.unix_socket.is_some()),
         ("--login", cli.entry.login.is_some()),
         ("--origin", cli.entry.origin.is_some()),
     ];

@@ -1,14 +1,19 @@
 //! `genai-comfy upload`.
 
+use std::path::{Path, PathBuf};
+
 use comfy_client::{Content, UploadOptions};
-use console::json::comfy_v1::{Document, Uploaded};
+use console::{
+    ExitCode, Screen,
+    json::comfy_v1::{Document, Uploaded},
+};
 use report::{Failure, FailureKind};
 use settings::World;
 
-use super::{client, failed, stored};
+use super::{client, each, failed, stored};
 use crate::cli::{Cli, Upload};
 
-pub(super) async fn run(world: &World, cli: &Cli, args: &Upload) -> Result<Document, Failure> {
+pub(super) async fn run(world: &World, cli: &Cli, args: &Upload, screen: &Screen) -> Result<ExitCode, Failure> {
     let original = match &args.mask_of {
         Some(text) => Some(stored(text).ok_or_else(|| not_a_file(text))?),
         None => None,
@@ -18,26 +23,29 @@ pub(super) async fn run(world: &World, cli: &Cli, args: &Upload) -> Result<Docum
         std::fs::File::open(&path)
             .map_err(|error| Failure::new(FailureKind::Unreachable, format!("can't read `{}`: {error}", file.display())))?;
     }
-    let client = client(world, cli).await?;
+    let client = console::interruptible(client(world, cli)).await??;
     let options = UploadOptions::default().subfolder(args.subfolder.as_str()).kind(args.to.into());
-    let mut files = Vec::new();
-    for path in &args.files {
+    let send = async |path: &PathBuf| {
         let content = Content::file(world.current_dir.join(path));
         let sent = match &original {
             Some(original) => client.upload_mask(&content, original, &options).await,
             None => client.upload(&content, &options).await,
         };
-        let sent = sent.map_err(failed)?;
-        files.push(Uploaded {
-            path: path.display().to_string(),
-            name: named(&sent.file),
-            file: sent.file.to_string(),
-            bytes: sent.bytes,
-            sha256: sent.sha256_hex,
-            sent: sent.sent,
-        });
+        sent.map_err(failed).map(|sent| uploaded(path, sent))
+    };
+    let sent = each(&args.files, |path| path.display().to_string(), async |path| console::interruptible(send(path)).await?).await;
+    Ok(screen.answer_with(Document::Uploaded { files: sent.done, failed: sent.failed }, &sent.failures))
+}
+
+fn uploaded(path: &Path, sent: comfy_client::Uploaded) -> Uploaded {
+    Uploaded {
+        path: path.display().to_string(),
+        name: named(&sent.file),
+        file: sent.file.to_string(),
+        bytes: sent.bytes,
+        sha256: sent.sha256_hex,
+        sent: sent.sent,
     }
-    Ok(Document::Uploaded { files })
 }
 
 /// What a workflow calls the file: with its subfolder, and with its folder behind it unless that is `input`.

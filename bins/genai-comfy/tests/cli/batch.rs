@@ -1,7 +1,7 @@
 //! `genai-comfy batch` as a process, against embedded servers.
 
 use std::{
-    io::Read,
+    io::{Read, Write},
     process::{Output, Stdio},
     time::Duration,
 };
@@ -123,12 +123,7 @@ fn ctrl_c_cancels_what_is_its_own_and_leaves_the_rest_for_later() {
     );
     let args = ["batch", "i.jsonl", "--results", "r.jsonl"];
     let mut batch = one.command(&args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    let queue = || {
-        let output = one.command(&["queue", "--format", "json"]).output().unwrap();
-        let said: Value = serde_json::from_slice(&output.stdout).unwrap();
-        (said["running"].as_array().unwrap().len(), said["pending"].as_array().unwrap().len())
-    };
-    while queue() != (1, 1) {
+    while queue(&one) != (1, 1) {
         assert!(batch.try_wait().unwrap().is_none());
     }
     rustix::process::kill_process(rustix::process::Pid::from_child(&batch), rustix::process::Signal::INT).unwrap();
@@ -138,7 +133,34 @@ fn ctrl_c_cancels_what_is_its_own_and_leaves_the_rest_for_later() {
     assert!(text.contains("0 succeeded, 2 did not, 7 are left of 9"), "{text}");
     let mut outcomes: Vec<_> = written(&one).iter().map(|line| line["outcome"].as_str().unwrap().to_owned()).collect();
     outcomes.sort();
-    assert_eq!((outcomes, queue()), (["cancelled", "interrupted"].map(str::to_owned).into(), (0, 0)));
+    assert_eq!((outcomes, queue(&one)), (["cancelled", "interrupted"].map(str::to_owned).into(), (0, 0)));
+}
+
+/// How many prompts run, and how many wait.
+fn queue(stage: &Stage) -> (usize, usize) {
+    let output = stage.command(&["queue", "--format", "json"]).output().unwrap();
+    let said: Value = serde_json::from_slice(&output.stdout).unwrap();
+    (said["running"].as_array().unwrap().len(), said["pending"].as_array().unwrap().len())
+}
+
+#[test]
+fn ctrl_c_is_heard_while_nobody_reads_the_rows() {
+    let items = "{\"workflow\": \"w.json\"}\n{\"workflow\": \"slow.json\"}\n";
+    let one = stage(
+        |builder| builder.checkpoint("m.safetensors").step_time(Duration::from_millis(10)),
+        &[("i.jsonl", items), ("slow.json", SLOW), ("r.jsonl", "")],
+    );
+    let (reader, mut writer) = std::io::pipe().unwrap();
+    // As much as the pipe holds: the first row stays in the batch's hands.
+    writer.write_all(&[b' '; 1 << 16]).unwrap();
+    let args = ["batch", "i.jsonl", "--results", "r.jsonl", "--format", "json"];
+    let mut batch = one.command(&args).stdout(writer).spawn().unwrap();
+    while written(&one).is_empty() || queue(&one) != (1, 0) {
+        assert!(batch.try_wait().unwrap().is_none());
+    }
+    rustix::process::kill_process(rustix::process::Pid::from_child(&batch), rustix::process::Signal::INT).unwrap();
+    assert_eq!((batch.wait().unwrap().code(), queue(&one)), (Some(130), (0, 0)));
+    drop(reader);
 }
 
 #[test]

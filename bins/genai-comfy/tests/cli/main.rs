@@ -6,9 +6,11 @@ mod batch;
 mod files;
 mod guarded;
 mod running;
+mod several;
 mod sim;
 mod stage;
 mod strangers;
+mod ways;
 
 /// Help pages: what `--help` prints is the reference.
 #[test]

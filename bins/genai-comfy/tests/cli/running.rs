@@ -1,7 +1,7 @@
 //! Runs that are stopped, left and cut short.
 
 use std::{
-    io::{BufRead, BufReader, Lines},
+    io::{BufRead, BufReader, Lines, Write},
     process::{Child, ChildStdout, Stdio},
 };
 
@@ -110,6 +110,59 @@ fn ctrl_c_again_leaves_at_once_and_says_that_it_may_still_run() {
     let (last, code) = running.end();
     assert_eq!((last["outcome"].as_str(), code), (Some("stopped"), 130));
     assert!(last["failure"]["hints"][1].as_str().unwrap().starts_with("`genai-comfy cancel "), "{last}");
+}
+
+#[test]
+fn ctrl_c_is_heard_while_nobody_reads_what_is_printed() {
+    let stage = stage();
+    let (reader, mut writer) = std::io::pipe().unwrap();
+    // As much as the pipe holds: the first line of the run stays in its hands.
+    writer.write_all(&[b' '; 1 << 16]).unwrap();
+    let mut child = stage.command(&["run", "long.json", "--format", "json"]).stdout(writer).spawn().unwrap();
+    while queue(&stage).is_empty() {
+        assert!(child.try_wait().unwrap().is_none());
+    }
+    kill_process(Pid::from_child(&child), Signal::INT).unwrap();
+    assert_eq!((child.wait().unwrap().code(), queue(&stage)), (Some(130), vec![]));
+    drop(reader);
+}
+
+#[test]
+fn what_was_left_while_it_was_sent_has_an_id() {
+    let stage = Stage::new(|builder, _| {
+        let late = Fault::Delay { route: "POST /prompt".parse().unwrap(), millis: 600_000 };
+        builder.checkpoint("sd15.safetensors").step_time(std::time::Duration::from_millis(50)).fault(late)
+    });
+    stage.write("long.json", LONG);
+    let mut running = Running::start(&stage, &[]);
+    let ids = std::iter::repeat_with(|| queue(&stage)).find(|ids| !ids.is_empty()).unwrap();
+    while running.child.try_wait().unwrap().is_none() {
+        running.press_ctrl_c();
+    }
+    let (last, code) = running.end();
+    let failure = &last["failure"];
+    assert_eq!(
+        (failure["message"].as_str().unwrap(), code),
+        (&*format!("left while the workflow was sent: it may run, as {}", ids[0]), 130)
+    );
+    assert_eq!(failure["hints"][1], format!("`genai-comfy cancel {}` stops it", ids[0]));
+}
+
+#[test]
+fn an_order_that_was_cut_short_may_have_been_carried_out() {
+    let stage = Stage::new(|builder, _| {
+        let late = Fault::Delay { route: "POST /interrupt".parse().unwrap(), millis: 600_000 };
+        builder.checkpoint("sd15.safetensors").step_time(std::time::Duration::from_millis(50)).fault(late)
+    });
+    stage.write("long.json", LONG);
+    let id = detach(&stage, "1");
+    let child = stage.command(&["cancel", &id]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    while !queue(&stage).is_empty() {}
+    kill_process(Pid::from_child(&child), Signal::INT).unwrap();
+    let output = child.wait_with_output().unwrap();
+    let err = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(130), "{err}");
+    assert!(err.contains("the server may have carried it out") && !err.contains("half-written"), "{err}");
 }
 
 #[test]

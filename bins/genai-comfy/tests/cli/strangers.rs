@@ -1,6 +1,7 @@
 //! Servers that are not what they seem.
 
 use std::{
+    fs,
     io::{Read, Write},
     net::{TcpListener, TcpStream},
     thread,
@@ -9,7 +10,7 @@ use std::{
 use crate::stage::{command, said};
 
 /// Answers each path with what `answer` makes of it, until the test ends; its address.
-fn serve(answer: fn(&str) -> (&'static str, String)) -> String {
+fn serve(answer: fn(&str) -> (&'static str, Vec<u8>)) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     thread::spawn(move || {
@@ -20,7 +21,7 @@ fn serve(answer: fn(&str) -> (&'static str, String)) -> String {
     url
 }
 
-fn reply(mut stream: TcpStream, answer: fn(&str) -> (&'static str, String)) {
+fn reply(mut stream: TcpStream, answer: fn(&str) -> (&'static str, Vec<u8>)) {
     let mut request = vec![0; 1 << 16];
     let Ok(length) = stream.read(&mut request) else { return };
     let request = String::from_utf8_lossy(&request[..length]).into_owned();
@@ -28,12 +29,12 @@ fn reply(mut stream: TcpStream, answer: fn(&str) -> (&'static str, String)) {
     let length = body.len();
     let head = format!("HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n");
     // Who has heard enough may leave.
-    let _ = stream.write_all((head + &body).as_bytes());
+    let _ = stream.write_all(&[head.into_bytes(), body].concat());
 }
 
 #[test]
 fn a_server_that_is_not_comfyui_is_named_and_gets_no_token() {
-    let url = serve(|_| ("text/html", "<html>Welcome to nginx</html>".to_owned()));
+    let url = serve(|_| ("text/html", b"<html>Welcome to nginx</html>".to_vec()));
     let folder = tempfile::tempdir().unwrap();
     let (code, out, err) = said(command(folder.path(), &url, &["status"]).env("COMFYUI_API_TOKEN", "t0ken"));
     assert_eq!((code, out.as_str()), (5, ""));
@@ -45,22 +46,30 @@ fn a_file_whose_name_leads_elsewhere_is_not_written() {
     let url = serve(|path| {
         let file = r#"{"filename": "../../evil.png", "subfolder": "", "type": "output"}"#;
         let folder = r#"{"filename": "evil.png", "subfolder": "../..", "type": "output"}"#;
-        let history = |id: &str, item: &str| format!(r#"{{"{id}": {{"outputs": {{"9": {{"images": [{item}]}}}}}}}}"#);
+        let history =
+            |id: &str, item: &str| format!(r#"{{"{id}": {{"outputs": {{"9": {{"images": [{item}]}}}}}}}}"#).into_bytes();
         match path {
-            "/prompt" => ("application/json", r#"{"exec_info": {"queue_remaining": 0}}"#.to_owned()),
+            "/prompt" => ("application/json", br#"{"exec_info": {"queue_remaining": 0}}"#.to_vec()),
             "/history/name" => ("application/json", history("name", file)),
             "/history/folder" => ("application/json", history("folder", folder)),
-            _ => ("image/png", "bytes".to_owned()),
+            _ => ("image/png", picture()),
         }
     });
     let folder = tempfile::tempdir().unwrap();
     let inner = folder.path().join("a/b");
-    std::fs::create_dir_all(&inner).unwrap();
-    for id in ["name", "folder"] {
-        let (code, _, err) = said(&mut command(&inner, &url, &["download", id, "--out", "."]));
-        assert_eq!(code, 1, "{id}: {err}");
-        assert!(err.contains("evil.png") || err.contains("../.."), "{err}");
-    }
-    let left = |folder: &std::path::Path| std::fs::read_dir(folder).unwrap().count();
-    assert_eq!((left(folder.path()), left(&folder.path().join("a")), left(&inner)), (1, 1, 0));
+    fs::create_dir_all(&inner).unwrap();
+    // The last part of a name is a name; a folder that leads elsewhere is none.
+    let (code, _, err) = said(&mut command(&inner, &url, &["download", "name", "--out", "."]));
+    assert_eq!((code, fs::read(inner.join("evil.png")).unwrap()), (0, picture()), "{err}");
+    let (code, _, err) = said(&mut command(&inner, &url, &["download", "folder", "--out", "."]));
+    assert!(code == 1 && err.contains("../.."), "{code}: {err}");
+    let left = |folder: &std::path::Path| fs::read_dir(folder).unwrap().count();
+    assert_eq!((left(folder.path()), left(&folder.path().join("a")), left(&inner)), (1, 1, 1));
+}
+
+/// A whole picture, which no check of pictures refuses.
+fn picture() -> Vec<u8> {
+    let mut png = std::io::Cursor::new(Vec::new());
+    image::DynamicImage::new_rgb8(1, 1).write_to(&mut png, image::ImageFormat::Png).unwrap();
+    png.into_inner()
 }

@@ -34,9 +34,9 @@ pub struct Line {
 }
 
 /// A file that an item made.
-#[derive(Debug, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct File {
-    /// The file on the server, such as `output/cats/1.png`.
+    /// The file on the server, such as `output/cats/1.png`; `websocket/NODE` for a picture that a node sent in place of a file.
     pub file: String,
     /// The node that made it.
     pub node: String,

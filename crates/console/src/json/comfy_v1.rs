@@ -4,6 +4,8 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::v1::Stopped;
+
 /// One answer of a server, or of several calls to it.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct Answer {
@@ -36,6 +38,8 @@ pub enum Document {
     Cancelled {
         /// The prompts, in the order in which they were named.
         prompts: Vec<Cancelled>,
+        /// Those of which it is not known, with why.
+        failed: Vec<Failed>,
     },
     /// `nodes`: node classes.
     Nodes {
@@ -60,11 +64,15 @@ pub enum Document {
     Uploaded {
         /// The files, in the order in which they were named.
         files: Vec<Uploaded>,
+        /// Those that are not there, with why.
+        failed: Vec<Failed>,
     },
     /// `download`: where the files lie on this machine.
     Downloaded {
         /// The files.
         files: Vec<File>,
+        /// The runs and files that are not here, with why.
+        failed: Vec<Failed>,
     },
     /// `workflow show`: the graph.
     Workflow {
@@ -92,6 +100,13 @@ pub enum Document {
         backup: Option<String>,
         /// The seeds that were set.
         seeds: Vec<InputSet>,
+    },
+    /// Any command: it came to nothing.
+    Failed {
+        /// The exit code.
+        exit_code: u8,
+        /// Why, with what to do.
+        error: Stopped,
     },
     /// An order that the server took, or something that was done here.
     Done {
@@ -157,7 +172,7 @@ pub struct Past {
     /// The prompt's id.
     pub prompt_id: String,
     /// How it ended: `succeeded`, `failed` or `interrupted`.
-    pub ending: String,
+    pub ending: Ending,
     /// How, in words.
     pub words: String,
     /// How long it ran, by the server's clock.
@@ -173,8 +188,71 @@ pub struct Past {
 pub struct Cancelled {
     /// Its id.
     pub prompt_id: String,
-    /// What was done: `taken-out` of the queue, `interrupted`, or `nothing`, since it neither waited nor ran.
-    pub done: String,
+    /// What was done.
+    pub done: Done,
+}
+
+/// What was done to stop a prompt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Done {
+    /// It waited, and was taken out of the queue.
+    TakenOut,
+    /// It ran.
+    Interrupted,
+    /// Nothing: it neither waited nor ran.
+    Nothing,
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Ending {
+    /// It came to its end.
+    Succeeded,
+    /// A node failed.
+    Failed,
+    /// It was stopped while it ran.
+    Interrupted,
+    /// It was taken out of the queue.
+    Cancelled,
+    /// The server knows it no more.
+    Lost,
+    /// The deadline passed, or the server runs nothing any more.
+    Stalled,
+    /// It was left to itself.
+    Detached,
+    /// It was only checked, and is well.
+    Valid,
+    /// It did not come to a run, or was left before its end.
+    #[default]
+    Stopped,
+}
+
+impl Ending {
+    /// In one word, as in JSON.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Succeeded => "succeeded",
+            Self::Failed => "failed",
+            Self::Interrupted => "interrupted",
+            Self::Cancelled => "cancelled",
+            Self::Lost => "lost",
+            Self::Stalled => "stalled",
+            Self::Detached => "detached",
+            Self::Valid => "valid",
+            Self::Stopped => "stopped",
+        }
+    }
+}
+
+/// One of several that came to nothing.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Failed {
+    /// What it is, as it was named on the command line, or as the server names it.
+    pub item: String,
+    /// Why, with what to do.
+    pub error: Stopped,
 }
 
 /// A node class in a list.

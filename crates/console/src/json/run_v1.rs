@@ -4,7 +4,10 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::{comfy_v1::File, v1::Stopped};
+use super::{
+    comfy_v1::{Ending, File},
+    v1::Stopped,
+};
 
 /// One line: something that happened to a run.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -127,9 +130,8 @@ pub struct Seed {
 /// How it ended.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct Ended {
-    /// `succeeded`, `failed`, `interrupted`, `cancelled`, `lost`, `stalled`; `detached` if it was left to itself, `valid` if it was only
-    /// checked, `stopped` if it did not come to a run, or was left before its end.
-    pub outcome: String,
+    /// In one word.
+    pub outcome: Ending,
     /// The same in words.
     pub words: String,
     /// The exit code.
@@ -161,7 +163,7 @@ mod tests {
         let file = || File { path: "a.png".into(), file: "output/a.png".into(), bytes: 1, sha256: "00".into() };
         let failure = Failure::new(FailureKind::Declined, "the run failed").hint("look at the log");
         let ended = |failure: Option<&Failure>| Ended {
-            outcome: "failed".into(),
+            outcome: Ending::Failed,
             words: "failed".into(),
             exit_code: 3,
             prompt_id: Some("p".into()),

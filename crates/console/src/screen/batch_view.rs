@@ -56,6 +56,11 @@ impl BatchView {
         self.progress();
     }
 
+    /// Waits until most of what was shown is written.
+    pub async fn room(&self) {
+        self.screen.room().await;
+    }
+
     fn progress(&self) {
         let Tally { total, skipped, done, failed } = self.tally;
         let failed = if failed == 0 { String::new() } else { format!("{failed} did not succeed") };

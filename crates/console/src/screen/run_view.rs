@@ -29,8 +29,8 @@ pub struct RunView {
 /// What is known of a run at its end, beside how it ended.
 #[derive(Debug, Clone, Default)]
 pub struct RunEnd {
-    /// `succeeded`, `detached` … as `run-v1.json` lists them.
-    pub outcome: &'static str,
+    /// In one word.
+    pub outcome: json::comfy_v1::Ending,
     /// The same in words.
     pub words: String,
     /// The prompt's id, if the server took it.
@@ -68,6 +68,11 @@ impl RunView {
         });
     }
 
+    /// Waits until most of what was shown is written: whoever shows without end waits here, where it can be stopped.
+    pub async fn room(&self) {
+        self.screen.room().await;
+    }
+
     /// Draws a picture in place of the one before it.
     pub fn draw(&mut self, image: &[u8]) {
         let Some(protocol) = self.previews else { return };
@@ -93,7 +98,9 @@ impl RunView {
                     }
                     match &end.prompt_id {
                         _ if end.failure.is_some() => {}
-                        Some(id) if inner.quiet && end.outcome == "detached" => inner.print(&format!("{id}\n")),
+                        Some(id) if inner.quiet && end.outcome == json::comfy_v1::Ending::Detached => {
+                            inner.print(&format!("{id}\n"));
+                        }
                         _ if inner.quiet => {}
                         _ => {
                             let (sign, color) = style::of(&Outcome::Pass);
@@ -106,7 +113,7 @@ impl RunView {
                 }
                 _ => {
                     let ended = Ended {
-                        outcome: end.outcome.to_owned(),
+                        outcome: end.outcome,
                         words: end.words,
                         exit_code: code as u8,
                         prompt_id: end.prompt_id,
@@ -144,8 +151,7 @@ impl RunView {
                 let (sign, color) = style::of(&Outcome::Warn);
                 self.line(inner, &format!("  {color}{sign}{color:#} {}\n", harmless(problem)));
             }
-            Event::Queued { position: Some(0) | None } => inner.progress(0, 0, "waits, next in the queue"),
-            Event::Queued { position: Some(position) } => inner.progress(0, 0, &format!("waits behind {position}")),
+            Event::Queued { position } => inner.progress(0, 0, &waits(*position)),
             Event::Started => inner.progress(0, 0, "runs"),
             Event::Cached { nodes } if nodes.is_empty() => {}
             Event::Cached { nodes } => {
@@ -185,6 +191,15 @@ fn named(node: &Node) -> String {
     format!("node `{}` {}", node.id, node.title)
 }
 
+/// Where it waits; none if nobody has looked yet.
+fn waits(position: Option<usize>) -> String {
+    match position {
+        None => "waits".to_owned(),
+        Some(0) => "waits, next in the queue".to_owned(),
+        Some(position) => format!("waits behind {position}"),
+    }
+}
+
 fn counted(number: usize, what: &str) -> String {
     if number == 1 { format!("1 {what}") } else { format!("{number} {what}s") }
 }
@@ -194,5 +209,15 @@ fn times(end: &RunEnd) -> String {
         (Some(ran), Some(waited)) => format!(" in {} ({} of them at work)", comfy::time(waited), comfy::time(ran)),
         (None, Some(waited)) => format!(" in {}", comfy::time(waited)),
         _ => String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_in_the_queue_is_not_guessed() {
+        assert_eq!([None, Some(0), Some(7)].map(waits), ["waits", "waits, next in the queue", "waits behind 7"]);
     }
 }

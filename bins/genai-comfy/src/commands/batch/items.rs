@@ -11,7 +11,7 @@ use report::{Failure, FailureKind};
 use settings::World;
 
 use super::lines::{Line, Reader, Set, Wrong};
-use crate::cli::Batch;
+use crate::{cli::Batch, commands::run::prepare::limited};
 
 /// So many wrong lines are told at once.
 const MOST_WRONG: usize = 10;
@@ -134,9 +134,10 @@ impl Maker {
 }
 
 fn workflow(path: &Path, shown: &Path) -> Result<Workflow, Failure> {
-    let bytes = std::fs::read(path).map_err(|error| {
+    let file = std::fs::File::open(path).map_err(|error| {
         Failure::new(FailureKind::Unreachable, format!("can't read the workflow `{}`: {error}", shown.display()))
     })?;
+    let bytes = limited(file, shown)?;
     let file = WorkflowFile::from_bytes(&bytes).map_err(|error| about(shown, &error))?;
     if file.api().is_none() && file.ui().is_some() {
         let message = format!("`{}` is in UI format, and a batch needs API format", shown.display());

@@ -5,10 +5,36 @@ use console::json::batch_v1::{File, Line};
 use report::{Failure, FailureKind};
 use settings::World;
 
-use super::super::failed;
+use super::super::{download, failed};
 use crate::cli::Batch;
 
-pub(super) fn line(row: &BatchRow, world: &World) -> Line {
+/// The pictures that came over the WebSocket in place of files.
+#[derive(Default)]
+pub(super) struct Pictures {
+    files: Vec<File>,
+    unsaved: Option<Failure>,
+}
+
+/// Writes them to the item's folder: they can't be had again.
+pub(super) fn pictures(row: &BatchRow, args: &Batch, world: &World) -> Pictures {
+    let mut pictures = Pictures::default();
+    let End::Outcome(Outcome::Succeeded(run)) = &row.delivery.end else { return pictures };
+    for (nth, image) in run.ws_images.iter().enumerate() {
+        match download::keep(image, &format!("{}-{nth}", run.prompt_id), &args.out.join(&row.id), world) {
+            Ok(kept) => pictures.files.push(File {
+                file: kept.file,
+                node: image.node.clone(),
+                path: Some(kept.path),
+                bytes: Some(kept.bytes),
+                sha256: Some(kept.sha256),
+            }),
+            Err(failure) => pictures.unsaved = Some(failure),
+        }
+    }
+    pictures
+}
+
+pub(super) fn line(row: &BatchRow, pictures: &Pictures, world: &World) -> Line {
     let delivery = &row.delivery;
     let files = row.files.iter().map(|file| {
         let path = |saved: &comfy_client::Downloaded| {
@@ -26,13 +52,13 @@ pub(super) fn line(row: &BatchRow, world: &World) -> Line {
         version: 1,
         at: world.clock.stamp(),
         id: row.id.clone(),
-        outcome: row.word().to_owned(),
+        outcome: if pictures.unsaved.is_some() { "unsaved" } else { row.word() }.to_owned(),
         backend: delivery.backend.clone(),
         prompt_id: delivery.prompt_id.clone(),
         reroutes: delivery.reroutes,
         seconds: (delivery.waited.as_secs_f64() * 1000.0).round() / 1000.0,
-        files: files.collect(),
-        error: failure(row).as_ref().map(Into::into),
+        files: files.chain(pictures.files.iter().cloned()).collect(),
+        error: failure(row).as_ref().or(pictures.unsaved.as_ref()).map(Into::into),
     }
 }
 
@@ -49,13 +75,13 @@ fn failure(row: &BatchRow) -> Option<Failure> {
 }
 
 /// Why the whole batch ends with this row, since the next would end so too; none if it goes on.
-pub(super) fn stops(row: &BatchRow, args: &Batch) -> Option<Failure> {
+pub(super) fn stops(row: &BatchRow, pictures: &Pictures, args: &Batch) -> Option<Failure> {
     let failure = match (&row.delivery.end, &row.unsaved) {
         (End::Unserved(error), _) => failed(error.clone()),
         (_, Some(error)) if error.kind() == ErrorKind::Io => {
             failed(error.clone()).hint("make room, or choose another folder with `--out`")
         }
-        _ => return None,
+        _ => pictures.unsaved.clone()?,
     };
     Some(match args.results {
         Some(_) => failure.hint("then the same command with `--resume` goes on"),

@@ -1,7 +1,7 @@
 //! Each way in which a run ends: its name, its words, what to do, and with that the exit code.
 
 use comfy_client::{Error, Interruption, Outcome, StallCause, Timing, Workflow};
-use console::RunEnd;
+use console::{ExitCode, RunEnd, json::comfy_v1::Ending};
 use report::{Failure, FailureKind};
 
 use super::{super::history, failed, follow};
@@ -21,7 +21,7 @@ pub(super) fn of(outcome: &Outcome, workflow: &Workflow) -> RunEnd {
         _ => return stopped(Failure::new(FailureKind::Unexpected, words)),
     };
     RunEnd {
-        outcome: history::name(outcome),
+        outcome: history::ending(outcome),
         failure: failure(outcome, &words, prompt_id),
         prompt_id: Some(prompt_id.clone()),
         ran_seconds: timing.and_then(|Timing { ran_for, .. }| Some(ran_for?.as_secs_f64())),
@@ -75,20 +75,38 @@ fn failure(outcome: &Outcome, words: &str, id: &str) -> Option<Failure> {
     Some(Failure::new(FailureKind::Declined, format!("the run {words}")).hints(&hints))
 }
 
-fn still_there(id: &str) -> Vec<String> {
+pub(super) fn still_there(id: &str) -> Vec<String> {
     vec![
         format!("it may still run: `genai-comfy download {id}` fetches its files once it has ended"),
         format!("`genai-comfy cancel {id}` stops it"),
     ]
 }
 
+/// Why not all of its files are here.
+pub(super) fn not_home(failures: Vec<Failure>, id: &str) -> Option<Failure> {
+    let again = format!("`genai-comfy download {id}` tries again");
+    let worst = failures.iter().map(|failure| failure.kind).max_by_key(|kind| ExitCode::for_kind(*kind) as u8)?;
+    if let [_] = failures.as_slice() {
+        return failures.into_iter().next().map(|failure| failure.hint(again));
+    }
+    let mut hints: Vec<String> = Vec::new();
+    for hint in failures.iter().flat_map(|failure| &failure.hints) {
+        if !hints.contains(hint) {
+            hints.push(hint.clone());
+        }
+    }
+    let message = format!("{} of the files could not be brought home", failures.len());
+    let causes = failures.into_iter().map(|failure| failure.message).collect();
+    Some(Failure { causes, ..Failure::new(worst, message) }.hints(&hints).hint(again))
+}
+
 /// The end of what never became a run.
 pub(super) fn stopped(failure: Failure) -> RunEnd {
-    RunEnd { outcome: "stopped", words: failure.to_string(), failure: Some(failure), ..RunEnd::default() }
+    RunEnd { outcome: Ending::Stopped, words: failure.to_string(), failure: Some(failure), ..RunEnd::default() }
 }
 
 /// A good end without a run, or before it ended.
-pub(super) fn without_a_run(outcome: &'static str, words: String, prompt_id: Option<String>) -> RunEnd {
+pub(super) fn without_a_run(outcome: Ending, words: String, prompt_id: Option<String>) -> RunEnd {
     RunEnd { outcome, words, prompt_id, ..RunEnd::default() }
 }
 
@@ -104,10 +122,10 @@ pub(super) fn by_the_user(ended: Option<Result<Outcome, Error>>, workflow: &Work
         RunEnd { outcome, words, failure: Some(failure), prompt_id: Some(id.to_owned()), ..RunEnd::default() }
     };
     match ended {
-        None => stopped_run("stopped", "left before the server had stopped it".to_owned(), &still_there(id)),
+        None => stopped_run(Ending::Stopped, "left before the server had stopped it".to_owned(), &still_there(id)),
         Some(Err(error)) => {
             let failure = failed(error);
-            stopped_run("stopped", format!("it could not be stopped: {failure}"), &still_there(id))
+            stopped_run(Ending::Stopped, format!("it could not be stopped: {failure}"), &still_there(id))
         }
         Some(Ok(outcome)) => {
             let words = words(&outcome, workflow);
@@ -116,7 +134,7 @@ pub(super) fn by_the_user(ended: Option<Result<Outcome, Error>>, workflow: &Work
                 Outcome::Stalled(_) => still_there(id),
                 _ => Vec::new(),
             };
-            stopped_run(history::name(&outcome), words, &hints)
+            stopped_run(history::ending(&outcome), words, &hints)
         }
     }
 }

@@ -20,7 +20,8 @@ pub(super) async fn follow(
     let mut events = job.events();
     let mut telling = std::pin::pin!(async {
         while let Some(event) = events.next().await {
-            tell(event, workflow, view);
+            tell(event, workflow, view).await;
+            view.room().await;
         }
     });
     let outcome = tokio::select! {
@@ -35,7 +36,7 @@ pub(super) async fn follow(
     Ok(outcome)
 }
 
-fn tell(event: Event, workflow: &Workflow, view: &mut RunView) {
+async fn tell(event: Event, workflow: &Workflow, view: &mut RunView) {
     let node = |id: String| node(workflow, &id);
     let said = match event {
         Event::Queued { position } => run_v1::Event::Queued { position },
@@ -47,15 +48,20 @@ fn tell(event: Event, workflow: &Workflow, view: &mut RunView) {
         Event::Text { node: id, text } => run_v1::Event::Text { node: node(id), text },
         Event::Unknown { raw } => run_v1::Event::Unknown { message: raw },
         Event::Preview { node: id, format, image } => {
-            if let Some(drawable) = view.previews().and_then(|protocol| drawable(protocol, format, &image)) {
-                view.draw(&drawable);
+            let bytes = image.len();
+            if let Some(protocol) = view.previews() {
+                // It takes a while, and what waits here is to hear Ctrl-C.
+                let drawable = tokio::task::spawn_blocking(move || drawable(protocol, format, &image)).await;
+                if let Ok(Some(drawable)) = drawable {
+                    view.draw(&drawable);
+                }
             }
             let format = match format {
                 ImageFormat::Jpeg => "jpeg",
                 ImageFormat::Png => "png",
                 _ => "other",
             };
-            run_v1::Event::Preview { node: id.map(node), format: format.to_owned(), bytes: image.len() }
+            run_v1::Event::Preview { node: id.map(node), format: format.to_owned(), bytes }
         }
         // The outcome says more.
         _ => return,

@@ -1,26 +1,32 @@
 //! Before anything is sent: the workflow is read, its inputs are set, and it is checked as the server would check it.
 
-use std::{io::Read, path::Path};
+use std::{collections::BTreeSet, fs::File, io::Read, path::Path, sync::Arc};
 
 use comfy_client::{Client, Error, ObjectInfo, SeedSet, Workflow, WorkflowFile};
 use console::{
     RunView,
     json::run_v1::{Event, Seed as SeedSaid},
 };
+use futures_util::future::try_join_all;
 use report::{Failure, FailureKind};
 use settings::World;
 
-use super::{super::client, failed, follow};
+use super::{super::client, download, failed, follow};
 use crate::cli::{Cli, Run, Seed};
 
 /// A client that was let in, and the workflow that is to be sent.
 pub(super) async fn prepare(world: &World, cli: &Cli, args: &Run, view: &mut RunView) -> Result<(Client, Workflow), Failure> {
+    download::folder(&args.out, world)?;
     let file =
         WorkflowFile::from_bytes(&read(world, cli, &args.workflow)?).map_err(|error| about_the_file(&error, &args.workflow))?;
     let client = client(world, cli).await?;
-    let info = client.object_info().await.map_err(failed)?;
+    let info = classes(&client, &file, args.no_check).await?;
     let converted = file.api().is_none();
-    let mut workflow = file.into_workflow_for(&info).map_err(|error| about_the_file(&error, &args.workflow))?;
+    let workflow = match &info {
+        Some(info) => file.into_workflow_for(info),
+        None => file.into_workflow(),
+    };
+    let mut workflow = workflow.map_err(|error| about_the_file(&error, &args.workflow))?;
     let seeds = set(&mut workflow, args, world)?;
     let said = |seed: SeedSet| SeedSaid { node: follow::node(&workflow, &seed.node), input: seed.input, value: seed.value };
     view.show(Event::Read {
@@ -34,9 +40,39 @@ pub(super) async fn prepare(world: &World, cli: &Cli, args: &Run, view: &mut Run
             problem: format!("`{input}` is set, but a picture opened in the editor will show it as it was"),
         });
     }
-    check(&workflow, &info, args, view)?;
+    if let Some(info) = info.filter(|_| !args.no_check) {
+        check(&workflow, &info, args, view)?;
+    }
     Ok((client, workflow.allow_partial(args.allow_partial)))
 }
+
+/// A workflow of no more classes asks for each of them: all together are megabytes where many packs are installed.
+const FEW: usize = 12;
+
+/// The node classes that convert and check the workflow; none where it is to be sent as it is.
+async fn classes(client: &Client, file: &WorkflowFile, no_check: bool) -> Result<Option<Arc<ObjectInfo>>, Failure> {
+    let Some(workflow) = file.api() else { return client.object_info().await.map(Some).map_err(failed) };
+    if no_check {
+        return Ok(None);
+    }
+    let named = workflow.nodes().values().filter_map(|node| node.get("class_type")?.as_str());
+    let named: BTreeSet<&str> = named.collect();
+    if named.len() <= FEW {
+        let each = named.into_iter().map(async |name| {
+            let class = client.object_info_class(name).await.map_err(failed)?;
+            Ok::<_, Failure>(class.map(|class| (name.to_owned(), class)))
+        });
+        let found: Option<ObjectInfo> = try_join_all(each).await?.into_iter().collect();
+        if let Some(found) = found {
+            return Ok(Some(Arc::new(found)));
+        }
+    }
+    // Where one is not there, all of them tell which was meant.
+    client.object_info().await.map(Some).map_err(failed)
+}
+
+/// The longest workflow that is read: pictures hold one beside their pixels.
+const LONGEST: u64 = 256 << 20;
 
 /// The bytes of a workflow's file, or of standard input.
 pub(in crate::commands) fn read(world: &World, cli: &Cli, path: &Path) -> Result<Vec<u8>, Failure> {
@@ -44,14 +80,25 @@ pub(in crate::commands) fn read(world: &World, cli: &Cli, path: &Path) -> Result
     let failed =
         |error: std::io::Error| Failure::new(FailureKind::Unreachable, format!("can't read the workflow `{shown}`: {error}"));
     if path.as_os_str() != "-" {
-        return std::fs::read(world.current_dir.join(path)).map_err(failed);
+        return File::open(world.current_dir.join(path)).map_err(failed).and_then(|file| limited(file, path));
     }
     if cli.entry.login.is_some() {
         return Err(Failure::new(FailureKind::Usage, "standard input can't be both the password of `--login` and the workflow")
             .hint("give the workflow as a file"));
     }
+    limited(std::io::stdin().lock(), path)
+}
+
+/// All that `from` gives, unless it can be no workflow.
+pub(in crate::commands) fn limited(from: impl Read, path: &Path) -> Result<Vec<u8>, Failure> {
     let mut bytes = Vec::new();
-    std::io::stdin().lock().read_to_end(&mut bytes).map_err(failed)?;
+    let read = from.take(LONGEST + 1).read_to_end(&mut bytes);
+    let shown = path.display();
+    read.map_err(|error| Failure::new(FailureKind::Unreachable, format!("can't read the workflow `{shown}`: {error}")))?;
+    if bytes.len() as u64 > LONGEST {
+        let message = format!("`{shown}` is longer than {} MiB: it is no workflow", LONGEST >> 20);
+        return Err(Failure::new(FailureKind::Declined, message));
+    }
     Ok(bytes)
 }
 
@@ -105,5 +152,7 @@ fn check(workflow: &Workflow, info: &ObjectInfo, args: &Run, view: &mut RunView)
     }
     let message = format!("the server would refuse `{}`", args.workflow.display());
     let causes = errors.iter().map(ToString::to_string).collect();
-    Err(Failure { causes, ..Failure::new(FailureKind::Declined, message) })
+    let hint = "if the server knows better (a node may judge its values itself), send it all the same with `--no-check`";
+    let failure = Failure { causes, ..Failure::new(FailureKind::Declined, message) };
+    Err(if args.dry_run { failure } else { failure.hint(hint) })
 }
