@@ -46,11 +46,13 @@ fn a_file_whose_name_leads_elsewhere_is_not_written() {
     let url = serve(|path| {
         let file = r#"{"filename": "../../evil.png", "subfolder": "", "type": "output"}"#;
         let folder = r#"{"filename": "evil.png", "subfolder": "../..", "type": "output"}"#;
+        let good = r#"{"filename": "good.png", "subfolder": "", "type": "output"}"#;
         let history =
             |id: &str, item: &str| format!(r#"{{"{id}": {{"outputs": {{"9": {{"images": [{item}]}}}}}}}}"#).into_bytes();
         match path {
             "/prompt" => ("application/json", br#"{"exec_info": {"queue_remaining": 0}}"#.to_vec()),
             "/history/name" => ("application/json", history("name", file)),
+            "/history/good" => ("application/json", history("good", good)),
             "/history/folder" => ("application/json", history("folder", folder)),
             _ => ("image/png", picture()),
         }
@@ -58,11 +60,13 @@ fn a_file_whose_name_leads_elsewhere_is_not_written() {
     let folder = tempfile::tempdir().unwrap();
     let inner = folder.path().join("a/b");
     fs::create_dir_all(&inner).unwrap();
-    // The last part of a name is a name; a folder that leads elsewhere is none.
-    let (code, _, err) = said(&mut command(&inner, &url, &["download", "name", "--out", "."]));
-    assert_eq!((code, fs::read(inner.join("evil.png")).unwrap()), (0, picture()), "{err}");
-    let (code, _, err) = said(&mut command(&inner, &url, &["download", "folder", "--out", "."]));
-    assert!(code == 1 && err.contains("../.."), "{code}: {err}");
+    for id in ["name", "folder"] {
+        let (code, _, err) = said(&mut command(&inner, &url, &["download", id, "--out", "."]));
+        assert!(code == 1 && err.contains("../.."), "{id}: {code}: {err}");
+    }
+    // The same picture under a name that stays where it is put.
+    let (code, _, err) = said(&mut command(&inner, &url, &["download", "good", "--out", "."]));
+    assert_eq!((code, fs::read(inner.join("good.png")).unwrap()), (0, picture()), "{err}");
     let left = |folder: &std::path::Path| fs::read_dir(folder).unwrap().count();
     assert_eq!((left(folder.path()), left(&folder.path().join("a")), left(&inner)), (1, 1, 1));
 }
