@@ -9,7 +9,8 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpListener;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
@@ -201,6 +202,8 @@ async fn live(
             down = app.faults.restart_wanted() => break Some(down),
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) => {
+                    // Frames are small and follow each other; without this the second waits for the answer to the first.
+                    let _ = stream.set_nodelay(true);
                     tasks.spawn(connection(app.clone(), router.clone(), stream));
                 }
                 // Out of file descriptors, most likely: some will be closed.
@@ -216,9 +219,11 @@ async fn live(
     down
 }
 
-async fn connection(app: Arc<App>, router: Arc<Router>, stream: TcpStream) {
-    // Frames are small and follow each other; without this the second waits for the answer to the first.
-    let _ = stream.set_nodelay(true);
+/// Serves one connection to its end.
+pub(crate) async fn connection<S>(app: Arc<App>, router: Arc<Router>, stream: S)
+where
+    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
     let stream = Strict::new(stream, app.clock.clone());
     let (closing, turn) = (app.closing.clone(), stream.turn());
     let service = service_fn(move |request: hyper::Request<Incoming>| {
