@@ -44,6 +44,7 @@ mod heap;
 mod history;
 mod hub;
 mod latent;
+mod lent;
 mod login;
 mod logs;
 mod mime;

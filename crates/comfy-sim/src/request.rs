@@ -5,7 +5,7 @@ use std::io::{ErrorKind, Read};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use axum::body::{Body, BodyDataStream};
+use axum::body::Body;
 use bytes::{Bytes, BytesMut};
 use flate2::read::{DeflateDecoder, MultiGzDecoder, ZlibDecoder};
 use futures_util::StreamExt;
@@ -81,14 +81,12 @@ impl Request {
         let mut stream = std::mem::take(body).into_data_stream();
         let announced = self.headers.get(CONTENT_LENGTH).and_then(|v| v.to_str().ok()).and_then(|v| v.parse::<usize>().ok());
         if announced.is_some_and(|length| length > MAX_BODY) {
-            linger(stream);
             return Err(Fault::TooLarge);
         }
         let mut read = BytesMut::new();
         while let Some(chunk) = stream.next().await {
             read.extend_from_slice(&chunk.map_err(|_| Fault::Gone)?);
             if read.len() > MAX_BODY {
-                linger(stream);
                 return Err(Fault::TooLarge);
             }
         }
@@ -126,18 +124,6 @@ fn inflated(body: &[u8], is_gzip: bool) -> Result<Bytes, Fault> {
         Err(error) if is_gzip && error.kind() == ErrorKind::UnexpectedEof && body.starts_with(b"\x1f\x8b") => Ok(out.into()),
         Err(_) => Err(Raised::new("ContentEncodingError", "Can not decode content-encoding").into()),
     }
-}
-
-/// Reads on for a while and drops what comes, as aiohttp does: a client that writes all before it reads gets its answer.
-fn linger(mut rest: BodyDataStream) {
-    tokio::spawn(tokio::time::timeout(LINGER, async move {
-        let mut left = MAX_BODY;
-        while let Some(Ok(chunk)) = rest.next().await
-            && chunk.len() <= left
-        {
-            left -= chunk.len();
-        }
-    }));
 }
 
 /// The text of a body in the encoding that its type names.

@@ -4,12 +4,13 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::body::Body;
 use futures_util::future::BoxFuture;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpListener;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
@@ -23,6 +24,7 @@ use crate::config::{Builder, Login};
 use crate::error::{Cause, Error};
 use crate::faults::{self, Faults};
 use crate::folders::Folders;
+use crate::lent::lend;
 use crate::login::Guard;
 use crate::models;
 use crate::router::Router;
@@ -31,6 +33,9 @@ use crate::worker;
 
 /// How long a shutdown waits for answers that are still on their way.
 const PATIENCE: Duration = Duration::from_secs(5);
+
+/// More than the longest head that passes: 128 headers and a first line of 8190 bytes each.
+const MOST_HEAD: usize = 2 * 1024 * 1024;
 
 /// A running server. Dropping it ends all its tasks at once; [`Server::shutdown`] ends them in order.
 #[derive(Debug)]
@@ -197,6 +202,8 @@ async fn live(
             down = app.faults.restart_wanted() => break Some(down),
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) => {
+                    // Frames are small and follow each other; without this the second waits for the answer to the first.
+                    let _ = stream.set_nodelay(true);
                     tasks.spawn(connection(app.clone(), router.clone(), stream));
                 }
                 // Out of file descriptors, most likely: some will be closed.
@@ -212,18 +219,32 @@ async fn live(
     down
 }
 
-async fn connection(app: Arc<App>, router: Arc<Router>, stream: TcpStream) {
-    // Frames are small and follow each other; without this the second waits for the answer to the first.
-    let _ = stream.set_nodelay(true);
-    let (closing, clock) = (app.closing.clone(), app.clock.clone());
-    let service = service_fn(move |request: hyper::Request<hyper::body::Incoming>| {
-        faults::serve(app.clone(), router.clone(), request.map(Body::new))
+/// Serves one connection to its end.
+pub(crate) async fn connection<S>(app: Arc<App>, router: Arc<Router>, stream: S)
+where
+    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
+    let stream = Strict::new(stream, app.clock.clone());
+    let (closing, turn) = (app.closing.clone(), stream.turn());
+    let service = service_fn(move |request: hyper::Request<Incoming>| {
+        let (app, router, turn) = (app.clone(), router.clone(), turn.clone());
+        async move {
+            let (mut request, rest) = lend(request);
+            *request.version_mut() = turn.version(request.version());
+            let response = faults::serve(app.clone(), router, request).await;
+            if let Some(task) = rest.linger() {
+                // A server that is closing reads no more.
+                let _ = app.tasks.send(task);
+            }
+            response.map(|response| turn.watch(response))
+        }
     });
     let connection = http1::Builder::new()
         .auto_date_header(false)
         .title_case_headers(true)
         .max_headers(128)
-        .serve_connection(TokioIo::new(Strict::new(stream, clock)), service)
+        .max_buf_size(MOST_HEAD)
+        .serve_connection(TokioIo::new(stream), service)
         .with_upgrades();
     let mut connection = std::pin::pin!(connection);
     let ended = tokio::select! {

@@ -98,8 +98,11 @@ fn bad(body: String) -> Response {
 
 /// The server's side of an upgraded connection.
 async fn server_side<S: AsyncRead + AsyncWrite + Unpin>(stream: S) -> WebSocketStream<S> {
-    let config =
-        WebSocketConfig::default().read_buffer_size(READ).max_message_size(Some(MAX_MESSAGE)).max_frame_size(Some(MAX_MESSAGE));
+    let config = WebSocketConfig::default()
+        .read_buffer_size(READ)
+        .max_message_size(Some(MAX_MESSAGE))
+        .max_frame_size(Some(MAX_MESSAGE))
+        .accept_unmasked_frames(true);
     WebSocketStream::from_raw_socket(stream, Role::Server, Some(config)).await
 }
 
@@ -153,8 +156,7 @@ impl Socket {
                     },
                 },
                 incoming = stream.next() => match incoming {
-                    // Its own code goes back to nobody: the answer is always that all is well.
-                    Some(Ok(Message::Close(_))) => return Some((stream.into_inner(), CloseCode::Normal)),
+                    Some(Ok(Message::Close(frame))) => return Some((stream.into_inner(), farewell(frame.as_ref()))),
                     Some(Ok(Message::Text(text))) => greeted = greeted || self.greet(&text),
                     Some(Ok(_)) => {}
                     Some(Err(error)) => return verdict(&error).map(|code| (stream.into_inner(), code)),
@@ -189,6 +191,14 @@ impl Socket {
             self.app.hub.send(&Audience::Client(self.sid.clone()), || Event::FeatureFlags);
         }
         true
+    }
+}
+
+/// What a close is answered with. Its own code goes back to nobody; one that may not be sent comes here replaced.
+fn farewell(frame: Option<&CloseFrame>) -> CloseCode {
+    match frame {
+        Some(frame) if frame.code == CloseCode::Protocol && frame.reason == "Protocol violation" => CloseCode::Protocol,
+        _ => CloseCode::Normal,
     }
 }
 
