@@ -4,7 +4,7 @@
 
 use std::io::Cursor;
 
-use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader};
+use image::{ColorType, DynamicImage, ImageDecoder, ImageFormat, ImageReader};
 
 use super::{Decoded, Fault, Frame, Rgba, Transparency, broken, check};
 
@@ -31,8 +31,13 @@ pub(super) fn decode(bytes: &[u8], format: ImageFormat) -> Result<Decoded, Fault
     check(width as usize, height as usize)?;
     let orientation = decoder.orientation().map_err(broken)?.to_exif();
     let picture = DynamicImage::from_decoder(decoder).map_err(broken)?;
-    let transparency = if picture.color().has_alpha() { Transparency::Alpha } else { Transparency::None };
-    Ok(Decoded { frames: vec![Frame::new(width as usize, &pixels(picture, format), transparency)], orientation })
+    let transparency = match picture.color() {
+        ColorType::Rgba8 | ColorType::Rgba16 => Transparency::Rgba,
+        color if color.has_alpha() => Transparency::Alpha,
+        _ => Transparency::None,
+    };
+    let frame = Frame::new(width as usize, &pixels(picture, format), transparency);
+    Ok(Decoded { frames: vec![frame], whole: true, orientation })
 }
 
 /// The pixels in eight bits. Of 16 bits of grey Pillow keeps what is left above 255, but `ComfyUI` divides first what comes
@@ -68,7 +73,7 @@ mod tests {
         let rgba = image::RgbaImage::from_raw(3, 2, colors.concat()).expect("six pixels");
         let rgb = Frame::new(3, &colors.map(|[r, g, b, _]| [r, g, b, 255]), Transparency::None);
         for format in [ImageFormat::Bmp, ImageFormat::Ico, ImageFormat::Tga, ImageFormat::Tiff] {
-            assert_eq!(read(&rgba.clone().into(), format), Frame::new(3, &colors, Transparency::Alpha), "{format:?}");
+            assert_eq!(read(&rgba.clone().into(), format), Frame::new(3, &colors, Transparency::Rgba), "{format:?}");
         }
         for format in [ImageFormat::Bmp, ImageFormat::Tga, ImageFormat::Tiff] {
             assert_eq!(read(&DynamicImage::from(rgba.clone()).into_rgb8().into(), format), rgb, "{format:?}");
