@@ -1,16 +1,14 @@
 //! `/view_metadata` and `/experiment/models`: what lies in the model folders.
 
-use std::io::Cursor;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use data_encoding::BASE64;
 use http::StatusCode;
-use image::ImageFormat;
 use serde_json::{Value, json};
 
-use super::apart;
 use super::files::{created, seconds};
+use super::{apart, view};
 use crate::app::App;
 use crate::picture::Opened;
 use crate::py::path::{basename, inside, splitext};
@@ -119,7 +117,5 @@ fn picture(model: &Path) -> Result<Option<Vec<u8>>, Fault> {
 
 /// Without loss, unlike ComfyUI's: the encoder here knows no other WebP.
 fn webp(bytes: &[u8]) -> Option<Vec<u8>> {
-    let picture = Opened::new(bytes, Path::new("")).and_then(Opened::loaded).ok()?.image(true);
-    let mut out = Cursor::new(Vec::new());
-    picture.write_to(&mut out, ImageFormat::WebP).ok().map(|()| out.into_inner())
+    view::webp(&Opened::new(bytes, Path::new("")).and_then(Opened::loaded).ok()?, false).ok()
 }

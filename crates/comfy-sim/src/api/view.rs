@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use http::StatusCode;
 use http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
-use image::codecs::jpeg::JpegEncoder;
 use image::ImageFormat;
+use image::codecs::jpeg::JpegEncoder;
 
 use super::files::send;
 use crate::app::App;
@@ -119,18 +119,25 @@ impl Form {
                 let encoder = JpegEncoder::new_with_quality(&mut out, quality);
                 picture.loaded()?.image(false).write_with_encoder(encoder)
             }
-            Self::Webp { rgb } => {
-                let picture = picture.loaded()?;
-                // Pillow leaves colours as they are, and makes colours with alpha of all else that is transparent.
-                let opaque = rgb || matches!(picture.transparency, Transparency::Key(_));
-                picture.image(!opaque).write_to(&mut out, ImageFormat::WebP)
-            }
+            Self::Webp { rgb } => return webp(&picture.loaded()?, rgb),
             Self::Rgb => return png(&picture.loaded()?),
             Self::Alpha => picture.shadow()?.image(true).write_to(&mut out, ImageFormat::Png),
         }
         .map_err(|e| Raised::new("OSError", e.to_string()))?;
         Ok(out.into_inner())
     }
+}
+
+/// The picture, or its colours alone. Pillow leaves colours as they are, makes colours with alpha of all else that is
+/// transparent, and drops an alpha that hides nothing.
+pub(super) fn webp(picture: &Frame, rgb: bool) -> Result<Vec<u8>, Raised> {
+    let seen = |alpha: &Vec<u8>| alpha.iter().any(|alpha| *alpha < 255);
+    let is_key = matches!(picture.transparency, Transparency::Key(_));
+    let mut out = Cursor::new(Vec::new());
+    let written =
+        picture.image(!rgb && !is_key && picture.alpha.as_ref().is_some_and(seen)).write_to(&mut out, ImageFormat::WebP);
+    written.map_err(|e| Raised::new("OSError", e.to_string()))?;
+    Ok(out.into_inner())
 }
 
 /// The colours of a picture. One that stands for transparency still does.

@@ -36,7 +36,11 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Decoded, Fault> {
     }
     let info = reader.info();
     let xmp = info.utf8_text.iter().find(|text| text.keyword == "XML:com.adobe.xmp").and_then(|text| text.get_text().ok());
-    Ok(Decoded { frames, whole, orientation: exif::orientation(info.exif_metadata.as_deref(), xmp.as_deref().map(str::as_bytes)) })
+    Ok(Decoded {
+        frames,
+        whole,
+        orientation: exif::orientation(info.exif_metadata.as_deref(), xmp.as_deref().map(str::as_bytes)),
+    })
 }
 
 /// Checks that the file is whole up to its pixels: Pillow tells a file that ends in the middle of a chunk from others.
