@@ -35,6 +35,7 @@ pub(crate) fn router(with_login: bool) -> Router {
         userdata::routes(),
         internal::routes(),
         if with_login { login::routes() } else { Vec::new() },
+        if with_login { root::of_plugin() } else { Vec::new() },
     ];
     Router::new(groups.into_iter().flatten().collect())
 }

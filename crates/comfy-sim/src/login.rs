@@ -44,6 +44,8 @@ pub(crate) struct Guard {
     token: Mutex<String>,
     /// The password file as first used, then kept whatever the file says.
     user: Mutex<Option<User>>,
+    /// One login after the other, as in the plugin, whose bcrypt lets nothing else run.
+    logins: tokio::sync::Mutex<()>,
 }
 
 /// What the login says of a request.
@@ -70,6 +72,7 @@ impl Guard {
             origin: cors.filter(|origin| origin != "*"),
             token: Mutex::new(token),
             user: Mutex::new(None),
+            logins: tokio::sync::Mutex::new(()),
         })
     }
 

@@ -3,6 +3,7 @@
 mod call;
 mod empty_image;
 mod facts;
+mod functions;
 mod get_image_size;
 mod image_batch;
 mod image_crop;
@@ -34,6 +35,7 @@ use crate::py::Raised;
 pub(crate) use call::{Call, Use};
 use facts::FACTS;
 pub(crate) use facts::Facts;
+pub(crate) use functions::function;
 pub(crate) use numbers::Numbers;
 pub(crate) use outcome::{Format, Preview, Slot, Steps, Yield};
 pub(crate) use save_image::os_error;

@@ -13,6 +13,8 @@ mod webp;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use image::{DynamicImage, RgbImage, RgbaImage};
+
 use crate::folders::Folders;
 use crate::nodes::os_error;
 use crate::py::{self, Raised};
@@ -32,8 +34,7 @@ pub(crate) struct Frame {
     pub(crate) rgb: Vec<u8>,
     /// The last channel of `convert("RGBA")`, if any pixel of it may be below 255.
     pub(crate) alpha: Option<Vec<u8>>,
-    /// Whether `LoadImage` takes the alpha channel: it does not see a transparent colour outside of a palette.
-    pub(crate) masked: bool,
+    pub(crate) transparency: Transparency,
 }
 
 /// A pixel: red, green, blue, alpha.
@@ -46,19 +47,47 @@ impl Frame {
             height: pixels.len() / width.max(1),
             rgb: pixels.iter().flat_map(|[r, g, b, _]| [*r, *g, *b]).collect(),
             alpha: (transparency != Transparency::None).then(|| pixels.iter().map(|pixel| pixel[3]).collect()),
-            masked: transparency == Transparency::Alpha,
+            transparency,
+        }
+    }
+
+    /// Whether `LoadImage` takes the alpha channel: it does not see a transparent colour outside of a palette.
+    pub(crate) fn is_masked(&self) -> bool {
+        matches!(self.transparency, Transparency::Index(_) | Transparency::Alpha | Transparency::Rgba)
+    }
+}
+
+impl Frame {
+    /// It as a picture to encode, with its transparency if there is one and it is wanted.
+    pub(crate) fn image(&self, transparent: bool) -> DynamicImage {
+        let side = |side: usize| u32::try_from(side).unwrap_or(u32::MAX);
+        let (width, height) = (side(self.width), side(self.height));
+        match self.alpha.as_ref().filter(|_| transparent) {
+            None => RgbImage::from_raw(width, height, self.rgb.clone()).unwrap_or_default().into(),
+            Some(alpha) => {
+                let pixels = self.rgb.chunks_exact(3).zip(alpha).flat_map(|(rgb, alpha)| [rgb[0], rgb[1], rgb[2], *alpha]);
+                RgbaImage::from_raw(width, height, pixels.collect()).unwrap_or_default().into()
+            }
         }
     }
 }
 
 /// Where a picture's transparency comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Transparency {
+pub(crate) enum Transparency {
     None,
     /// One colour stands for it, and Pillow keeps it beside the pixels.
-    Key,
-    /// A channel of its own, or the palette.
+    Key([u8; 3]),
+    /// The same in a picture of greys.
+    GreyKey(u8),
+    /// The same in one of black and white.
+    BitKey,
+    /// The one colour of a palette that is not seen at all.
+    Index([u8; 3]),
+    /// A channel beside grey, or a palette with alphas.
     Alpha,
+    /// A channel beside colours.
+    Rgba,
 }
 
 /// Why a file gives no picture.
@@ -74,6 +103,8 @@ enum Fault {
 /// What is in a file of one kind: its frames as long as they have one size, and how they are turned.
 struct Decoded {
     frames: Vec<Frame>,
+    /// Whether the first frame is all there.
+    whole: bool,
     /// The EXIF orientation, 1 to 8.
     orientation: u8,
 }
@@ -88,6 +119,33 @@ pub(crate) fn frames(folders: &Folders, name: &str) -> Result<Vec<Frame>, Raised
 /// The first frame of the file.
 pub(crate) fn first(folders: &Folders, name: &str) -> Result<Frame, Raised> {
     frames(folders, name).map(|mut frames| frames.swap_remove(0))
+}
+
+/// A file as `Image.open` shows it outside of nodes: not turned, and nothing of what is cut off.
+pub(crate) struct Opened {
+    frame: Frame,
+    whole: bool,
+}
+
+impl Opened {
+    pub(crate) fn new(bytes: &[u8], path: &Path) -> Result<Self, Raised> {
+        let mut decoded = decode(bytes).map_err(|fault| raised(fault, path))?;
+        Ok(Self { frame: decoded.frames.swap_remove(0), whole: decoded.whole })
+    }
+
+    /// The picture, with its pixels.
+    pub(crate) fn loaded(self) -> Result<Frame, Raised> {
+        if self.whole { Ok(self.frame) } else { Err(Raised::new("OSError", "image file is truncated")) }
+    }
+
+    /// A black picture with the transparency of this one; opaque for a picture of another mode than RGBA, which need not be
+    /// there but for its head.
+    pub(crate) fn shadow(self) -> Result<Frame, Raised> {
+        let frame = if self.frame.transparency == Transparency::Rgba { self.loaded()? } else { self.frame };
+        let alpha = frame.alpha.filter(|_| frame.transparency == Transparency::Rgba);
+        let opaque = || vec![255; frame.width * frame.height];
+        Ok(Frame { rgb: vec![0; frame.rgb.len()], alpha: Some(alpha.unwrap_or_else(opaque)), ..frame })
+    }
 }
 
 /// The file that a node input names, and what is in it.

@@ -57,7 +57,12 @@ impl Images {
 
     /// The pictures of the batch as bytes.
     pub(crate) fn rgb8(&self) -> impl Iterator<Item = Vec<u8>> + '_ {
-        self.pictures().map(|picture| picture.iter().copied().map(byte).collect())
+        self.pictures().map(bytes)
+    }
+
+    /// One picture of the batch as bytes, without a look at the others.
+    pub(crate) fn rgb8_at(&self, at: usize) -> Option<Vec<u8>> {
+        self.pictures().nth(at).map(bytes)
     }
 
     /// One minus every value.
@@ -150,6 +155,10 @@ pub(crate) fn byte(value: f32) -> u8 {
     (255.0 * value).clamp(0.0, 255.0) as i32 as u8
 }
 
+fn bytes(values: &[f32]) -> Vec<u8> {
+    values.iter().copied().map(byte).collect()
+}
+
 /// Bytes as values.
 pub(crate) fn floats(bytes: &[u8], to: &mut [f32]) {
     for (value, byte) in to.iter_mut().zip(bytes) {
@@ -172,6 +181,7 @@ mod tests {
         let bytes: Vec<u8> = (0..=255).flat_map(|b| [b, b, b]).collect();
         let images = Images::from_rgb8(16, 16, &bytes).expect("fits");
         let back: Vec<u8> = images.rgb8().flatten().collect();
+        assert_eq!((images.rgb8_at(0).as_ref(), images.rgb8_at(1)), (Some(&back), None));
         // x / 255 * 255 in 32 bits falls below x for none of the 256 bytes.
         assert_eq!(back, bytes);
     }

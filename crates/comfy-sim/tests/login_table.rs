@@ -457,3 +457,16 @@ async fn without_the_plugin_everything_is_open_and_there_is_no_login() {
     assert_eq!(get(server.addr(), "/login", &[]).await.status, 404);
     assert_eq!(post(server.addr(), "/login", FORM, &[], "password=x").await.status, 405);
 }
+
+#[tokio::test]
+async fn of_three_first_logins_one_sets_the_password() {
+    let site = Site::bare().await;
+    let (a, b, c) = tokio::join!(
+        site.log_in("username=a&password=word-a"),
+        site.log_in("username=b&password=word-b"),
+        site.log_in("username=c&password=word-c")
+    );
+    let mut places = [&a, &b, &c].map(|reply| reply.header("Location").unwrap_or_default());
+    places.sort_unstable();
+    assert_eq!(places, ["/", "/login?wrong_password=1", "/login?wrong_password=1"]);
+}

@@ -22,7 +22,7 @@ use draw::Dice;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use socket::Socket;
-use wire::{call, get, post};
+use wire::{Reply, call, get, post};
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests")
@@ -95,9 +95,35 @@ impl Site {
         let file = get(self.addr, &path, &[]).await;
         assert_eq!(file.status, 200, "{path}");
         let picture = image::load_from_memory(&file.body).expect("a picture").into_rgb8();
-        let mut out = format!("{}x{} ", picture.width(), picture.height());
-        for byte in Sha256::digest(picture.as_raw()) {
-            write!(out, "{byte:02x}").expect("writes");
+        told(picture.width(), picture.height(), picture.as_raw())
+    }
+
+    /// What `/view` makes of a file, and `/upload/mask` with it: of what is without loss the pixels, else the size.
+    async fn views(&mut self, name: &str) -> Value {
+        self.upload(name).await;
+        let mut out = json!({});
+        let (mut width, mut height) = (4, 5);
+        for asked in ["channel=rgb", "channel=a", "preview=jpeg", "preview=webp"] {
+            let made = get(self.addr, &format!("/view?type=input&filename={name}&{asked}"), &[]).await;
+            out[asked] = json!(made.status);
+            if made.status == 200 {
+                let picture = image::load_from_memory(&made.body).expect("a picture");
+                (width, height) = (picture.width(), picture.height());
+                let is_alpha = if picture.color().has_alpha() { "alpha" } else { "opaque" };
+                out[asked] = match asked.starts_with("channel") {
+                    true => json!(told(width, height, picture.to_rgba8().as_raw())),
+                    false => json!(format!("{} {width}x{height} {is_alpha}", made.header("Content-Type").unwrap_or_default())),
+                };
+            }
+        }
+        let original = json!({"filename": name, "type": "input"}).to_string();
+        let mask = draw::png(&format!("rgba-{width}x{height}-7.png"));
+        let sent = self.send("mask", &format!("masked-{name}.png"), &[("original_ref", &original)], mask).await;
+        out["mask"] = json!(sent.status);
+        if sent.status == 200 {
+            let made = get(self.addr, &format!("/view?type=input&filename=masked-{name}.png"), &[]).await;
+            let picture = image::load_from_memory(&made.body).expect("a picture").into_rgba8();
+            out["mask"] = json!(told(picture.width(), picture.height(), picture.as_raw()));
         }
         out
     }
@@ -108,14 +134,42 @@ impl Site {
         }
         let found = self.folders.iter().find_map(|folder| std::fs::read(folder.join(name)).ok());
         let file = found.unwrap_or_else(|| draw::png(name));
-        let mut body = b"--part\r\nContent-Disposition: form-data; name=\"overwrite\"\r\n\r\ntrue\r\n--part\r\n".to_vec();
-        let head = format!("Content-Disposition: form-data; name=\"image\"; filename=\"{name}\"\r\n\r\n");
+        let told = self.send("image", name, &[], file).await;
+        assert_eq!((told.status, &told.json()["name"]), (200, &json!(name)));
+    }
+
+    /// Uploads a file in the place of the one that has its name.
+    async fn send(&self, what: &str, name: &str, fields: &[(&str, &str)], file: Vec<u8>) -> Reply {
+        let mut body = Vec::new();
+        for (field, value) in fields.iter().chain(&[("overwrite", "true")]) {
+            body.extend(format!("--part\r\nContent-Disposition: form-data; name=\"{field}\"\r\n\r\n{value}\r\n").bytes());
+        }
+        let head = format!("--part\r\nContent-Disposition: form-data; name=\"image\"; filename=\"{name}\"\r\n\r\n");
         body.extend(head.bytes().chain(file));
         body.extend(b"\r\n--part--\r\n");
         let kind = [("Content-Type", "multipart/form-data; boundary=part")];
-        let told = call(self.addr, "POST", "/upload/image", &kind, &body).await;
-        assert_eq!((told.status, &told.json()["name"]), (200, &json!(name)));
+        call(self.addr, "POST", &format!("/upload/{what}"), &kind, &body).await
     }
+
+    /// A case's outcome, and what becomes of its file elsewhere, if it has one.
+    async fn outcome(&mut self, case: &Value) -> (Value, Value) {
+        let result = self.run(&case["prompt"]).await;
+        let file = case["name"].as_str().and_then(|name| name.strip_prefix("file "));
+        let views = match file {
+            Some(name) => self.views(name).await,
+            None => Value::Null,
+        };
+        (result, views)
+    }
+}
+
+/// A picture's size and the digest of its pixels.
+fn told(width: u32, height: u32, pixels: &[u8]) -> String {
+    let mut out = format!("{width}x{height} ");
+    for byte in Sha256::digest(pixels) {
+        write!(out, "{byte:02x}").expect("writes");
+    }
+    out
 }
 
 #[tokio::test]
@@ -125,9 +179,11 @@ async fn every_case_has_the_pixels_of_the_real_server() {
     let mut site = Site::open(server.addr()).await;
     let mut wrong = Vec::new();
     for case in cases() {
-        let result = site.run(&case["prompt"]).await;
-        if result != case["result"] {
-            wrong.push(format!("{}\n  real {}\n  sim  {result}", case["name"], case["result"]));
+        let (result, views) = site.outcome(&case).await;
+        for (told, known) in [(result, &case["result"]), (views, &case["views"])] {
+            if told != *known {
+                wrong.push(format!("{}\n  real {known}\n  sim  {told}", case["name"]));
+            }
         }
     }
     assert!(wrong.is_empty(), "{} differ:\n{}", wrong.len(), wrong.join("\n"));
@@ -152,7 +208,13 @@ async fn a_real_server_makes_the_same_pixels() {
             }
         }
         for case in &mut known {
-            case["result"] = real.run(&case["prompt"]).await;
+            let (result, views) = real.outcome(case).await;
+            for (key, told) in [("result", result), ("views", views)] {
+                // What is the same stays in its order.
+                if case[key] != told {
+                    case[key] = told;
+                }
+            }
         }
         let lines: Vec<String> = known.iter().map(Value::to_string).collect();
         std::fs::write(folder().join("pixels.json"), format!("[\n{}\n]\n", lines.join(",\n"))).expect("written");
@@ -165,16 +227,16 @@ async fn a_real_server_makes_the_same_pixels() {
     let random = (0..count).map(|seed| json!({"name": format!("random {seed}"), "prompt": random(&mut Dice(seed))}));
     let mut more = Vec::new();
     if let Some(folder) = set("GENAI_LIVE_FILES").map(PathBuf::from) {
-        more.extend(files(&folder).iter().map(|name| json!({"name": name, "prompt": of_file(name)})));
+        more.extend(files(&folder).iter().map(|name| json!({"name": format!("file {name}"), "prompt": of_file(name)})));
         real.folders.push(folder.clone());
         ours.folders.push(folder);
     }
     let (mut run, mut wrong) = (0, Vec::new());
     for case in known.into_iter().chain(random).chain(more) {
-        let (expected, result) = (real.run(&case["prompt"]).await, ours.run(&case["prompt"]).await);
+        let (expected, result) = (real.outcome(&case).await, ours.outcome(&case).await);
         run += 1;
         if expected != result {
-            wrong.push(format!("{} {}\n  real {expected}\n  sim  {result}", case["name"], case["prompt"]));
+            wrong.push(format!("{} {}\n  real {expected:?}\n  sim  {result:?}", case["name"], case["prompt"]));
         }
     }
     println!("{run} workflows, {} differ", wrong.len());

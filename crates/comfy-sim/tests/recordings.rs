@@ -23,7 +23,7 @@ use std::time::Duration;
 use allowed::{Part, is_allowed};
 use comfy_sim::{Builder, Login, Server};
 use compare::{Place, differences, plain};
-use replay::Site;
+use replay::{Read, Site};
 use serde_json::Value;
 use wire::get;
 
@@ -101,9 +101,10 @@ async fn sim(folder: &Path, set: impl FnOnce(Builder) -> Builder) -> (Server, Si
 }
 
 /// Sends all steps of a file, and holds the outcomes against those of the script or of the real server. A script that is
-/// `whole` tells all headers of its answers.
+/// `whole` tells all headers of its answers, and where it names no last frame, it was recorded up to a silence.
 async fn run(scenarios: &mut [Value], ours: &mut Site, mut real: Option<&mut Site>, whole: bool) -> Vec<String> {
     let mut found = Vec::new();
+    let counted = if whole { Read::CountedAndMore } else { Read::Counted };
     for scenario in scenarios {
         let name = scenario["name"].as_str().expect("a name").to_owned();
         for (index, step) in scenario["exchanges"].as_array_mut().expect("steps").iter_mut().enumerate() {
@@ -128,12 +129,13 @@ async fn run(scenarios: &mut [Value], ours: &mut Site, mut real: Option<&mut Sit
                     if others && step.get("until").is_none() {
                         step["until"] = Value::from("empty");
                     }
-                    (expected, ours.step(step, others).await)
+                    let read = if others { Read::UntilSilent } else { counted };
+                    (expected, ours.step(step, read).await)
                 }
                 Some(real) => {
-                    let expected = real.step(step, true).await;
+                    let expected = real.step(step, Read::UntilSilent).await;
                     record(step, &plain(real, &place, &expected), is_allowed(place.name, Part::Body));
-                    (expected, ours.step(step, true).await)
+                    (expected, ours.step(step, Read::UntilSilent).await)
                 }
             };
             let expected = plain(real.as_deref().unwrap_or(ours), &place, &expected);

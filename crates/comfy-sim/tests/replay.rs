@@ -18,6 +18,20 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// After so long a silence a server of the other kind is taken to have said everything.
 const SILENCE: Duration = Duration::from_millis(500);
 
+/// Where the script says that nothing more came, so long a silence is taken for it.
+const AFTERMATH: Duration = Duration::from_millis(100);
+
+/// How far the messages of a step are read.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Read {
+    /// As many as the script has.
+    Counted,
+    /// As many as the script has, and whatever comes after them where the script was recorded up to a silence.
+    CountedAndMore,
+    /// Up to the message that the step names, or to a silence.
+    UntilSilent,
+}
+
 /// A running server, ours or the real one.
 pub(crate) struct Site {
     pub(crate) addr: SocketAddr,
@@ -34,14 +48,19 @@ impl Site {
         Self { addr, token, base, sockets: Vec::new(), drawn: Vec::new() }
     }
 
-    /// Takes one step (`ws_idle` waits until so many prompts of the socket's owner are over), and gives what is to be compared with the `response`, `status` or frames of the script.
-    pub(crate) async fn step(&mut self, step: &Value, until_silent: bool) -> Value {
+    /// Takes one step (`ws_idle` waits until so many prompts of the socket's owner are over), and gives what is to be compared
+    /// with the `response`, `status` or frames of the script.
+    pub(crate) async fn step(&mut self, step: &Value, read: Read) -> Value {
         if let Some(open) = step.get("ws_open") {
             return json!(self.open(open).await);
         }
         if let Some(frames) = step["ws_frames"].as_array() {
-            let count = if until_silent { None } else { Some(frames.len()) };
-            return self.frames(&step["client_id"], count, &step["until"]).await;
+            let count = (read != Read::UntilSilent).then_some(frames.len());
+            let mut heard = self.frames(&step["client_id"], count, &step["until"], SILENCE).await;
+            if read == Read::CountedAndMore && step["until"].is_null() {
+                heard.extend(self.frames(&step["client_id"], None, &Value::Null, AFTERMATH).await);
+            }
+            return Value::Array(heard);
         }
         if step.get("ws_close").is_some() {
             let id = step["client_id"].as_str();
@@ -103,12 +122,12 @@ impl Site {
     }
 
     /// So many frames of a socket, by default of the last one; or all up to the one that `until` tells, or to a silence.
-    async fn frames(&mut self, id: &Value, count: Option<usize>, until: &Value) -> Value {
+    async fn frames(&mut self, id: &Value, count: Option<usize>, until: &Value, silence: Duration) -> Vec<Value> {
         let mut named = self.sockets.iter_mut().rev().filter(|(name, _)| id.is_null() || id == name);
         let (_, socket) = named.next().expect("an open socket");
         let mut heard = Vec::new();
         while count.is_none_or(|count| heard.len() < count) {
-            let Some(frame) = next(socket, if count.is_none() && until.is_null() { SILENCE } else { PATIENCE }).await else {
+            let Some(frame) = next(socket, if count.is_none() && until.is_null() { silence } else { PATIENCE }).await else {
                 break;
             };
             heard.push(match frame {
@@ -122,7 +141,7 @@ impl Site {
                 break;
             }
         }
-        Value::Array(heard)
+        heard
     }
 
     async fn request(&self, request: &Value) -> Reply {

@@ -13,6 +13,8 @@ use clap::Args;
 ///
 ///   genai-comfy sim --password-file FILE              guarded as ComfyUI-Login guards
 ///
+///   genai-comfy sim --plugin                          the same, before anybody has set a password
+///
 ///   genai-comfy sim --scenario faults.toml            answers late, refuses, cuts sockets, restarts …
 ///
 ///   genai-comfy sim --checkpoint sd15.safetensors --step-time 200 --previews     as slow and talkative as a model
@@ -28,6 +30,9 @@ pub(crate) struct Sim {
     /// password of the user `comfy`
     #[arg(long, value_name = "FILE")]
     pub(crate) password_file: Option<PathBuf>,
+    /// Turn the login on with what is in ComfyUI's folder: where that is nothing yet, the first visitor of `/login` sets the password
+    #[arg(long)]
+    pub(crate) plugin: bool,
     /// What goes wrong and when, in TOML or JSON: docs/reference/scenario.md tells the words
     #[arg(long, value_name = "FILE")]
     pub(crate) scenario: Option<PathBuf>,

@@ -28,6 +28,9 @@ pub(super) async fn run(world: &World, cli: &Cli, args: &Sim, screen: &Screen) -
     let mut builder = args.checkpoint.iter().fold(builder, Builder::checkpoint);
     if let Some(file) = &args.password_file {
         login(world, &world.current_dir.join(file), &folder).await?;
+    }
+    let guarded = args.plugin || args.password_file.is_some();
+    if guarded {
         builder = builder.login(Login::Plugin);
     }
     if let Some(file) = &args.scenario {
@@ -36,11 +39,7 @@ pub(super) async fn run(world: &World, cli: &Cli, args: &Sim, screen: &Screen) -
     // From before anybody hears of the server, so that no wish to end it is lost.
     let stopped = console::interrupted();
     let server = start(world, builder).await?;
-    let serving = console::json::Serving {
-        url: server.url(),
-        login: args.password_file.is_some(),
-        comfy_dir: folder.display().to_string(),
-    };
+    let serving = console::json::Serving { url: server.url(), login: guarded, comfy_dir: folder.display().to_string() };
     let told = match cli.shared.format {
         Format::Json => screen.document(&serving.line()),
         _ => screen.document(&(told(&serving) + "\n")),
@@ -165,7 +164,10 @@ async fn start(world: &World, builder: Builder) -> Result<Server, Failure> {
 
 fn told(serving: &console::json::Serving) -> String {
     let console::json::Serving { url, login, comfy_dir } = serving;
-    let door = if *login {
+    let unset = || !Path::new(comfy_dir).join("login/PASSWORD").exists();
+    let door = if *login && unset() {
+        format!("no password yet: the first login at {url}/login sets it")
+    } else if *login {
         format!("log in at {url}/login, or send the token that is line 1 of {comfy_dir}/login/PASSWORD")
     } else {
         "open to everybody who can reach it; `--password-file` turns the login on".to_owned()

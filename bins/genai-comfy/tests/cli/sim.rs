@@ -124,6 +124,20 @@ fn a_checkpoint_that_was_named_is_listed_and_its_sampler_takes_its_time() {
 }
 
 #[test]
+fn without_a_password_the_first_login_sets_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Running::start(folder.path(), &["--plugin", "--comfy-dir", "c"]);
+    assert_eq!(server.said["login"], true);
+    assert_eq!((server.get("/queue", ""), folder.path().join("c/login/PASSWORD").exists()), ("401".to_owned(), false));
+    let form = "Content-Type: application/x-www-form-urlencoded\r\n";
+    let welcome = server.ask("POST", "/login", form, "username=me&password=open+sesame");
+    assert!(welcome.contains("Location: /\r\n"), "{welcome}");
+    let refused = server.ask("POST", "/login", form, "username=me&password=another");
+    assert!(refused.contains("Location: /login?wrong_password=1\r\n"), "{refused}");
+    assert!(server.stop());
+}
+
+#[test]
 fn a_password_turns_the_login_on_and_the_file_it_makes_serves_again() {
     let folder = folder();
     std::fs::write(folder.path().join("password"), "open sesame\n").unwrap();

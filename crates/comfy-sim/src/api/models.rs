@@ -1,17 +1,16 @@
 //! `/view_metadata` and `/experiment/models`: what lies in the model folders.
 
-use std::io::Cursor;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use data_encoding::BASE64;
 use http::StatusCode;
-use image::{ImageFormat, ImageReader};
 use serde_json::{Value, json};
 
-use super::apart;
 use super::files::{created, seconds};
+use super::{apart, view};
 use crate::app::App;
+use crate::picture::Opened;
 use crate::py::path::{basename, inside, splitext};
 use crate::py::{self, Raised};
 use crate::reply::{Answer, Fault, empty, full, ok};
@@ -118,12 +117,5 @@ fn picture(model: &Path) -> Result<Option<Vec<u8>>, Fault> {
 
 /// Without loss, unlike ComfyUI's: the encoder here knows no other WebP.
 fn webp(bytes: &[u8]) -> Option<Vec<u8>> {
-    let picture = ImageReader::new(Cursor::new(bytes)).with_guessed_format().ok()?.decode().ok()?;
-    let mut out = Cursor::new(Vec::new());
-    let written = if picture.color().has_alpha() {
-        picture.into_rgba8().write_to(&mut out, ImageFormat::WebP)
-    } else {
-        picture.into_rgb8().write_to(&mut out, ImageFormat::WebP)
-    };
-    written.ok().map(|()| out.into_inner())
+    view::webp(&Opened::new(bytes, Path::new("")).and_then(Opened::loaded).ok()?, false).ok()
 }

@@ -1,17 +1,34 @@
-//! `/`: a page of this server's own, in place of ComfyUI's front end.
+//! `/`: a page of this server's own, in place of ComfyUI's front end, and a style sheet in place of the plugin's.
 
 use std::sync::Arc;
 
+use http::StatusCode;
 use http::header::{CACHE_CONTROL, EXPIRES, PRAGMA};
 
 use super::files::send_text;
 use crate::app::App;
-use crate::reply::{Answer, set_default};
+use crate::py::path::normpath;
+use crate::reply::{Answer, Fault, no_file, set_default};
 use crate::request::Request;
 use crate::router::{Route, get};
 
 pub(super) fn routes() -> Vec<Route> {
     vec![get("/", root), get("/index.html", page).bare_only()]
+}
+
+/// The plugin's folder of styles.
+pub(super) fn of_plugin() -> Vec<Route> {
+    vec![get("/old_css", style).bare_only(), get("/old_css/{*file}", style).bare_only()]
+}
+
+async fn style(app: Arc<App>, request: Request) -> Answer {
+    match normpath(request.segments.first().map_or("", String::as_str)).as_str() {
+        "style.css" => Ok(send_text(&request, "body { font-family: sans-serif; }\n", app.started, "text/css")),
+        // The folder itself.
+        "." => Err(Fault::Status(StatusCode::FORBIDDEN)),
+        out if out.starts_with("..") => Err(Fault::Status(StatusCode::NOT_FOUND)),
+        _ => Ok(no_file(&request.method)),
+    }
 }
 
 async fn root(app: Arc<App>, request: Request) -> Answer {

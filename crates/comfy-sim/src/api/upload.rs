@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use super::apart;
 use crate::app::App;
 use crate::form::{Field, Form};
+use crate::picture::{Frame, Opened};
 use crate::png_text::{texts, with_text};
 use crate::py::json::loads;
 use crate::py::path::{inside, normpath, splitext};
@@ -47,7 +48,7 @@ fn with_mask(app: &App, form: &Form, mask: &Bytes) -> Result<Option<Bytes>, Faul
         .ok_or_else(|| Raised::type_error("the JSON object must be str, bytes or bytearray, not NoneType"))?;
     let original = loads(original)?;
     match original_path(app, &original)? {
-        Some(path) if path.is_file() => masked(&fs::read(path)?, mask).map(Some),
+        Some(path) if path.is_file() => masked(&path, mask).map(Some),
         _ => Ok(None),
     }
 }
@@ -60,28 +61,38 @@ fn original_path(app: &App, original: &Value) -> Result<Option<PathBuf>, Raised>
     if name.is_empty() || name.starts_with('/') || name.contains("..") {
         return Ok(None);
     }
-    let text = |key: &str, default: &'static str| original.get(key).map_or(default.to_owned(), py::str_of);
-    let Some(folder) = folder.or_else(|| app.folders.of_type(&text("type", "output"))) else {
+    let kind = original.get("type").map_or("output".to_owned(), py::str_of);
+    let Some(folder) = folder.or_else(|| app.folders.of_type(&kind)) else {
         return Ok(None);
     };
-    Ok(inside(&folder, &text("subfolder", "")).map(|folder| folder.join(name)))
+    match original.get("subfolder") {
+        None => Ok(Some(folder.join(name))),
+        Some(Value::String(subfolder)) => Ok(inside(&folder, subfolder).map(|folder| folder.join(name))),
+        Some(other) => Err(Raised::type_error(format!(
+            "join() argument must be str, bytes, or os.PathLike object, not '{}'",
+            py::type_name(other)
+        ))),
+    }
 }
 
 /// The original's colours and texts, the mask's transparency.
-fn masked(original: &[u8], mask: &[u8]) -> Result<Bytes, Fault> {
-    let broken = |e: image::ImageError| Raised::new("PIL.UnidentifiedImageError", e.to_string());
-    let mut picture = image::load_from_memory(original).map_err(broken)?.into_rgba8();
-    let mask = image::load_from_memory(mask).map_err(broken)?.into_rgba8();
-    if picture.dimensions() != mask.dimensions() {
-        return Err(Raised::new("ValueError", "illegal image mode").into());
+fn masked(original: &Path, mask: &[u8]) -> Result<Bytes, Fault> {
+    let file = fs::read(original)?;
+    let mut picture = Opened::new(&file, original)?.loaded()?;
+    let mask = Opened::new(mask, Path::new("mask"))?.loaded()?;
+    if (picture.width, picture.height) != (mask.width, mask.height) {
+        return Err(Raised::new("ValueError", "images do not match").into());
     }
-    for (pixel, mask) in picture.pixels_mut().zip(mask.pixels()) {
-        pixel.0[3] = mask.0[3];
+    // Looking for texts at its end, Pillow loses the palette of an animation.
+    if file.get(25) == Some(&3) && file.windows(4).any(|name| name == b"acTL") {
+        picture.rgb.fill(0);
     }
+    let alpha = mask.alpha.unwrap_or_else(|| vec![255; mask.width * mask.height]);
     let mut png = Cursor::new(Vec::new());
-    picture.write_to(&mut png, ImageFormat::Png).map_err(broken)?;
+    let written = Frame { alpha: Some(alpha), ..picture }.image(true).write_to(&mut png, ImageFormat::Png);
+    written.map_err(|e| Raised::new("OSError", e.to_string()))?;
     let png = png.into_inner();
-    Ok(with_text(&png, &texts(original)).unwrap_or(png).into())
+    Ok(with_text(&png, &texts(&file)).unwrap_or(png).into())
 }
 
 /// Stores the picture of a form as what `make` makes of it; nothing, where that is nothing.

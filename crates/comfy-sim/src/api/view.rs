@@ -5,12 +5,13 @@ use std::sync::Arc;
 
 use http::StatusCode;
 use http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
+use image::ImageFormat;
 use image::codecs::jpeg::JpegEncoder;
-use image::{ColorType, DynamicImage, GrayImage, ImageFormat, ImageReader, RgbaImage};
 
 use super::files::send;
 use crate::app::App;
 use crate::mime;
+use crate::picture::{Frame, Opened, Transparency};
 use crate::py::path::{basename, inside};
 use crate::py::{self, Raised};
 use crate::reply::{Answer, Response, empty, full, set};
@@ -53,7 +54,7 @@ async fn view(app: Arc<App>, request: Request) -> Answer {
         return Ok(response);
     };
     let bytes = tokio::fs::read(&path).await?;
-    let made = tokio::task::spawn_blocking(move || form.make(&bytes));
+    let made = tokio::task::spawn_blocking(move || form.make(Opened::new(&bytes, &path)?));
     let made = made.await.unwrap_or_else(|_| Err(Raised::new("RuntimeError", "the picture was not made")))?;
     let mut response = full(StatusCode::OK, form.content_type(), made);
     disposition(&mut response, &name);
@@ -110,44 +111,54 @@ impl Form {
         }
     }
 
-    fn make(self, bytes: &[u8]) -> Result<Vec<u8>, Raised> {
-        let broken = |e: image::ImageError| Raised::new("PIL.UnidentifiedImageError", e.to_string());
-        let reader = ImageReader::new(Cursor::new(bytes)).with_guessed_format();
-        let picture = reader.map_err(|e| Raised::new("OSError", e.to_string()))?.decode().map_err(broken)?;
+    fn make(self, picture: Opened) -> Result<Vec<u8>, Raised> {
         let mut out = Cursor::new(Vec::new());
         match self {
             Self::Beyond => return Err(Raised::new("ValueError", "encoding error")),
-            Self::Jpeg { quality } => picture.into_rgb8().write_with_encoder(JpegEncoder::new_with_quality(&mut out, quality)),
-            Self::Webp { rgb } if rgb || !picture.color().has_alpha() => {
-                picture.into_rgb8().write_to(&mut out, ImageFormat::WebP)
+            Self::Jpeg { quality } => {
+                let encoder = JpegEncoder::new_with_quality(&mut out, quality);
+                picture.loaded()?.image(false).write_with_encoder(encoder)
             }
-            Self::Webp { .. } => picture.into_rgba8().write_to(&mut out, ImageFormat::WebP),
-            Self::Rgb => picture.into_rgb8().write_to(&mut out, ImageFormat::Png),
-            Self::Alpha => alpha(&picture, is_rgba(bytes, &picture)).write_to(&mut out, ImageFormat::Png),
+            Self::Webp { rgb } => return webp(&picture.loaded()?, rgb),
+            Self::Rgb => return png(&picture.loaded()?),
+            Self::Alpha => picture.shadow()?.image(true).write_to(&mut out, ImageFormat::Png),
         }
-        .map_err(broken)?;
+        .map_err(|e| Raised::new("OSError", e.to_string()))?;
         Ok(out.into_inner())
     }
 }
 
-/// Whether Pillow's mode of the picture is RGBA. The decoder turns a palette, or a colour, that is transparent into it too.
-fn is_rgba(bytes: &[u8], picture: &DynamicImage) -> bool {
-    match bytes {
-        [0x89, b'P', b'N', b'G', ..] => bytes.get(25) == Some(&6),
-        _ => matches!(picture.color(), ColorType::Rgba8 | ColorType::Rgba16),
-    }
+/// The picture, or its colours alone. Pillow leaves colours as they are, makes colours with alpha of all else that is
+/// transparent, and drops an alpha that hides nothing.
+pub(super) fn webp(picture: &Frame, rgb: bool) -> Result<Vec<u8>, Raised> {
+    let seen = |alpha: &Vec<u8>| alpha.iter().any(|alpha| *alpha < 255);
+    let is_key = matches!(picture.transparency, Transparency::Key(_));
+    let mut out = Cursor::new(Vec::new());
+    let written =
+        picture.image(!rgb && !is_key && picture.alpha.as_ref().is_some_and(seen)).write_to(&mut out, ImageFormat::WebP);
+    written.map_err(|e| Raised::new("OSError", e.to_string()))?;
+    Ok(out.into_inner())
 }
 
-/// A black picture with the transparency of this one; opaque for a picture of another mode than RGBA.
-fn alpha(picture: &DynamicImage, is_rgba: bool) -> RgbaImage {
-    let (width, height) = (picture.width(), picture.height());
-    let alpha = if is_rgba {
-        picture.to_rgba8().pixels().map(|pixel| pixel.0[3]).collect()
-    } else {
-        vec![255; width as usize * height as usize]
+/// The colours of a picture. One that stands for transparency still does.
+fn png(picture: &Frame) -> Result<Vec<u8>, Raised> {
+    let key = match picture.transparency {
+        Transparency::Key(color) | Transparency::Index(color) => Some(color),
+        Transparency::GreyKey(grey) => Some([grey; 3]),
+        // Pillow forgets to make a colour of it.
+        Transparency::BitKey => return Err(Raised::type_error("cannot unpack non-iterable int object")),
+        Transparency::None | Transparency::Alpha | Transparency::Rgba => None,
     };
-    let alpha = GrayImage::from_raw(width, height, alpha).unwrap_or_default();
-    RgbaImage::from_fn(width, height, |x, y| image::Rgba([0, 0, 0, alpha.get_pixel(x, y).0[0]]))
+    let side = |side: usize| u32::try_from(side).unwrap_or(u32::MAX);
+    let mut out = Vec::new();
+    let mut encoder = png::Encoder::new(&mut out, side(picture.width), side(picture.height));
+    encoder.set_color(png::ColorType::Rgb);
+    if let Some(color) = key {
+        encoder.set_trns(color.map(|part| [0, part]).concat());
+    }
+    let written = encoder.write_header().and_then(|mut writer| writer.write_image_data(&picture.rgb));
+    written.map_err(|e| Raised::new("OSError", e.to_string()))?;
+    Ok(out)
 }
 
 #[cfg(test)]
@@ -170,27 +181,6 @@ mod tests {
             (Some(""), "", Some(Form::Webp { rgb: false })),
         ] {
             assert_eq!(Form::of(preview, channel), Ok(form), "{preview:?} {channel:?}");
-        }
-    }
-
-    #[test]
-    fn the_alpha_of_a_picture_is_seen_in_rgba_only() {
-        let mut grey = Cursor::new(Vec::new());
-        image::GrayAlphaImage::from_raw(1, 1, vec![9, 100])
-            .expect("a pixel")
-            .write_to(&mut grey, ImageFormat::Png)
-            .expect("made");
-        let mut color = Cursor::new(Vec::new());
-        RgbaImage::from_raw(1, 1, vec![9, 9, 9, 100]).expect("a pixel").write_to(&mut color, ImageFormat::Png).expect("made");
-        let mut palette = Vec::new();
-        let mut encoder = png::Encoder::new(&mut palette, 1, 1);
-        encoder.set_color(png::ColorType::Indexed);
-        encoder.set_palette(vec![9, 9, 9]);
-        encoder.set_trns(vec![100]);
-        encoder.write_header().expect("made").write_image_data(&[0]).expect("made");
-        for (file, alpha) in [(grey.into_inner(), 255), (palette, 255), (color.into_inner(), 100)] {
-            let made = image::load_from_memory(&Form::Alpha.make(&file).expect("made")).expect("a picture");
-            assert_eq!(made.into_rgba8().into_raw(), [0, 0, 0, alpha]);
         }
     }
 }

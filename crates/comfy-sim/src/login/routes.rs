@@ -52,6 +52,7 @@ async fn log_in(app: Arc<App>, mut request: Request) -> Answer {
         session.set("guest_mode", true);
         return Ok(guard.redirect("/", &session));
     }
+    let _turn = guard.logins.lock().await;
     if !guard.password.exists() {
         let salt = app.chance.bytes();
         let hash = off_the_loop(move || password::hash(&given, salt)).await?;

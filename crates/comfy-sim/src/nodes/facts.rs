@@ -28,6 +28,10 @@ pub(super) static FACTS: LazyLock<HashMap<&str, Arc<Facts>>> = LazyLock::new(|| 
 });
 
 impl Facts {
+    pub(crate) fn declares(&self, input: &str) -> bool {
+        self.inputs.iter().any(|declared| declared.name == input)
+    }
+
     pub(super) fn of(info: &Value) -> Self {
         let hidden = info["input"]["hidden"].as_object().into_iter().flatten();
         let is_list = info["output_is_list"].as_array().into_iter().flatten();

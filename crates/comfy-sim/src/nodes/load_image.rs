@@ -64,7 +64,7 @@ fn images(frames: &[Frame]) -> Result<Images, Raised> {
 }
 
 fn masks(frames: &[Frame]) -> Result<Mask, Raised> {
-    let size = |frame: &Frame| if frame.masked { (frame.height, frame.width) } else { (NO_MASK, NO_MASK) };
+    let size = |frame: &Frame| if frame.is_masked() { (frame.height, frame.width) } else { (NO_MASK, NO_MASK) };
     let (height, width) = frames.first().map_or((NO_MASK, NO_MASK), size);
     let mut mask = Mask::zeros(frames.len(), height, width)?;
     for (at, (frame, to)) in frames.iter().zip(mask.values.chunks_exact_mut((height * width).max(1))).enumerate() {
@@ -78,7 +78,7 @@ fn masks(frames: &[Frame]) -> Result<Mask, Raised> {
                 ),
             ));
         }
-        for (value, alpha) in to.iter_mut().zip(frame.alpha.iter().flatten().filter(|_| frame.masked)) {
+        for (value, alpha) in to.iter_mut().zip(frame.alpha.iter().flatten().filter(|_| frame.is_masked())) {
             *value = 1.0 - f32::from(*alpha) / 255.0;
         }
     }

@@ -156,12 +156,21 @@ fn encode(images: &Images, pixels: &[u8], text: &[(String, String)]) -> Result<V
 
 /// The `OSError` that Python raises for the file.
 pub(crate) fn os_error(error: &io::Error, path: &Path) -> Raised {
-    let (kind, text) = match error.kind() {
-        io::ErrorKind::NotFound => ("FileNotFoundError", "[Errno 2] No such file or directory".to_owned()),
-        io::ErrorKind::PermissionDenied => ("PermissionError", "[Errno 13] Permission denied".to_owned()),
-        io::ErrorKind::IsADirectory => ("IsADirectoryError", "[Errno 21] Is a directory".to_owned()),
-        io::ErrorKind::NotADirectory => ("NotADirectoryError", "[Errno 20] Not a directory".to_owned()),
-        _ => ("OSError", error.to_string()),
+    let kind = match error.kind() {
+        io::ErrorKind::NotFound => "FileNotFoundError",
+        io::ErrorKind::PermissionDenied => "PermissionError",
+        io::ErrorKind::AlreadyExists => "FileExistsError",
+        io::ErrorKind::IsADirectory => "IsADirectoryError",
+        io::ErrorKind::NotADirectory => "NotADirectoryError",
+        io::ErrorKind::Interrupted => "InterruptedError",
+        io::ErrorKind::TimedOut => "TimeoutError",
+        _ => "OSError",
+    };
+    // Rust's text is the system's, with the number behind it.
+    let text = error.to_string();
+    let text = match error.raw_os_error() {
+        Some(number) => format!("[Errno {number}] {}", text.trim_end_matches(&format!(" (os error {number})"))),
+        None => text,
     };
     Raised::new(kind, format!("{text}: {}", py::quote(&path.to_string_lossy())))
 }
@@ -169,6 +178,20 @@ pub(crate) fn os_error(error: &io::Error, path: &Path) -> Raised {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_the_system_says_has_its_number() {
+        for (number, kind, text) in [
+            (2, "FileNotFoundError", "[Errno 2] No such file or directory: '/out/x'"),
+            (13, "PermissionError", "[Errno 13] Permission denied: '/out/x'"),
+            (17, "FileExistsError", "[Errno 17] File exists: '/out/x'"),
+            (21, "IsADirectoryError", "[Errno 21] Is a directory: '/out/x'"),
+            (28, "OSError", "[Errno 28] No space left on device: '/out/x'"),
+            (36, "OSError", "[Errno 36] File name too long: '/out/x'"),
+        ] {
+            assert_eq!(os_error(&io::Error::from_raw_os_error(number), Path::new("/out/x")), Raised::new(kind, text));
+        }
+    }
 
     #[test]
     fn files_stay_in_their_folder() {

@@ -29,7 +29,7 @@ impl Node for SaveImageWebsocket {
 
     fn preview(&self, call: &Call<'_>, value: u64) -> Option<Preview> {
         let images = call.images("images", Use::Attribute("shape")).ok()?;
-        let pixels = images.rgb8().nth(usize::try_from(value).ok()?)?;
+        let pixels = images.rgb8_at(usize::try_from(value).ok()?)?;
         let side = |n: usize| u32::try_from(n).ok();
         let image = image::RgbImage::from_raw(side(images.width)?, side(images.height)?, pixels)?;
         Some(Preview { format: Format::Png, image })

@@ -44,6 +44,6 @@ pub(super) fn turned(frame: Frame, orientation: u8) -> Frame {
         height,
         rgb: places.iter().flat_map(|at| &frame.rgb[at * 3..at * 3 + 3]).copied().collect(),
         alpha: frame.alpha.map(|alpha| places.iter().map(|at| alpha[*at]).collect()),
-        masked: frame.masked,
+        transparency: frame.transparency,
     }
 }

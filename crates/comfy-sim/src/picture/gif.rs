@@ -18,6 +18,7 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Decoded, Fault> {
     let (mut width, mut height) = (usize::from(decoder.width()), usize::from(decoder.height()));
 
     let mut frames: Vec<Frame> = Vec::new();
+    let mut all = false;
     let mut canvas: Vec<Rgba> = Vec::new();
     let mut disposal = DisposalMethod::Any;
     let mut dispose: Option<(Area, Vec<Rgba>)> = None;
@@ -60,8 +61,8 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Decoded, Fault> {
         if frames.is_empty() {
             transparency = match (frame.transparent, &palette) {
                 (None, _) => Transparency::None,
-                (Some(_), None) => Transparency::Key,
-                (Some(_), Some(_)) => Transparency::Alpha,
+                (Some(index), None) => Transparency::GreyKey(index),
+                (Some(index), Some(_)) => Transparency::Index(shown(color(index))),
             };
             canvas = vec![seen(frame.transparent.unwrap_or(0)); width * height];
         } else if let Some((area, pixels)) = dispose.take() {
@@ -81,13 +82,14 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Decoded, Fault> {
         };
         let pixels: Vec<Rgba> = indices.into_iter().map(seen).collect();
         area.draw(&mut canvas, width, &pixels, first);
+        all |= whole && frames.is_empty();
         frames.push(Frame::new(width, &canvas, transparency));
         // A frame that is cut off shows the lines that are there, and is the last.
         if !whole {
             break;
         }
     }
-    Ok(Decoded { frames, orientation: 1 })
+    Ok(Decoded { frames, whole: all, orientation: 1 })
 }
 
 /// The end of a frame's data.
@@ -134,6 +136,10 @@ fn listed(palette: Option<&[Rgba]>, index: u8) -> Rgba {
         Some(palette) => palette.get(usize::from(index)).or(palette.first()).copied().unwrap_or_default(),
         None => [index, index, index, 255],
     }
+}
+
+fn shown([r, g, b, _]: Rgba) -> [u8; 3] {
+    [r, g, b]
 }
 
 fn clear([r, g, b, _]: Rgba) -> Rgba {

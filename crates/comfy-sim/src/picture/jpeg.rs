@@ -9,7 +9,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use mozjpeg::{ColorSpace, Decompress};
 
-use super::{Decoded, Fault, Frame, check, exif};
+use super::{Decoded, Fault, Frame, Transparency, check, exif};
 
 pub(super) fn decode(bytes: &[u8]) -> Result<Decoded, Fault> {
     let head = Head::read(bytes)?;
@@ -18,14 +18,14 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Decoded, Fault> {
         return Err(Fault::Broken("cannot load this image".to_owned()));
     }
     let orientation = exif::orientation(head.exif.as_deref(), head.xmp);
-    let samples = head.samples(bytes);
+    let (samples, whole) = head.samples(bytes);
     let rgb = match head.layers {
         1 => samples.iter().flat_map(|grey| [*grey; 3]).collect(),
         3 => samples,
         _ => samples.chunks_exact(4).flat_map(from_inverted_cmyk).collect(),
     };
-    let frame = Frame { width: head.width, height: head.height, rgb, alpha: None, masked: false };
-    Ok(Decoded { frames: vec![frame], orientation })
+    let frame = Frame { width: head.width, height: head.height, rgb, alpha: None, transparency: Transparency::None };
+    Ok(Decoded { frames: vec![frame], whole, orientation })
 }
 
 /// Pillow takes all CMYK to be inverted, as Adobe writes it.
@@ -99,8 +99,8 @@ impl<'b> Head<'b> {
     }
 
     /// The samples of all pixels, row by row, as far as they can be read. The rest is grey where the data ends, and black
-    /// from the first row on that the decoder gives up at.
-    fn samples(&self, bytes: &[u8]) -> Vec<u8> {
+    /// from the first row on that the decoder gives up at. Also whether all of it was there.
+    fn samples(&self, bytes: &[u8]) -> (Vec<u8>, bool) {
         let (row, colors, none) = match self.layers {
             1 => (self.width, ColorSpace::JCS_GRAYSCALE, 0),
             3 => (self.width * 3, ColorSpace::JCS_RGB, 0),
@@ -108,8 +108,9 @@ impl<'b> Head<'b> {
         };
         let mut samples = vec![none; row * self.height];
         // The decoder unwinds from what it cannot read. Nothing but whole rows is seen of it afterwards.
-        let _ = catch_unwind(AssertUnwindSafe(|| -> io::Result<()> {
-            let file = bytes.chain(END).chain(Beyond);
+        let mut beyond = false;
+        let read = catch_unwind(AssertUnwindSafe(|| -> io::Result<()> {
+            let file = bytes.chain(Beyond::new(&mut beyond));
             let decoder = Decompress::builder().from_reader(file)?;
             if decoder.size() != (self.width, self.height) {
                 return Ok(());
@@ -120,7 +121,7 @@ impl<'b> Head<'b> {
             }
             Ok(())
         }));
-        samples
+        (samples, matches!(read, Ok(Ok(()))) && !beyond)
     }
 }
 
@@ -142,22 +143,34 @@ fn tables(mut body: &[u8]) -> Result<(), Fault> {
     Ok(())
 }
 
-/// The end of a JPEG, which Pillow adds to a file that is cut off.
-const END: &[u8] = &[0xFF, 0xD9];
+/// What comes after the file: the end of a JPEG, which Pillow adds where it is cut off, and then nothing, so that a decoder
+/// that still wants more gives up.
+struct Beyond<'a> {
+    end: &'static [u8],
+    asked: &'a mut bool,
+}
 
-/// What comes after that: nothing, so that a decoder that still wants more gives up.
-struct Beyond;
-
-impl Read for Beyond {
-    fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
-        Err(io::ErrorKind::InvalidData.into())
+impl<'a> Beyond<'a> {
+    fn new(asked: &'a mut bool) -> Self {
+        Self { end: &[0xFF, 0xD9], asked }
     }
 }
 
-impl BufRead for Beyond {
+impl Read for Beyond<'_> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let read = self.fill_buf()?.read(into)?;
+        self.consume(read);
+        Ok(read)
+    }
+}
+
+impl BufRead for Beyond<'_> {
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
-        Err(io::ErrorKind::InvalidData.into())
+        *self.asked = true;
+        if self.end.is_empty() { Err(io::ErrorKind::InvalidData.into()) } else { Ok(self.end) }
     }
 
-    fn consume(&mut self, _: usize) {}
+    fn consume(&mut self, count: usize) {
+        self.end = &self.end[count..];
+    }
 }

@@ -1,12 +1,13 @@
-//! BMP, ICO, PNM, TGA and TIFF: of each the one picture that the decoder finds.
+//! BMP, ICO, PNM, TGA and TIFF: of each the one picture that the decoder finds, and all pages of a TIFF file.
 //!
-//! Known differences: Pillow shows every page of a TIFF file, and what there is of a file that is cut off.
+//! Known differences: Pillow shows what there is of a file that is cut off, reads TIFF files with a palette or with floats,
+//! and makes other colours of a CMYK TIFF by one level. `docs/reference/sim.md` lists the formats that are not read at all.
 
 use std::io::Cursor;
 
-use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader};
+use image::{ColorType, DynamicImage, ImageDecoder, ImageFormat, ImageReader};
 
-use super::{Decoded, Fault, Frame, Rgba, Transparency, broken, check};
+use super::{Decoded, Fault, Frame, Rgba, Transparency, broken, check, check_frames};
 
 /// The format that a file begins like.
 pub(super) fn format(bytes: &[u8]) -> Option<ImageFormat> {
@@ -26,13 +27,49 @@ pub(super) fn format(bytes: &[u8]) -> Option<ImageFormat> {
 }
 
 pub(super) fn decode(bytes: &[u8], format: ImageFormat) -> Result<Decoded, Fault> {
+    let mut decoded = page(bytes, format)?;
+    let (width, height) = (decoded.frames[0].width, decoded.frames[0].height);
+    let pages = if format == ImageFormat::Tiff { pages(bytes) } else { Vec::new() };
+    for start in pages.into_iter().skip(1) {
+        check_frames(&decoded.frames, width * height)?;
+        // The same file, where it begins with that page.
+        let file = [&bytes[..4], &start, &bytes[8..]].concat();
+        let Ok(next) = page(&file, format) else { break };
+        decoded.frames.extend(next.frames.into_iter().filter(|frame| (frame.width, frame.height) == (width, height)));
+    }
+    Ok(decoded)
+}
+
+/// Where the pages of a TIFF file begin, in the bytes that its head has for it.
+fn pages(bytes: &[u8]) -> Vec<[u8; 4]> {
+    let little = bytes.starts_with(b"II");
+    let at = |place: [u8; 4]| if little { u32::from_le_bytes(place) } else { u32::from_be_bytes(place) } as usize;
+    let mut pages: Vec<[u8; 4]> = Vec::new();
+    let mut next = bytes.get(4..).and_then(|rest| rest.first_chunk().copied());
+    while let Some(start) = next.filter(|start| at(*start) > 0 && !pages.contains(start)) {
+        pages.push(start);
+        // The number of its entries, of twelve bytes each, and then where the next one is.
+        next = bytes.get(at(start)..).and_then(<[u8]>::split_first_chunk).and_then(|(count, entries)| {
+            let count = if little { u16::from_le_bytes(*count) } else { u16::from_be_bytes(*count) };
+            entries.get(usize::from(count) * 12..)?.first_chunk().copied()
+        });
+    }
+    pages
+}
+
+fn page(bytes: &[u8], format: ImageFormat) -> Result<Decoded, Fault> {
     let mut decoder = ImageReader::with_format(Cursor::new(bytes), format).into_decoder().map_err(broken)?;
     let (width, height) = decoder.dimensions();
     check(width as usize, height as usize)?;
     let orientation = decoder.orientation().map_err(broken)?.to_exif();
     let picture = DynamicImage::from_decoder(decoder).map_err(broken)?;
-    let transparency = if picture.color().has_alpha() { Transparency::Alpha } else { Transparency::None };
-    Ok(Decoded { frames: vec![Frame::new(width as usize, &pixels(picture, format), transparency)], orientation })
+    let transparency = match picture.color() {
+        ColorType::Rgba8 | ColorType::Rgba16 => Transparency::Rgba,
+        color if color.has_alpha() => Transparency::Alpha,
+        _ => Transparency::None,
+    };
+    let frame = Frame::new(width as usize, &pixels(picture, format), transparency);
+    Ok(Decoded { frames: vec![frame], whole: true, orientation })
 }
 
 /// The pixels in eight bits. Of 16 bits of grey Pillow keeps what is left above 255, but `ComfyUI` divides first what comes
@@ -68,7 +105,7 @@ mod tests {
         let rgba = image::RgbaImage::from_raw(3, 2, colors.concat()).expect("six pixels");
         let rgb = Frame::new(3, &colors.map(|[r, g, b, _]| [r, g, b, 255]), Transparency::None);
         for format in [ImageFormat::Bmp, ImageFormat::Ico, ImageFormat::Tga, ImageFormat::Tiff] {
-            assert_eq!(read(&rgba.clone().into(), format), Frame::new(3, &colors, Transparency::Alpha), "{format:?}");
+            assert_eq!(read(&rgba.clone().into(), format), Frame::new(3, &colors, Transparency::Rgba), "{format:?}");
         }
         for format in [ImageFormat::Bmp, ImageFormat::Tga, ImageFormat::Tiff] {
             assert_eq!(read(&DynamicImage::from(rgba.clone()).into_rgb8().into(), format), rgb, "{format:?}");

@@ -19,7 +19,7 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Decoded, Fault> {
     let mut packed = vec![0; reader.output_buffer_size().ok_or(Fault::Unknown)?];
 
     // What is damaged or missing stays black: ComfyUI asks Pillow to load what there is.
-    let _ = reader.next_frame(&mut packed);
+    let whole = reader.next_frame(&mut packed).is_ok();
     let mut canvas = Canvas { pixels: layout.unpacked(&packed, layout.width, layout.height), width: layout.width, before: None };
     let mut frames = vec![layout.frame(&canvas.pixels)];
     while frames.len() < count {
@@ -36,7 +36,11 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Decoded, Fault> {
     }
     let info = reader.info();
     let xmp = info.utf8_text.iter().find(|text| text.keyword == "XML:com.adobe.xmp").and_then(|text| text.get_text().ok());
-    Ok(Decoded { frames, orientation: exif::orientation(info.exif_metadata.as_deref(), xmp.as_deref().map(str::as_bytes)) })
+    Ok(Decoded {
+        frames,
+        whole,
+        orientation: exif::orientation(info.exif_metadata.as_deref(), xmp.as_deref().map(str::as_bytes)),
+    })
 }
 
 /// Checks that the file is whole up to its pixels: Pillow tells a file that ends in the middle of a chunk from others.
@@ -202,13 +206,26 @@ impl Layout {
         }
     }
 
+    /// What is transparent in the palette.
+    fn listed(&self) -> Transparency {
+        let mut seen = self.palette.iter().filter(|color| color[3] < 255);
+        match (seen.next(), seen.next()) {
+            (None, _) => Transparency::None,
+            (Some([r, g, b, 0]), None) => Transparency::Index([*r, *g, *b]),
+            _ => Transparency::Alpha,
+        }
+    }
+
     fn frame(&self, pixels: &[Rgba]) -> Frame {
-        let transparent = self.palette.iter().any(|color| color[3] < 255);
         let transparency = match self.color {
-            ColorType::Rgba | ColorType::GrayscaleAlpha => Transparency::Alpha,
-            ColorType::Indexed if transparent => Transparency::Alpha,
-            _ if self.key.is_some() => Transparency::Key,
-            _ => Transparency::None,
+            ColorType::Rgba => Transparency::Rgba,
+            // Of 16 bits Pillow makes colours at once.
+            ColorType::GrayscaleAlpha if self.bits == 16 => Transparency::Rgba,
+            ColorType::GrayscaleAlpha => Transparency::Alpha,
+            ColorType::Indexed => self.listed(),
+            ColorType::Grayscale if self.key.is_some() && self.bits == 1 => Transparency::BitKey,
+            ColorType::Grayscale => self.key.map_or(Transparency::None, |[grey, ..]| Transparency::GreyKey(grey)),
+            ColorType::Rgb => self.key.map_or(Transparency::None, Transparency::Key),
         };
         let pixels: Vec<Rgba> = pixels.iter().map(|pixel| self.rgba(*pixel)).collect();
         Frame::new(self.width, &pixels, transparency)

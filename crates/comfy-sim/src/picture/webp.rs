@@ -19,7 +19,7 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Decoded, Fault> {
     check(width as usize, height as usize)?;
     let (exif, xmp) = (decoder.exif_metadata().map_err(broken)?, decoder.xmp_metadata().map_err(broken)?);
     let orientation = exif::orientation(exif.as_deref(), xmp.as_deref());
-    let transparency = if decoder.color_type().has_alpha() { Transparency::Alpha } else { Transparency::None };
+    let transparency = if decoder.color_type().has_alpha() { Transparency::Rgba } else { Transparency::None };
     let frame = |pixels: image::RgbaImage| {
         let width = pixels.width() as usize;
         let pixels: Vec<Rgba> = pixels.pixels().map(|pixel| pixel.0).collect();
@@ -35,5 +35,5 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Decoded, Fault> {
     } else {
         frames.push(frame(DynamicImage::from_decoder(decoder).map_err(|_| unread())?.into_rgba8()));
     }
-    Ok(Decoded { frames, orientation })
+    Ok(Decoded { frames, whole: true, orientation })
 }

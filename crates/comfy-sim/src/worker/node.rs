@@ -15,7 +15,7 @@ use crate::events::{Audience, Blocked, Event, Owner};
 use crate::folders::Folders;
 use crate::frames;
 use crate::graph::{self, inputs, link};
-use crate::nodes::{Call, Facts, Node, Slot, Yield};
+use crate::nodes::{Call, Facts, Node, Slot, Yield, function};
 use crate::py::Raised;
 
 /// What became of a node.
@@ -40,6 +40,8 @@ struct Job {
     inputs: Vec<(String, Slot)>,
     prompt: Arc<Map<String, Value>>,
     extra_data: Arc<Map<String, Value>>,
+    /// An input that the class does not declare, which its function does not take.
+    unexpected: Option<String>,
 }
 
 impl Job {
@@ -88,6 +90,8 @@ impl Run<'_> {
             self.app.send(self.owner.or_nobody(), || Event::Executing { node: id.to_owned(), prompt_id: self.id.clone() });
         }
         let instance = cache.instance(id, node.class(), || node.instance(&self.app.chance));
+        let is_hidden = |name: &String| facts.hidden.iter().any(|(hidden, _)| hidden == name);
+        let unexpected = given.iter().map(|(name, _)| name).find(|name| !facts.declares(name) && !is_hidden(name)).cloned();
         let job = |inputs| Job {
             node,
             folders: self.app.folders.clone(),
@@ -96,6 +100,7 @@ impl Run<'_> {
             inputs,
             prompt: self.prompt.clone(),
             extra_data: self.extra_data.clone(),
+            unexpected: unexpected.clone(),
         };
         let shown = |raised| Stop::Raised { raised, inputs: self.shown(&given, &facts) };
         let calls = lists::calls(&given, node.takes_lists()).map_err(shown)?;
@@ -149,6 +154,10 @@ impl Run<'_> {
                 self.app.send(self.owner.or_everyone(), || Event::Blocked { blocked, prompt_id: self.id.clone() });
             }
             return Ok(None);
+        }
+        if let Some(name) = &job.unexpected {
+            let text = format!("{}() got an unexpected keyword argument '{name}'", function(job.node.class()));
+            return Err(Stop::Raised { raised: Raised::type_error(text), inputs: Value::Null });
         }
         self.steps(id, job).await?;
         let gone = || Err(Raised::new("RuntimeError", "the node did not come back"));
@@ -227,10 +236,10 @@ impl Run<'_> {
     }
 }
 
-/// The inputs of a node: literals of declared names, and what linked nodes gave.
+/// The inputs of a node: literals of declared names, and what linked nodes gave, whatever the name.
 fn gather(cache: &Cache, prompt: &Map<String, Value>, id: &str, facts: &Facts) -> Inputs {
-    let known = |name: &str| facts.inputs.iter().any(|input| input.name == name);
-    let given = inputs(prompt, id).into_iter().flatten().filter(|(name, _)| known(name));
+    let given = inputs(prompt, id).into_iter().flatten();
+    let given = given.filter(|(name, value)| facts.declares(name) || link(value).is_some());
     given
         .map(|(name, value)| {
             let linked = link(value).map(|(from, slot)| {
