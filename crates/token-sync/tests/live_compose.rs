@@ -1,7 +1,7 @@
 //! The real Docker reads what we write: `.env`, `env_file:`, `format: raw` and `environment:` through `config`, and through
 //! `create` into a container's configuration, byte for byte, for a salt of each kind.
 //!
-//! Runs only with `GENAI_LIVE_COMPOSE=1`, which says that a Docker Engine and Compose 2, both as `docker compose` and as
+//! Runs only with `GENAI_LIVE_DOCKER=1`, which says that a Docker Engine and Compose 2, both as `docker compose` and as
 //! `docker-compose`, are there: then their absence is a failure. Compose 1 is tried too where it is installed. Nothing is pulled
 //! and nothing is started: the image is empty.
 
@@ -42,7 +42,7 @@ struct Compose {
 
 fn main() -> std::process::ExitCode {
     let arguments = Arguments::from_args();
-    let trials = if variable("GENAI_LIVE_COMPOSE").as_deref() == Some("1") {
+    let trials = if variable("GENAI_LIVE_DOCKER").as_deref() == Some("1") {
         let mut trials: Vec<Trial> = programs().into_iter().map(trial).collect();
         trials.push(Trial::test("both forms of Compose 2 are installed", || {
             let forms: Vec<_> = programs().iter().filter(|one| one.major() == 2).map(|one| one.command.len()).collect();
@@ -56,7 +56,7 @@ fn main() -> std::process::ExitCode {
         }));
         trials
     } else {
-        let reason = "it needs Docker Engine and Compose 2: set GENAI_LIVE_COMPOSE=1 where they are";
+        let reason = "it needs Docker Engine and Compose 2: set GENAI_LIVE_DOCKER=1 where they are";
         vec![Trial::ignorable_test("the real Docker reads what is written", move || Ok(Completion::ignored_with(reason)))]
     };
     libtest_mimic::run(&arguments, trials).exit_code()

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 const BELOW_BINARIES: &[&str] =
-    &["console", "flows", "settings", "comfy-client", "comfy-sim", "token-sync", "auth-core", "report"];
+    &["console", "flows", "settings", "comfy-client", "comfy-sim", "docker-ops", "token-sync", "auth-core", "report"];
 
 /// Each of our crates, and which of our crates it may depend on.
 const ALLOWED: &[(&str, &[&str])] = &[
@@ -12,12 +12,14 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("token-sync", &["auth-core"]),
     ("comfy-client", &[]),
     ("comfy-sim", &[]),
-    ("settings", &["auth-core", "token-sync", "comfy-client", "report"]),
-    ("flows", &["settings", "report", "auth-core", "token-sync", "comfy-client", "comfy-sim"]),
+    ("docker-ops", &[]),
+    ("settings", &["auth-core", "token-sync", "comfy-client", "docker-ops", "report"]),
+    ("flows", &["settings", "report", "auth-core", "token-sync", "comfy-client", "comfy-sim", "docker-ops"]),
     ("console", &["report", "settings"]),
     ("genai-auth", BELOW_BINARIES),
     ("genai-tokens", BELOW_BINARIES),
     ("genai-comfy", BELOW_BINARIES),
+    ("genai-stack", BELOW_BINARIES),
     ("xtask", BELOW_BINARIES),
 ];
 

@@ -1,0 +1,14 @@
+//! One file a command: settings in, the engine asked, its answer shown.
+
+mod status;
+
+use console::{ExitCode, Screen};
+
+use crate::cli::{Cli, Command};
+
+/// Runs the command to its end.
+pub(crate) async fn run(cli: &Cli, screen: &Screen) -> ExitCode {
+    match &cli.command {
+        Command::Status => status::run(screen).await,
+    }
+}

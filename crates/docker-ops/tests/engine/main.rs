@@ -1,0 +1,27 @@
+//! What a real Docker Engine does, and what we make of it.
+//!
+//! Runs only with `GENAI_LIVE_DOCKER=1`, which says that a Docker Engine, its command line and a static busybox are there: then their
+//! absence is a failure. Nothing is pulled. Every object carries the run's label and is removed by it.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod negotiation;
+mod rig;
+
+use libtest_mimic::{Arguments, Completion, Trial};
+
+use rig::Rig;
+
+fn main() -> std::process::ExitCode {
+    let arguments = Arguments::from_args();
+    if rig::variable("GENAI_LIVE_DOCKER").as_deref() != Some("1") {
+        let reason = "it needs Docker Engine: set GENAI_LIVE_DOCKER=1 where it runs";
+        let absent = Trial::ignorable_test("a real engine agrees", move || Ok(Completion::ignored_with(reason)));
+        return libtest_mimic::run(&arguments, vec![absent]).exit_code();
+    }
+    let rig: &'static Rig = Box::leak(Box::new(Rig::new()));
+    let trials = [negotiation::trials(rig)].into_iter().flatten().collect();
+    let ended = libtest_mimic::run(&arguments, trials);
+    rig.clear();
+    ended.exit_code()
+}
