@@ -29,7 +29,10 @@ mod wire;
 mod engine;
 pub use engine::Engine;
 
+pub mod render;
+
 mod spec;
 pub use spec::{
-    Gpu, Health, Image, Limits, LogRotation, Mount, MountRole, Probe, Publish, PullPolicy, Restart, ServiceSpec, StackSpec,
+    Gpu, Health, Image, Limits, LogRotation, Mount, MountRole, Probe, Publish, PullPolicy, Restart, ServiceSpec, Severity,
+    StackSpec, Violation,
 };
