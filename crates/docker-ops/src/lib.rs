@@ -30,6 +30,19 @@ mod engine;
 pub use engine::Engine;
 
 pub mod render;
+mod ask;
+
+mod standing;
+pub use standing::{Member, Standing};
+
+mod logs;
+pub use logs::{Channel, LineEnd, LogLine, LogQuery, fuzz_lines};
+
+mod stats;
+pub use stats::{Memory, Stats, StatsEvent, Traffic};
+
+mod exec;
+pub use exec::{ExecCommand, ExecEnd, ExecInput, ExecOutput, NotStarted};
 
 mod spec;
 pub use spec::{
