@@ -15,6 +15,8 @@
 //! # }
 //! ```
 
+pub mod autopsy;
+
 mod error;
 pub use error::{Error, ErrorKind};
 

@@ -1,0 +1,266 @@
+//! What is known about a container that is dead, sick or in doubt. Facts only: what the engine, the kernel and the disk say, and what
+//! none of them can say is `None`.
+//!
+//! The answers are read as plain JSON, field by field, so that one odd field of one engine hides no other.
+
+mod ask;
+mod events;
+mod exposed;
+mod inspect;
+mod kernel;
+mod machine;
+mod mounts;
+mod start_fault;
+mod tail;
+
+pub use events::LifeEvent;
+pub use exposed::Exposed;
+pub use kernel::{OutOfMemory, out_of_memory};
+pub use machine::Machine;
+pub use mounts::{MountFacts, MountSource};
+pub use start_fault::StartFault;
+
+use serde_json::{Value, json};
+
+use crate::{Engine, Error, ErrorKind};
+
+/// How many of a container's last lines are kept.
+const LINES: usize = 20;
+
+/// All that is known about one container.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Autopsy {
+    /// Its id, 64 hexadecimal digits.
+    pub id: String,
+    /// Its name, without the engine's slash.
+    pub name: String,
+    /// Its service, by Compose's label.
+    pub service: Option<String>,
+    /// What state it is in, and how it came there.
+    pub state: State,
+    /// What its healthcheck says; none without one.
+    pub health: Option<HealthFacts>,
+    /// What it may use of memory, and used.
+    pub memory: MemoryFacts,
+    /// Ports of the host that shall lead into it.
+    pub ports: Vec<PortFacts>,
+    /// What it sees of the host.
+    pub mounts: Vec<MountFacts>,
+    /// What it runs.
+    pub image: ImageFacts,
+    /// Which cards were asked for.
+    pub gpu: GpuRequest,
+    /// Who its processes are: `UID[:GID]`, a name, or empty for the image's own.
+    pub user: String,
+    /// What the engine remembers of its life, oldest first. Engines keep few events: what is not here may have happened.
+    pub events: Vec<LifeEvent>,
+    /// The last lines that it wrote. They may hold secrets.
+    pub last_lines: Vec<String>,
+    /// Texts that everybody who may inspect the container or its image can read.
+    pub exposed: Vec<Exposed>,
+}
+
+/// What state a container is in.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct State {
+    /// The engine's word: `created`, `running`, `paused`, `restarting`, `removing`, `exited`, `dead`.
+    pub status: String,
+    /// The code of the last end; none while it runs for the first time.
+    pub exit_code: Option<i64>,
+    /// Whether the engine saw the kernel kill it for memory. `false` proves nothing: the machine as a whole may have run out.
+    pub oom_killed: bool,
+    /// Why the engine could not start it, if it said so.
+    pub start_fault: Option<StartFault>,
+    /// The main process, in the engine's view.
+    pub pid: Option<u32>,
+    /// How often the engine started it again.
+    pub restarts: u64,
+    /// The restart policy's name: `no`, `always`, `unless-stopped`, `on-failure`.
+    pub restart_policy: String,
+    /// When it was started last; RFC 3339.
+    pub started_at: Option<String>,
+    /// When it ended last; RFC 3339.
+    pub finished_at: Option<String>,
+}
+
+/// What a container's healthcheck says.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct HealthFacts {
+    /// The engine's word: `starting`, `healthy`, `unhealthy`.
+    pub status: String,
+    /// Failures in a row.
+    pub failing: u64,
+    /// What is run: the first word is `CMD` or `CMD-SHELL`.
+    pub test: Vec<String>,
+    /// The last probes, oldest first.
+    pub probes: Vec<ProbeFacts>,
+}
+
+/// One run of a healthcheck.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ProbeFacts {
+    /// Its exit code; -1 if it could not be run at all, or took too long.
+    pub exit_code: i64,
+    /// What it wrote. It may hold secrets.
+    pub output: String,
+}
+
+impl ProbeFacts {
+    /// Whether the probe itself could not be run, which says nothing about the service.
+    #[must_use]
+    pub fn is_broken(&self) -> bool {
+        let cannot = ["executable file not found", "no such file or directory", "permission denied", "not found"];
+        let said = self.output.to_lowercase();
+        match self.exit_code {
+            -1 => !said.contains("exceeded timeout"),
+            126 | 127 => cannot.iter().any(|words| said.contains(words)),
+            _ => false,
+        }
+    }
+}
+
+/// What a container may use of memory, and used.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct MemoryFacts {
+    /// Its limit in bytes; none if it may use all of the machine's.
+    pub limit: Option<u64>,
+    /// The most that it used since its start, where the kernel counts that.
+    pub peak: Option<u64>,
+    /// What it uses now, page cache included; none if it doesn't run.
+    pub usage: Option<u64>,
+    /// How often it came to its limit, where the kernel counts that.
+    pub at_limit: Option<u64>,
+}
+
+/// A port of the host that shall lead into a container.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct PortFacts {
+    /// The container's port, such as `8188/tcp`.
+    pub container: String,
+    /// The host's address, as it was asked for; empty for all.
+    pub address: String,
+    /// The host's port, as it was asked for; empty or `0` if the engine chose.
+    pub host: String,
+    /// Where it leads from now, as `ADDRESS:PORT`; empty if it leads from nowhere.
+    pub bound: Vec<String>,
+    /// The running container that has the host's port, if another one has.
+    pub taken_by: Option<String>,
+}
+
+/// What a container runs.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ImageFacts {
+    /// The name that it was made from.
+    pub reference: String,
+    /// The image's id.
+    pub id: String,
+    /// Whether the engine still has that image.
+    pub is_present: bool,
+    /// The id that the name means now.
+    pub named_now: Option<String>,
+    /// The operating system that it is for, such as `linux`.
+    pub os: Option<String>,
+    /// The processor that it is for, in Go's words, such as `amd64`.
+    pub architecture: Option<String>,
+}
+
+/// Which cards were asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct GpuRequest {
+    /// The requests of the engine's own kind, as `DRIVER COUNT IDS`, for people.
+    pub requests: Vec<String>,
+    /// The runtime's name, if one was chosen.
+    pub runtime: Option<String>,
+    /// What the variable `NVIDIA_VISIBLE_DEVICES` says.
+    pub visible_devices: Option<String>,
+    /// Devices of the host that were mapped one by one and look like cards.
+    pub devices: Vec<String>,
+}
+
+impl GpuRequest {
+    /// Whether any card was asked for. The variable alone asks for none: images bring it along, and it needs the runtime.
+    #[must_use]
+    pub fn is_some(&self) -> bool {
+        !self.requests.is_empty() || !self.devices.is_empty() || self.runtime.as_deref() == Some("nvidia")
+    }
+}
+
+impl Engine {
+    /// The containers that carry Compose's label of `project`, running or not, by name: id and name.
+    ///
+    /// # Errors
+    /// The engine doesn't answer, or refuses.
+    pub async fn containers_of(&self, project: &str) -> Result<Vec<(String, String)>, Error> {
+        let filters = json!({"label": [format!("com.docker.compose.project={project}"), "com.docker.compose.oneoff=False"]});
+        let list = ask::json(self, &format!("/containers/json?all=true&filters={}", ask::escaped(&filters.to_string()))).await?;
+        let name = |one: &Value| one["Names"][0].as_str().map(|name| name.trim_start_matches('/').to_owned());
+        let mut found: Vec<_> =
+            list.as_array().into_iter().flatten().filter_map(|one| Some((one["Id"].as_str()?.to_owned(), name(one)?))).collect();
+        found.sort_by(|one, other| one.1.cmp(&other.1));
+        Ok(found)
+    }
+
+    /// What a container's state is, and nothing more: cheap enough to be asked again and again.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`]; the engine doesn't answer, or refuses.
+    pub async fn glance(&self, container: &str) -> Result<Autopsy, Error> {
+        let inspect = ask::json(self, &format!("/containers/{}/json", ask::escaped(container))).await?;
+        Ok(inspect::read(&inspect))
+    }
+
+    /// Everything that is known about a container. Only what the container itself is must be known; the rest is left unknown where it
+    /// can't be asked.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`]; the engine doesn't answer, or refuses.
+    pub async fn autopsy(&self, container: &str, machine: &Machine) -> Result<Autopsy, Error> {
+        let inspect = ask::json(self, &format!("/containers/{}/json", ask::escaped(container))).await?;
+        let mut autopsy = inspect::read(&inspect);
+        let id = autopsy.id.clone();
+        if id.is_empty() {
+            return Err(Error::new(ErrorKind::Protocol, format!("the engine says nothing of `{container}`")));
+        }
+        self.image_of(&mut autopsy).await;
+        if let Ok(stats) = ask::json(self, &format!("/containers/{id}/stats?stream=false&one-shot=true")).await {
+            inspect::read_memory(&mut autopsy.memory, &stats["memory_stats"]);
+        }
+        for port in &mut autopsy.ports {
+            port.taken_by = self.holder_of(port, &id).await;
+        }
+        let has_terminal = inspect["Config"]["Tty"].as_bool().unwrap_or(false);
+        let path = format!("/containers/{id}/logs?stdout=true&stderr=true&tail={LINES}");
+        if let Ok(bytes) = ask::bytes(self, &path).await {
+            autopsy.last_lines = tail::lines(&bytes, has_terminal, LINES);
+        }
+        autopsy.events = events::of(self, &id, machine).await.unwrap_or_default();
+        mounts::look(&mut autopsy.mounts, &id, autopsy.state.pid, machine);
+        Ok(autopsy)
+    }
+
+    async fn image_of(&self, autopsy: &mut Autopsy) {
+        let path = |name: &str, what: &str| format!("/images/{}/{what}", ask::escaped(name));
+        let image = &mut autopsy.image;
+        if let Ok(answer) = ask::json(self, &path(&image.id, "json")).await {
+            let text = |key: &str| answer[key].as_str().filter(|text| !text.is_empty()).map(str::to_owned);
+            (image.is_present, image.os, image.architecture) = (true, text("Os"), text("Architecture"));
+            autopsy.exposed.extend(exposed::of_image(&answer));
+        }
+        if let Ok(answer) = ask::json(self, &path(&image.reference, "json")).await {
+            image.named_now = answer["Id"].as_str().map(str::to_owned);
+        }
+        if let Ok(history) = ask::json(self, &path(&image.id, "history")).await {
+            autopsy.exposed.extend(exposed::of_history(&history));
+        }
+    }
+
+    /// The other container that publishes this port.
+    async fn holder_of(&self, port: &PortFacts, id: &str) -> Option<String> {
+        let number: u16 = port.host.parse().ok().filter(|number| *number > 0)?;
+        let list = ask::json(self, "/containers/json").await.ok()?;
+        let publishes =
+            |one: &&Value| one["Ports"].as_array().into_iter().flatten().any(|port| port["PublicPort"] == json!(number));
+        let other = list.as_array()?.iter().filter(|one| one["Id"] != json!(id)).find(publishes)?;
+        Some(other["Names"][0].as_str()?.trim_start_matches('/').to_owned())
+    }
+}
