@@ -6,6 +6,8 @@ use crate::{Error, ErrorKind};
 
 /// How many names that look alike are suggested.
 const MOST: usize = 2;
+/// How much they must look alike, from 0 to 1: `retry` and `retries` do, `restart` and `retries` do not.
+const ALIKE: f64 = 0.82;
 
 /// The error of the TOML reader about `text`, the file at `path`.
 pub(crate) fn error(path: &Path, text: &str, error: &toml::de::Error) -> Error {
@@ -36,17 +38,13 @@ fn in_backticks(text: &str) -> impl Iterator<Item = &str> {
     text.split('`').skip(1).step_by(2)
 }
 
-/// The names that `wrong` may have meant, likeliest first: a third of its letters may differ, or one is a part of the other.
+/// The names that `wrong` may have meant, likeliest first: those that look like it, and those of which one is a part of the other.
 fn nearest<'a>(wrong: &str, known: &[&'a str]) -> Vec<&'a str> {
     let wrong = wrong.to_lowercase().replace('-', "_");
-    let allowed = wrong.chars().count().div_ceil(3);
     let is_part = |name: &str| wrong.len() >= 3 && (name.contains(&wrong) || wrong.contains(name));
-    let far = |name: &str| match strsim::damerau_levenshtein(&wrong, name) {
-        far if far <= allowed => Some(far),
-        _ => is_part(name).then_some(allowed + 1),
-    };
-    let mut near: Vec<(usize, &str)> = known.iter().filter_map(|name| Some((far(name)?, *name))).collect();
-    near.sort_unstable();
+    let alike = |name: &&'a str| (strsim::jaro_winkler(&wrong, name), *name);
+    let mut near: Vec<(f64, &str)> = known.iter().map(alike).filter(|(how, name)| *how >= ALIKE || is_part(name)).collect();
+    near.sort_by(|one, other| other.0.total_cmp(&one.0));
     near.into_iter().map(|(_, name)| name).take(MOST).collect()
 }
 
@@ -66,6 +64,7 @@ mod tests {
             "allow_public",
             "idle_unload_minutes",
             "read_only_root",
+            "retries",
         ];
         for (wrong, meant) in [
             ("memmory", &["memory"][..]),
@@ -75,6 +74,7 @@ mod tests {
             ("idle_unload", &["idle_unload_minutes"]),
             ("allow-public", &["allow_public"]),
             ("Read_Only", &["read_only_root"]),
+            ("retry", &["retries"]),
             ("restart", &[]),
             ("x", &[]),
         ] {
