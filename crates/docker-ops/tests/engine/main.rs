@@ -5,6 +5,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod compose;
 mod negotiation;
 mod rig;
 
@@ -20,7 +21,7 @@ fn main() -> std::process::ExitCode {
         return libtest_mimic::run(&arguments, vec![absent]).exit_code();
     }
     let rig: &'static Rig = Box::leak(Box::new(Rig::new()));
-    let trials = [negotiation::trials(rig)].into_iter().flatten().collect();
+    let trials = [compose::trials(rig), negotiation::trials(rig)].into_iter().flatten().collect();
     let ended = libtest_mimic::run(&arguments, trials);
     rig.clear();
     ended.exit_code()
