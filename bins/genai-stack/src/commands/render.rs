@@ -28,6 +28,14 @@ async fn compose(cli: &Cli, args: &RenderCompose, screen: &Screen) -> Result<Exi
     for warning in &wanted.warnings {
         screen.warn(&warning.to_string(), &warning.hint);
     }
+    for (name, service) in &wanted.spec.services {
+        let sources = service.mounts.iter().map(|mount| &mount.source).filter(|source| !source.is_dir());
+        let absent: Vec<String> = sources.map(|source| format!("`{}`", source.display())).collect();
+        if !absent.is_empty() {
+            let message = format!("`services.{name}.mounts`: no folder is at {}", absent.join(", "));
+            screen.warn(&message, "make them: Compose 2 would, but for root, and Compose 1.29 refuses");
+        }
+    }
     let text = render::compose(&wanted.spec);
     let Some(out) = &args.out else { return Ok(screen.document(&text)) };
     let (path, shown) = (world.current_dir.join(out), out.display());
