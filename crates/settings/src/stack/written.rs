@@ -356,3 +356,47 @@ macro_rules! read_as_written {
 }
 
 read_as_written!(Size, Length, Folder, Gpus, Probe, Word<Restart>, Word<PullPolicy>);
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn sizes_have_units() {
+        let size = |text: &str| text.parse::<Size>().ok().map(|size| size.0);
+        for (text, bytes) in [
+            ("7", None),
+            ("7B", Some(7)),
+            ("48GiB", Some(48 << 30)),
+            ("48 gib", Some(48 << 30)),
+            ("48g", Some(48 << 30)),
+            ("48GB", Some(48_000_000_000)),
+            ("1.5GiB", None),
+            ("GiB", None),
+            ("-1GiB", None),
+            ("17179869184GiB", None),
+        ] {
+            assert_eq!(size(text), bytes, "{text}");
+        }
+    }
+
+    #[test]
+    fn times_have_units() {
+        let length = |text: &str| text.parse::<Length>().ok().map(|length| length.0);
+        for (text, millis) in
+            [("30s", Some(30_000)), ("1m30s", Some(90_000)), ("500ms", Some(500)), ("30", None), ("-1s", None), ("", None)]
+        {
+            assert_eq!(length(text), millis.map(Duration::from_millis), "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_is_too_odd_to_be_refused(text in ".{0,20}") {
+            let _ = (text.parse::<Size>(), text.parse::<Length>());
+            let _ = (text.parse::<Word<Restart>>(), text.parse::<Word<PullPolicy>>());
+        }
+    }
+}
