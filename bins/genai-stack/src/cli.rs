@@ -1,5 +1,9 @@
 //! The command line. The doc comments are the help.
 
+mod render;
+
+pub(crate) use render::{Render, RenderCompose, RenderTo};
+
 use clap::{Parser, Subcommand};
 use console::Shared;
 
@@ -19,6 +23,7 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    Render(Render),
     /// Show what runs
     Status,
 }

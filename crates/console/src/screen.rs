@@ -120,6 +120,18 @@ impl Screen {
         ExitCode::for_kind(failure.kind)
     }
 
+    /// Says what should be better beside a result, on standard error, where a document on standard output stays whole.
+    pub fn warn(&self, message: &str, hint: &str) {
+        self.with(|inner| {
+            inner.clear_bar();
+            if !inner.quiet {
+                let (color, next) = (style::of(&report::Outcome::Warn).1, style::HINT);
+                let (message, hint) = (harmless(message), harmless(hint));
+                let _ = writeln!(inner.err, "{color}warning:{color:#} {message}\n  {next}next:{next:#} {hint}");
+            }
+        });
+    }
+
     /// How many columns a line on standard output holds; none where that is no terminal.
     pub fn width(&self) -> Option<usize> {
         let size = rustix::termios::tcgetwinsize(io::stdout()).ok()?;

@@ -49,5 +49,5 @@ pub use exec::{ExecCommand, ExecEnd, ExecInput, ExecOutput, NotStarted};
 mod spec;
 pub use spec::{
     Gpu, Health, Image, Limits, LogRotation, Mount, MountRole, Probe, Publish, PullPolicy, Restart, ServiceSpec, Severity,
-    StackSpec, Violation,
+    StackSpec, Violation, holds_secret,
 };

@@ -132,7 +132,9 @@ fn settings_that_cannot_be_used() {
     place.write("genai.toml", "urll = 'x'\n");
     insta::assert_snapshot!(refusal(&place, &["validate"]), @"
     exit 4
-    error: line 1 of `[PLACE]/genai.toml`: unknown field `urll`, expected one of `url`, `user`, `comfy_dir`, `source`, `allow_plain_http`, `connection`, `targets`, `backups`, `policy`, `scan`, `service`
+    error: line 1 of `[PLACE]/genai.toml`: unknown field `urll`
+      next: nearest: `url`
+      next: known here: `url`, `user`, `comfy_dir`, `source`, `allow_plain_http`, `connection`, `targets`, `backups`, `policy`, `scan`, `stack`, `service`
     ");
     let report = place.run(&["validate", "--format", "json"]).report();
     assert_eq!((&report["verdict"], &report["exit_code"]), (&"stopped".into(), &4.into()));

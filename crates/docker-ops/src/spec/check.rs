@@ -146,6 +146,12 @@ fn service(found: &mut Found, at: &str, service: &ServiceSpec) {
             found.refuse(&format!("{at}.capabilities"), message, "ComfyUI needs none; at most `CHOWN`, `SETUID` and `SETGID`");
         }
     }
+    for name in service.environment.keys().filter(|name| name.is_empty() || name.contains(['=', '\0'])) {
+        // What stands behind a `=` may be a secret.
+        let shown = name.split('=').next().unwrap_or_default().escape_debug();
+        let message = format!("no variable can be called as what begins with `{shown}`");
+        found.refuse(&format!("{at}.environment"), message, "write the name alone, and its value behind the `=` of genai.toml");
+    }
     for label in service.labels.keys().filter(|label| OUR_LABELS.iter().any(|ours| label.starts_with(ours))) {
         let message = "such labels say who owns a container";
         found.refuse(&format!("{at}.labels.{label}"), message, "begin it with a name of your own");
@@ -283,7 +289,7 @@ fn gpu(found: &mut Found, at: &str, service: &ServiceSpec) {
             found.refuse(&at, message, "leave `gpus` away for none");
         }
         Gpu::Ids(ids) => {
-            names(found, &at, ids, is_card, "a card's UUID (`GPU-…`, `MIG-…`) or index", "`nvidia-smi -L` lists them")
+            names(found, &at, ids, is_card, "a card's UUID (`GPU-…`, `MIG-…`) or index", "`nvidia-smi -L` lists them");
         }
         Gpu::Cdi(all) => {
             names(found, &at, all, is_cdi, "a device of the Container Device Interface", "write it as `nvidia.com/gpu=0`");

@@ -6,6 +6,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod autopsy;
+mod compose;
 mod negotiation;
 mod rig;
 
@@ -22,6 +23,7 @@ fn main() -> std::process::ExitCode {
     }
     let rig: &'static Rig = Box::leak(Box::new(Rig::new()));
     let trials = [autopsy::trials(rig), negotiation::trials(rig)].into_iter().flatten().collect();
+    let trials = [compose::trials(rig), negotiation::trials(rig)].into_iter().flatten().collect();
     let ended = libtest_mimic::run(&arguments, trials);
     rig.clear();
     ended.exit_code()

@@ -75,6 +75,7 @@ fn names_and_numbers_that_an_engine_would_refuse() {
         said(|s| s.health.probe = Probe::Python { interpreter: "python3".into(), port: 80 }),
         said(|s| s.logs = LogRotation { max_bytes: 0, max_files: 1 }),
         said(|s| s.capabilities = vec!["CHOWN".into(), "cap_sys_admin".into()]),
+        said(|s| drop(s.environment.insert("A=B".into(), String::new()))),
         said(|s| drop(s.labels.insert("com.docker.compose.project".into(), "x".into()))),
     ]);
     insta::assert_snapshot!(seen.join("\n"), @"
@@ -95,6 +96,7 @@ fn names_and_numbers_that_an_engine_would_refuse() {
     Warn `services.comfyui.health.probe`: it asks port 80, which is not published | probe the port that people use: it is the one that must be guarded
     Refuse `services.comfyui.logs`: nothing of its output would be kept | `10MiB` and 3 files are the usual ones
     Refuse `services.comfyui.capabilities`: `cap_sys_admin` lets the container take over the machine | ComfyUI needs none; at most `CHOWN`, `SETUID` and `SETGID`
+    Refuse `services.comfyui.environment`: no variable can be called as what begins with `A` | write the name alone, and its value behind the `=` of genai.toml
     Refuse `services.comfyui.labels.com.docker.compose.project`: such labels say who owns a container | begin it with a name of your own
     ");
 }

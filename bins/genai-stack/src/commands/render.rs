@@ -1,0 +1,81 @@
+//! `genai-stack render`: settings in, a file for another program out.
+
+use std::{
+    fs,
+    io::{ErrorKind, Write},
+    os::unix::fs::PermissionsExt,
+    path::Path,
+};
+
+use console::{ExitCode, Screen};
+use docker_ops::render;
+use flows::stack::wanted;
+use report::{Failure, FailureKind};
+
+use crate::cli::{Cli, Render, RenderCompose, RenderTo};
+
+/// Runs the command to its end.
+pub(super) async fn run(cli: &Cli, args: &Render, screen: &Screen) -> ExitCode {
+    let ended = match &args.to {
+        RenderTo::Compose(args) => compose(cli, args, screen).await,
+    };
+    ended.unwrap_or_else(|failure| screen.fail(&failure))
+}
+
+async fn compose(cli: &Cli, args: &RenderCompose, screen: &Screen) -> Result<ExitCode, Failure> {
+    let world = console::world()?;
+    let wanted = wanted::stack(&cli.shared.settings(), &world)?;
+    for warning in &wanted.warnings {
+        screen.warn(&warning.to_string(), &warning.hint);
+    }
+    for (name, service) in &wanted.spec.services {
+        let sources = service.mounts.iter().map(|mount| &mount.source).filter(|source| !source.is_dir());
+        let absent: Vec<String> = sources.map(|source| format!("`{}`", source.display())).collect();
+        if !absent.is_empty() {
+            let message = format!("`services.{name}.mounts`: no folder is at {}", absent.join(", "));
+            screen.warn(&message, "make them: Compose 2 would, but for root, and Compose 1.29 refuses");
+        }
+    }
+    let text = render::compose(&wanted.spec);
+    let Some(out) = &args.out else { return Ok(screen.document(&text)) };
+    let (path, shown) = (world.current_dir.join(out), out.display());
+    let there = match fs::read(&path) {
+        Ok(bytes) => Some(bytes),
+        Err(error) if error.kind() == ErrorKind::NotFound => None,
+        Err(error) => return Err(unusable(out, "read", &error)),
+    };
+    match there {
+        Some(bytes) if bytes == text.as_bytes() => {
+            screen.say(&format!("{shown} is as it should be"));
+            return Ok(ExitCode::Well);
+        }
+        Some(bytes) if !(args.yes || bytes.starts_with(render::WRITTEN_BY.as_bytes())) => {
+            let question = format!("genai-stack did not write {shown}: replace it?");
+            if !console::interruptible(screen.ask(&question)).await? {
+                let failure =
+                    Failure::new(FailureKind::Refused, format!("genai-stack did not write `{shown}`, and leaves it as it is"));
+                return Err(failure.hint("choose another `--out`, or give `--yes` to replace it"));
+            }
+        }
+        _ => {}
+    }
+    write(&path, &text).map_err(|error| unusable(out, "write", &error))?;
+    screen.say(&format!("wrote {shown}"));
+    Ok(ExitCode::Well)
+}
+
+fn unusable(path: &Path, verb: &str, error: &std::io::Error) -> Failure {
+    Failure::new(FailureKind::Refused, format!("can't {verb} `{}`: {error}", path.display()))
+        .hint("choose a folder that you may write to")
+}
+
+/// Whole or not at all; a link stays, and what it leads to is replaced.
+fn write(path: &Path, text: &str) -> std::io::Result<()> {
+    let path = &path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let mut file = tempfile::Builder::new().permissions(fs::Permissions::from_mode(0o666)).tempfile_in(folder)?;
+    file.write_all(text.as_bytes())?;
+    file.as_file().sync_all()?;
+    file.persist(path)?;
+    Ok(())
+}

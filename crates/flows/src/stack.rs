@@ -1,0 +1,3 @@
+//! The containers of a project.
+
+pub mod wanted;
