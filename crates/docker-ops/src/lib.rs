@@ -29,6 +29,9 @@ mod wire;
 mod engine;
 pub use engine::Engine;
 
+mod events;
+pub use events::{Action, Event, EventQuery, Events, Origin, Told};
+
 mod spec;
 pub use spec::{
     Gpu, Health, Image, Limits, LogRotation, Mount, MountRole, Probe, Publish, PullPolicy, Restart, ServiceSpec, StackSpec,
