@@ -1,5 +1,11 @@
 //! The command line. The doc comments are the help.
 
+mod door;
+mod events;
+
+pub(crate) use door::Door;
+pub(crate) use events::Events;
+
 use clap::{Parser, Subcommand};
 use console::Shared;
 
@@ -13,12 +19,15 @@ use console::Shared;
 pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) shared: Shared,
+    #[command(flatten)]
+    pub(crate) door: Door,
     #[command(subcommand)]
     pub(crate) command: Command,
 }
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    Events(Events),
     /// Show what runs
     Status,
 }

@@ -1,5 +1,6 @@
 //! One file a command: settings in, the engine asked, its answer shown.
 
+mod events;
 mod status;
 
 use console::{ExitCode, Screen};
@@ -9,6 +10,7 @@ use crate::cli::{Cli, Command};
 /// Runs the command to its end.
 pub(crate) async fn run(cli: &Cli, screen: &Screen) -> ExitCode {
     match &cli.command {
+        Command::Events(args) => events::run(cli, args, screen).await,
         Command::Status => status::run(screen).await,
     }
 }
