@@ -5,7 +5,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod events;
 mod negotiation;
+mod precedence;
+mod proxy;
 mod rig;
 
 use libtest_mimic::{Arguments, Completion, Trial};
@@ -20,7 +23,7 @@ fn main() -> std::process::ExitCode {
         return libtest_mimic::run(&arguments, vec![absent]).exit_code();
     }
     let rig: &'static Rig = Box::leak(Box::new(Rig::new()));
-    let trials = [negotiation::trials(rig)].into_iter().flatten().collect();
+    let trials = [events::trials(rig), negotiation::trials(rig), precedence::trials(rig)].into_iter().flatten().collect();
     let ended = libtest_mimic::run(&arguments, trials);
     rig.clear();
     ended.exit_code()
