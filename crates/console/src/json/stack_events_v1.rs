@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::v1::Stopped;
 
 /// One line.
-#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct Line {
     /// The version of this format.
     pub version: u32,
@@ -17,7 +17,7 @@ pub struct Line {
 }
 
 /// What is told.
-#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(tag = "event", rename_all = "kebab-case")]
 pub enum Event {
     /// Something happened to a container.
