@@ -112,7 +112,20 @@ mod tests {
     #[test]
     fn as_a_person_sees_it() {
         let text: String = samples().iter().map(text).collect();
-        insta::assert_snapshot!(anstream::adapter::strip_str(&text), @"");
+        insta::assert_snapshot!(anstream::adapter::strip_str(&text), @r#"
+        2026-01-02T03:04:05.6Z ✓ comfyui start
+        2026-01-02T03:04:05.6Z ! comfyui die with code 137
+        2026-01-02T03:04:05.6Z · genai-comfyui-1 die with code 0
+        2026-01-02T03:04:05.6Z ! comfyui die (nobody saw it: the connection was lost)
+        2026-01-02T03:04:05.6Z · comfyui kill with signal 15
+        2026-01-02T03:04:05.6Z ✗ comfyui ran out of memory
+        2026-01-02T03:04:05.6Z ✓ comfyui is well
+        2026-01-02T03:04:05.6Z ✗ comfyui is not well
+        2026-01-02T03:04:05.6Z · comfyui frob\u{1b}[2J
+        ! the events: the connection to the engine broke; trying again
+        ✓ the engine answers again
+        ✗ the events: the connection to the engine broke
+        "#);
     }
 
     #[test]
