@@ -3,6 +3,11 @@
 mod render;
 
 pub(crate) use render::{Render, RenderCompose, RenderTo};
+mod door;
+mod events;
+
+pub(crate) use door::Door;
+pub(crate) use events::Events;
 
 use clap::{Parser, Subcommand};
 use console::Shared;
@@ -17,6 +22,8 @@ use console::Shared;
 pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) shared: Shared,
+    #[command(flatten)]
+    pub(crate) door: Door,
     #[command(subcommand)]
     pub(crate) command: Command,
 }
@@ -24,6 +31,7 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     Render(Render),
+    Events(Events),
     /// Show what runs
     Status,
 }

@@ -1,6 +1,7 @@
 //! One file a command: settings in, the engine asked, its answer shown.
 
 mod render;
+mod events;
 mod status;
 
 use console::{ExitCode, Screen};
@@ -11,6 +12,7 @@ use crate::cli::{Cli, Command};
 pub(crate) async fn run(cli: &Cli, screen: &Screen) -> ExitCode {
     match &cli.command {
         Command::Render(args) => render::run(cli, args, screen).await,
+        Command::Events(args) => events::run(cli, args, screen).await,
         Command::Status => status::run(screen).await,
     }
 }

@@ -48,6 +48,8 @@ mod summary;
 
 mod settings_table;
 
+mod stack_events;
+
 mod style;
 
 mod watch_lines;

@@ -45,6 +45,8 @@ pub use stats::{Memory, Stats, StatsEvent, Traffic};
 
 mod exec;
 pub use exec::{ExecCommand, ExecEnd, ExecInput, ExecOutput, NotStarted};
+mod events;
+pub use events::{Action, Event, EventQuery, Events, Origin, Told};
 
 mod spec;
 pub use spec::{

@@ -7,7 +7,10 @@
 
 mod autopsy;
 mod compose;
+mod events;
 mod negotiation;
+mod precedence;
+mod proxy;
 mod rig;
 
 use libtest_mimic::{Arguments, Completion, Trial};
@@ -24,6 +27,7 @@ fn main() -> std::process::ExitCode {
     let rig: &'static Rig = Box::leak(Box::new(Rig::new()));
     let trials = [autopsy::trials(rig), negotiation::trials(rig)].into_iter().flatten().collect();
     let trials = [compose::trials(rig), negotiation::trials(rig)].into_iter().flatten().collect();
+    let trials = [events::trials(rig), negotiation::trials(rig), precedence::trials(rig)].into_iter().flatten().collect();
     let ended = libtest_mimic::run(&arguments, trials);
     rig.clear();
     ended.exit_code()
