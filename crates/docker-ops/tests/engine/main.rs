@@ -5,8 +5,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod exec;
+mod logs;
 mod negotiation;
 mod rig;
+mod stats;
 
 use libtest_mimic::{Arguments, Completion, Trial};
 
@@ -20,7 +23,8 @@ fn main() -> std::process::ExitCode {
         return libtest_mimic::run(&arguments, vec![absent]).exit_code();
     }
     let rig: &'static Rig = Box::leak(Box::new(Rig::new()));
-    let trials = [negotiation::trials(rig)].into_iter().flatten().collect();
+    let trials =
+        [exec::trials(rig), logs::trials(rig), negotiation::trials(rig), stats::trials(rig)].into_iter().flatten().collect();
     let ended = libtest_mimic::run(&arguments, trials);
     rig.clear();
     ended.exit_code()
