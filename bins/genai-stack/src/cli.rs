@@ -1,5 +1,7 @@
 //! The command line. The doc comments are the help.
 
+pub(crate) mod streams;
+
 use clap::{Parser, Subcommand};
 use console::Shared;
 
@@ -21,4 +23,7 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Show what runs
     Status,
+    Logs(streams::Logs),
+    Stats(streams::Stats),
+    Exec(streams::Exec),
 }

@@ -48,7 +48,12 @@ mod summary;
 
 mod settings_table;
 
+mod stack_lines;
+
 mod style;
+
+mod terminal;
+pub use terminal::{Lent, lend_terminal, pass_on, terminal_size};
 
 mod watch_lines;
 

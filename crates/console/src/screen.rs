@@ -106,6 +106,14 @@ impl Screen {
         })
     }
 
+    /// Prints one line of many. Breaks when nobody can read on.
+    pub(crate) fn line(&self, text: &str) -> ControlFlow<()> {
+        self.with(|inner| {
+            inner.print(text);
+            if inner.out.has_ended() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        })
+    }
+
     /// The exit code of a watch that went on until nobody could read it: all well, unless its output could not be written.
     pub fn unread(&self) -> ExitCode {
         self.with(|inner| inner.code(ExitCode::Well))

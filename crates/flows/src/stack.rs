@@ -58,7 +58,7 @@ mod tests {
 
     #[test]
     fn a_project_is_named_as_compose_names_it() {
-        for (folder, name) in [("/srv/My ComfyUI.v2", "mycomfyuiv2"), ("/srv/_gen-AI_1/", "gen-ai_1"), ("/", ""), ("/é!", "")] {
+        for (folder, name) in [("/p/My ComfyUI.v2", "mycomfyuiv2"), ("/p/_gen-AI_1/", "gen-ai_1"), ("/", ""), ("/é!", "")] {
             assert_eq!(project_name(Path::new(folder)), name);
         }
     }
