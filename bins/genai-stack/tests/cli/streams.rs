@@ -2,7 +2,6 @@
 
 use std::{
     io::Write as _,
-
     process::{Command, Output, Stdio},
 };
 
@@ -77,7 +76,8 @@ fn what_is_shown_holds_no_token() {
         return;
     }
     let token = token();
-    let script = format!("echo 'Bearer {token}'; echo 'url?token={}' >&2; printf '1%%\\r2%%\\n'; sleep 600", token.replace('$', "%24"));
+    let script =
+        format!("echo 'Bearer {token}'; echo 'url?token={}' >&2; printf '1%%\\r2%%\\n'; sleep 600", token.replace('$', "%24"));
     let stage = Stage::new("logs", &script);
     docker(&["exec", &stage.container, "sleep", "0.2"]);
     let done = stage.run(&["logs"], "");
