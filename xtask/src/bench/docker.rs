@@ -25,7 +25,12 @@ pub(super) fn run(world: &World, minutes: u32, sink: &Sink) -> Result<Vec<Measur
     let run = std::process::id().to_string();
     let folder = tempfile::tempdir().map_err(|error| unexpected(format!("can't make a folder: {error}")))?;
     let bench = Bench { world, folder: folder.path(), project: format!("genai-bench-{run}"), label: format!("{LABEL}={run}") };
-    let measured = bench.all(&program, minutes, sink);
+    if cfg!(debug_assertions) {
+        sink.send(Event::Note("ours is not optimised here: quote `cargo run --release -p xtask -- bench docker`".to_owned()));
+    }
+    // A thread of its own, since this one has a runtime already.
+    let measured = std::thread::scope(|scope| scope.spawn(|| bench.all(&program, minutes, sink)).join());
+    let measured = measured.unwrap_or_else(|_| Err(unexpected("the measuring broke off".to_owned())));
     bench.clear();
     measured
 }
@@ -42,22 +47,24 @@ impl Bench<'_> {
         let versions = self.docker(&["version", "--format", "docker {{.Client.Version}}, engine {{.Server.Version}}"])?;
         self.make_image()?;
         let ids = (0..CONTAINERS).map(|nth| self.start(nth)).collect::<Result<Vec<_>, _>>()?;
-        let connected = wait(Engine::connect(&Endpoint::Unix("/var/run/docker.sock".into())));
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.map_err(|error| unexpected(format!("can't start the runtime: {error}")))?;
+        let connected = runtime.block_on(Engine::connect(&Endpoint::Unix("/var/run/docker.sock".into())));
         let engine = connected.map_err(|error| flows::stack::failure(&error))?;
         let failed = |error: docker_ops::Error| flows::stack::failure(&error);
 
-        let inspect =
-            self.in_turns(ROUNDS, &["inspect", &ids[0]], || wait(engine.standing(&ids[0])).map(drop).map_err(failed))?;
+        let inspect = self
+            .in_turns(ROUNDS, &["inspect", &ids[0]], || runtime.block_on(engine.standing(&ids[0])).map(drop).map_err(failed))?;
         let filter = format!("label=com.docker.compose.project={}", self.project);
         let list = self.in_turns(ROUNDS, &["ps", "--all", "--filter", &filter, "--format", "{{.ID}}"], || {
-            match wait(engine.members(&self.project)).map_err(failed)?.len() {
+            match runtime.block_on(engine.members(&self.project)).map_err(failed)?.len() {
                 OF_PROJECT => Ok(()),
                 found => Err(unexpected(format!("the project has {found} containers, not {OF_PROJECT}"))),
             }
         })?;
         let all: Vec<&str> = ids.iter().map(String::as_str).collect();
         let stats = self.in_turns(STATS_ROUNDS, &[&["stats", "--no-stream"][..], &all].concat(), || {
-            match wait(engine.stats(&ids)).map_err(failed)?.iter().all(Option::is_some) {
+            match runtime.block_on(engine.stats(&ids)).map_err(failed)?.iter().all(Option::is_some) {
                 true => Ok(()),
                 false => Err(unexpected("a container has no figures, so their speed says nothing".to_owned())),
             }
@@ -175,11 +182,6 @@ fn ratio(id: &'static str, what: &str, pair: Pair, versions: &str) -> Measured {
     let seen = vec![("ours".to_owned(), told(pair.ours)), (versions.to_owned(), told(pair.theirs))];
     let (value, bar) = (pair.theirs / pair.ours, Bar::AtLeast(20.0));
     Measured { id: CheckId(id), what: what.to_owned(), value, bar, unit: Unit::Count, seen }
-}
-
-/// The task's own runtime goes on meanwhile.
-fn wait<T>(work: impl Future<Output = T>) -> T {
-    tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(work))
 }
 
 fn median(mut values: Vec<f64>) -> f64 {
