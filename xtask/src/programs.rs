@@ -5,6 +5,7 @@ use std::{
     os::fd::AsFd,
     path::{Path, PathBuf},
     process::{Command, Stdio},
+    time::Duration,
 };
 
 use report::{Failure, FailureKind};
@@ -44,9 +45,29 @@ pub(crate) fn peak_memory(program: &str, args: &[&str], folder: &Path) -> Result
         let text = std::fs::read_to_string(&status).unwrap_or_default();
         let held = text.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB")?.parse::<u64>().ok());
         peak = peak.max(held.unwrap_or_default() * 1024);
-        std::thread::sleep(std::time::Duration::from_millis(1));
+        std::thread::sleep(Duration::from_millis(1));
     }
     Ok(peak)
+}
+
+/// The memory that `program` held, in bytes, each second for so long, as Linux counts it; then it is ended.
+pub(crate) fn memory_over(program: &str, args: &[&str], folder: &Path, span: Duration) -> Result<Vec<u64>, Failure> {
+    let child = command(program).args(args).current_dir(folder).stdin(Stdio::null()).stdout(Stdio::null()).spawn();
+    let mut child = child.map_err(|error| not_started(program, &error))?;
+    let status = format!("/proc/{}/status", child.id());
+    let mut held = Vec::new();
+    for _ in 0..span.as_secs() {
+        std::thread::sleep(Duration::from_secs(1));
+        if let Ok(Some(ended)) = child.try_wait() {
+            return Err(Failure::new(FailureKind::Unexpected, format!("`{program}` ended while it was watched: {ended}")));
+        }
+        let text = std::fs::read_to_string(&status).unwrap_or_default();
+        let resident = text.lines().find_map(|line| line.strip_prefix("VmRSS:")?.trim().strip_suffix(" kB")?.parse::<u64>().ok());
+        held.push(resident.unwrap_or_default() * 1024);
+    }
+    let _ = child.kill();
+    let _ = child.wait();
+    Ok(held)
 }
 
 /// Whether `cargo SUBCOMMAND` is installed.

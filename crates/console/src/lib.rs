@@ -49,8 +49,12 @@ mod summary;
 mod settings_table;
 
 mod stack_events;
+mod stack_lines;
 
 mod style;
+
+mod terminal;
+pub use terminal::{Lent, lend_terminal, pass_on, terminal_size};
 
 mod watch_lines;
 

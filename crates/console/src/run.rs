@@ -5,12 +5,12 @@ use std::{future::Future, pin::pin, process};
 use report::{Failure, FailureKind, Report};
 
 use crate::{
-    ExitCode, Screen,
+    Screen,
     wishes::{GRACE, interrupted},
 };
 
 /// Runs `command` on a runtime of its own and returns its exit code as the process's.
-pub fn run(screen: &Screen, command: impl Future<Output = ExitCode>) -> process::ExitCode {
+pub fn run<C: Into<process::ExitCode>>(screen: &Screen, command: impl Future<Output = C>) -> process::ExitCode {
     let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {

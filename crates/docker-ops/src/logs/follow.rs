@@ -67,6 +67,30 @@ struct Ask {
     only: Option<Channel>,
 }
 
+impl Ask {
+    fn query(&self, until: Option<Timestamp>) -> String {
+        let mut query = Serializer::new(String::new());
+        query.append_pair("timestamps", "1");
+        for (channel, name) in [(Channel::Stdout, "stdout"), (Channel::Stderr, "stderr")] {
+            if self.only.is_none_or(|only| only == channel) {
+                query.append_pair(name, "1");
+            }
+        }
+        if self.follow {
+            query.append_pair("follow", "1");
+        }
+        for (name, at) in [("since", self.since), ("until", until)] {
+            if let Some(at) = at {
+                query.append_pair(name, &format!("{}.{:09}", at.as_second(), at.subsec_nanosecond()));
+            }
+        }
+        if let Some(tail) = self.tail {
+            query.append_pair("tail", &tail.to_string());
+        }
+        query.finish()
+    }
+}
+
 impl<'a> Reader<'a> {
     pub(super) fn new(engine: &'a Engine, standing: &'a Standing, query: LogQuery, lines: &'a mpsc::Sender<LogLine>) -> Self {
         Self { engine, standing, query, lines, seen: [Seen::default(); 2], floor: None }
@@ -192,26 +216,8 @@ impl<'a> Reader<'a> {
 
     /// The engine's clock when it was asked, in whole seconds, and what it sends.
     async fn request(&self, ask: Ask) -> Result<(Option<Timestamp>, Incoming), Error> {
-        let mut query = Serializer::new(String::new());
-        query.append_pair("timestamps", "1");
-        for (channel, name) in [(Channel::Stdout, "stdout"), (Channel::Stderr, "stderr")] {
-            if ask.only.is_none_or(|only| only == channel) {
-                query.append_pair(name, "1");
-            }
-        }
-        if ask.follow {
-            query.append_pair("follow", "1");
-        }
-        for (name, at) in [("since", ask.since), ("until", self.query.until)] {
-            if let Some(at) = at {
-                query.append_pair(name, &format!("{}.{:09}", at.as_second(), at.subsec_nanosecond()));
-            }
-        }
-        if let Some(tail) = ask.tail {
-            query.append_pair("tail", &tail.to_string());
-        }
         let id = &self.standing.id;
-        let path = format!("/containers/{id}/logs?{}", query.finish());
+        let path = format!("/containers/{id}/logs?{}", ask.query(self.query.until));
         let answer = self.engine.ask(Method::GET, &path, Bytes::new(), id).await?;
         let date = answer.headers().get(header::DATE).and_then(|date| rfc2822::parse(date.to_str().ok()?).ok());
         Ok((date.map(|date| date.timestamp()), answer.into_body()))

@@ -16,7 +16,7 @@ use tokio::{sync::mpsc, time};
 use url::form_urlencoded::Serializer;
 
 use super::{Reading, Stats, StatsEvent};
-use crate::{Engine, Error, ErrorKind};
+use crate::{Engine, Error, ErrorKind, Member};
 
 /// A stream that ends while its container runs is opened again after this.
 const WAIT: Duration = Duration::from_secs(1);
@@ -32,24 +32,16 @@ impl Engine {
         service: Option<&str>,
         events: &mpsc::Sender<StatsEvent>,
     ) -> Result<(), Error> {
+        // Whoever starts from here on is heard of.
+        let mut changes = Changes::of(self, project).await?;
         let mut watched: BTreeMap<Arc<str>, AbortHandle> = BTreeMap::new();
         let mut streams = FuturesUnordered::new();
-        let mut changes = Changes::of(self, project).await?;
+        let mut ended: Option<Arc<str>> = None;
         loop {
-            // Whoever starts from here on is heard of.
-            let mut gone = watched.keys().cloned().collect::<Vec<_>>();
-            for member in self.members(project).await? {
-                gone.retain(|id| *id != member.id || !member.running);
-                let wanted = member.running && service.is_none_or(|service| member.service == service);
-                if wanted && !watched.contains_key(&member.id) {
-                    let (stream, handle) = abortable(self.pass_on(member.id.clone(), events));
-                    watched.insert(member.id.clone(), handle);
-                    streams.push(stream);
-                    if events.send(StatsEvent::Came(member)).await.is_err() {
-                        return Ok(());
-                    }
-                }
-            }
+            let members = self.members(project).await?;
+            let wanted = |member: &Member| member.running && service.is_none_or(|service| member.service == service);
+            let members: Vec<Member> = members.into_iter().filter(wanted).collect();
+            let gone: Vec<_> = watched.keys().filter(|id| members.iter().all(|member| member.id != **id)).cloned().collect();
             for id in gone {
                 if let Some(handle) = watched.remove(&id) {
                     handle.abort();
@@ -58,23 +50,44 @@ impl Engine {
                     return Ok(());
                 }
             }
-            tokio::select! {
-                () = events.closed() => return Ok(()),
-                changed = changes.next() => match changed? {
-                    Some(Change { id, action }) if action == "start" => {
-                        // Another life of it: what was counted before does not count.
-                        if let Some(handle) = watched.remove(&*id) {
-                            handle.abort();
-                        }
-                    }
-                    Some(_) => {}
-                    None => changes = Changes::of(self, project).await?,
-                },
-                Some(ended) = streams.next() => match ended {
-                    Err(Aborted) => {}
-                    Ok(ended) => drop(watched.remove(&ended?)),
-                },
+            for member in members {
+                let is_new = !watched.contains_key(&member.id);
+                if is_new || ended.as_ref() == Some(&member.id) {
+                    let (stream, handle) = abortable(self.pass_on(member.id.clone(), events));
+                    watched.insert(member.id.clone(), handle);
+                    streams.push(stream);
+                }
+                if is_new && events.send(StatsEvent::Came(member)).await.is_err() {
+                    return Ok(());
+                }
             }
+            ended = loop {
+                tokio::select! {
+                    () = events.closed() => return Ok(()),
+                    changed = changes.next() => match changed? {
+                        None => {
+                            changes = Changes::of(self, project).await?;
+                            break None;
+                        }
+                        Some(Change { id, action }) => {
+                            // The list may not know of it yet. After a start it is another life: what was counted does not count.
+                            if let Some((id, handle)) = watched.remove_entry(&*id) {
+                                handle.abort();
+                                if events.send(StatsEvent::Went(id)).await.is_err() {
+                                    return Ok(());
+                                }
+                            }
+                            if action == "start" {
+                                break None;
+                            }
+                        }
+                    },
+                    Some(stream) = streams.next() => match stream {
+                        Err(Aborted) => {}
+                        Ok(id) => break Some(id?),
+                    },
+                }
+            };
         }
     }
 

@@ -8,10 +8,13 @@
 mod autopsy;
 mod compose;
 mod events;
+mod exec;
+mod logs;
 mod negotiation;
 mod precedence;
 mod proxy;
 mod rig;
+mod stats;
 
 use libtest_mimic::{Arguments, Completion, Trial};
 
@@ -28,6 +31,8 @@ fn main() -> std::process::ExitCode {
     let trials = [autopsy::trials(rig), negotiation::trials(rig)].into_iter().flatten().collect();
     let trials = [compose::trials(rig), negotiation::trials(rig)].into_iter().flatten().collect();
     let trials = [events::trials(rig), negotiation::trials(rig), precedence::trials(rig)].into_iter().flatten().collect();
+    let trials =
+        [exec::trials(rig), logs::trials(rig), negotiation::trials(rig), stats::trials(rig)].into_iter().flatten().collect();
     let ended = libtest_mimic::run(&arguments, trials);
     rig.clear();
     ended.exit_code()

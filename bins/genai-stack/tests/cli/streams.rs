@@ -1,0 +1,132 @@
+//! `logs`, `stats` and `exec` on a real engine, from outside. Runs only with `GENAI_LIVE_DOCKER=1`.
+
+use std::{
+    io::Write as _,
+    process::{Command, Output, Stdio},
+};
+
+use serde_json::Value;
+
+/// Made by the engine tests of `docker-ops`, which run before these.
+const IMAGE: &str = "genai-ops-test:busybox";
+
+/// One container of a project of its own; it is removed when this is.
+struct Stage {
+    project: String,
+    folder: tempfile::TempDir,
+    container: String,
+}
+
+impl Stage {
+    fn new(name: &str, script: &str) -> Self {
+        let project = format!("cli-{name}-{}", std::process::id());
+        let label = |name: &str, value: &str| format!("--label=com.docker.compose.{name}={value}");
+        let labels = [label("project", &project), label("service", "comfyui"), label("oneoff", "False")];
+        let [one, two, three] = &labels;
+        let container = docker(&["run", "--detach", "--init", one, two, three, IMAGE, "sh", "-c", script]);
+        Self { project, folder: tempfile::tempdir().unwrap(), container }
+    }
+
+    fn run(&self, args: &[&str], input: &str) -> Output {
+        let (command, rest) = args.split_first().unwrap();
+        let mut child = Command::new(env!("CARGO_BIN_EXE_genai-stack"))
+            .args([command, "--project-name", &self.project])
+            .args(rest)
+            .current_dir(self.folder.path())
+            .env_clear()
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+        child.wait_with_output().unwrap()
+    }
+}
+
+impl Drop for Stage {
+    fn drop(&mut self) {
+        docker(&["rm", "--force", &self.container]);
+    }
+}
+
+fn docker(args: &[&str]) -> String {
+    let done = Command::new("docker").args(args).output().unwrap();
+    assert!(done.status.success(), "docker {args:?}: {}", String::from_utf8_lossy(&done.stderr));
+    String::from_utf8(done.stdout).unwrap().trim_end().to_owned()
+}
+
+/// Whether an engine is promised. Without one there is nothing to run.
+fn live() -> bool {
+    std::env::var("GENAI_LIVE_DOCKER").as_deref() == Ok("1")
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// Of a bcrypt line's shape, put together here so that no file holds one.
+fn token() -> String {
+    format!("$2b$12${}", "abcdefghijkl/ABCDEFGHIJKL.".repeat(2) + "x")
+}
+
+#[test]
+fn what_is_shown_holds_no_token() {
+    if !live() {
+        return;
+    }
+    let token = token();
+    let script =
+        format!("echo 'Bearer {token}'; echo 'url?token={}' >&2; printf '1%%\\r2%%\\n'; sleep 600", token.replace('$', "%24"));
+    let stage = Stage::new("logs", &script);
+    docker(&["exec", &stage.container, "sleep", "0.2"]);
+    let done = stage.run(&["logs"], "");
+    let shown = text(&done.stdout);
+    assert!(done.status.success(), "{}", text(&done.stderr));
+    assert!(!shown.contains(&token[7..]) && shown.contains("comfyui-1 | Bearer [unknown bcrypt "), "{shown}");
+    assert!(shown.contains("comfyui-1 ! url?token=[unknown bcrypt ") && shown.contains("comfyui-1 | 2%\n"), "{shown}");
+    let done = stage.run(&["logs", "--format", "json", "--tail", "1"], "");
+    let line: Value = serde_json::from_slice(&done.stdout).unwrap();
+    assert_eq!((&line["event"], &line["text"], &line["channel"]), (&"log".into(), &"2%".into(), &"stdout".into()));
+    let done = stage.run(&["exec", "comfyui", "--", "sh", "-c", "cat; exit 5"], "");
+    assert_eq!((done.status.code(), done.stdout.len()), (Some(5), 0), "without `--interactive` it has no input");
+    let done = stage.run(&["exec", "comfyui", "-i", "--", "cat"], &format!("x {token} y"));
+    assert!(!text(&done.stdout).contains(&token[7..]) && text(&done.stdout).ends_with("] y"), "{}", text(&done.stdout));
+}
+
+#[test]
+fn a_command_ends_as_it_ended() {
+    if !live() {
+        return;
+    }
+    let stage = Stage::new("exec", "sleep 600");
+    let code = |args: &[&str]| {
+        let done = stage.run(&[&["exec"], args].concat(), "");
+        (done.status.code().unwrap(), text(&done.stderr))
+    };
+    assert_eq!(code(&["comfyui", "--", "sh", "-c", "kill -9 $$"]).0, 137);
+    let (found, said) = code(&["comfyui", "--", "nope"]);
+    assert!(found == 127 && said.starts_with("error: there is no program `nope` in `comfyui`"), "{found}: {said}");
+    let (found, said) = code(&["comfyui", "--user", "nobody-here", "--", "true"]);
+    assert!(found == 126 && said.contains("has no user `nobody-here`"), "{found}: {said}");
+    let (found, said) = code(&["comfyui", "--env", &format!("T={}", token()), "--", "env"]);
+    assert!(found == 2 && said.contains("the variable `T` holds a secret") && !said.contains(&token()[7..]), "{found}: {said}");
+    let (found, said) = code(&["other", "--", "true"]);
+    assert!(found == 3 && said.contains("it has `comfyui`"), "{found}: {said}");
+}
+
+#[test]
+fn figures_are_a_table_or_lines() {
+    if !live() {
+        return;
+    }
+    let stage = Stage::new("stats", "sleep 600");
+    let shown = text(&stage.run(&["stats"], "").stdout);
+    assert!(shown.starts_with("NAME") || shown.trim_start().starts_with("NAME"), "{shown}");
+    let line: Value = serde_json::from_slice(&stage.run(&["stats", "--format", "json"], "").stdout).unwrap();
+    assert_eq!(line["event"], "stats");
+    assert!(line["memory_bytes"].as_u64().unwrap() > 0);
+    docker(&["kill", &stage.container]);
+    let line: Value = serde_json::from_slice(&stage.run(&["stats", "--format", "json"], "").stdout).unwrap();
+    assert_eq!(line["event"], "not-running");
+}
