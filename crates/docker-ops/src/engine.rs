@@ -1,6 +1,8 @@
 //! A connection to one engine, in one agreed version.
 
-use std::fmt;
+mod negotiation;
+
+use std::{fmt, time::Duration};
 
 use bollard::{BollardRequest, ClientVersion, Docker};
 use bytes::Bytes;
@@ -9,12 +11,12 @@ use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 
 use crate::{
-    ApiVersion, Endpoint, Error, ErrorKind, Negotiated,
-    wire::{Pool, pool},
+    Chosen, Endpoint, Error, ErrorKind, Negotiated,
+    wire::{Body, Pool, pool},
 };
 
-/// Seconds that a single answer may take to begin. What streams is not bounded by it.
-const TIMEOUT_SECONDS: u64 = 120;
+/// How long a single answer may take to begin. What streams is not bounded by it.
+const ANSWER: Duration = Duration::from_secs(120);
 
 /// The host that stands in request lines; the endpoint decides where they go.
 const HOST: &str = "http://docker";
@@ -24,7 +26,7 @@ const HOST: &str = "http://docker";
 pub struct Engine {
     endpoint: Endpoint,
     negotiated: Negotiated,
-    pool: Pool<Full<Bytes>>,
+    pool: Pool,
     docker: Docker,
 }
 
@@ -38,12 +40,18 @@ impl Engine {
     /// Asks the engine which versions it speaks, and takes the newest that both know.
     ///
     /// # Errors
-    /// [`ErrorKind::NoEngine`], [`ErrorKind::NoPermission`], [`ErrorKind::TooOld`], [`ErrorKind::TooNew`].
+    /// [`ErrorKind::NoEngine`], [`ErrorKind::NoPermission`], [`ErrorKind::Untrusted`], [`ErrorKind::NotAnEngine`],
+    /// [`ErrorKind::TooOld`], [`ErrorKind::TooNew`].
     pub async fn connect(endpoint: &Endpoint) -> Result<Engine, Error> {
-        let pool = pool(endpoint.clone());
-        let negotiated = negotiate(&pool, endpoint).await?;
-        let docker = docker(endpoint.clone(), negotiated.used)?;
-        Ok(Engine { endpoint: endpoint.clone(), negotiated, pool, docker })
+        Engine::open(endpoint, None).await
+    }
+
+    /// The same with the endpoint that was [chosen](crate::Asked::choose), in the version that somebody may have asked for.
+    ///
+    /// # Errors
+    /// As [`Engine::connect`].
+    pub async fn connect_chosen(chosen: &Chosen) -> Result<Engine, Error> {
+        Engine::open(&chosen.endpoint, chosen.api_version).await
     }
 
     /// The versions of both sides, and the one in use.
@@ -58,63 +66,65 @@ impl Engine {
         &self.endpoint
     }
 
-    /// Requests with bollard's types. Every one of them carries the version in its path.
+    /// Requests with bollard's types. Every one of them carries the version in its path. Their errors become ours with [`Error::of`].
     pub(crate) fn docker(&self) -> &Docker {
         &self.docker
     }
 
-    /// A request that bollard has no right words for, such as raw logs. `path` begins with a slash and names no version.
+    /// A request that bollard has no right words for, such as raw logs. `path` begins with a slash and names no version. What the engine
+    /// answers with a status of failure is an error.
     pub(crate) async fn send(&self, method: Method, path: &str, body: Bytes) -> Result<Response<Incoming>, Error> {
-        let uri = format!("{HOST}/v{}{path}", self.negotiated.used);
-        let request = Request::builder().method(method).uri(uri).header(header::CONTENT_TYPE, "application/json");
-        let request = request
-            .body(Full::new(body))
-            .map_err(|error| Error::new(ErrorKind::InvalidConfig, format!("`{path}` can't be asked for")).because(error))?;
-        self.pool.request(request).await.map_err(|error| refused(&self.endpoint, error))
+        // The query stays out of errors: it may be long, and it is the caller's.
+        let operand = format!("`{}`", path.split('?').next().unwrap_or_default());
+        ask(&self.pool, method, &format!("/v{}{path}", self.negotiated.used), body, &operand).await
+    }
+
+    async fn open(endpoint: &Endpoint, wanted: Option<crate::ApiVersion>) -> Result<Engine, Error> {
+        let pool = pool(endpoint)?;
+        let negotiated = negotiation::negotiate(&pool, endpoint, wanted).await?;
+        let docker = docker(pool.clone(), &negotiated)?;
+        Ok(Engine { endpoint: endpoint.clone(), negotiated, pool, docker })
     }
 }
 
-async fn negotiate(pool: &Pool<Full<Bytes>>, endpoint: &Endpoint) -> Result<Negotiated, Error> {
-    let request = Request::get(format!("{HOST}/_ping")).body(Full::default());
-    let request = request.map_err(|error| Error::new(ErrorKind::InvalidConfig, "can't ask for `/_ping`").because(error))?;
-    let answer = pool.request(request).await.map_err(|error| refused(endpoint, error))?;
-    let text = |name: &str| answer.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
-    let newest = match (answer.status(), text("api-version")) {
-        (StatusCode::OK, Some(version)) => version.parse::<ApiVersion>()?,
-        (status, _) => {
-            let message = format!("what listens at `{endpoint}` doesn't answer as an engine does: {status}, no API version");
-            return Err(Error::new(ErrorKind::Protocol, message));
-        }
+/// One request with the whole path, and its answer, if it is no failure.
+async fn ask(pool: &Pool, method: Method, path: &str, body: Bytes, operand: &str) -> Result<Response<Incoming>, Error> {
+    let request = Request::builder().method(method).uri(format!("{HOST}{path}")).header(header::CONTENT_TYPE, "application/json");
+    let request = request
+        .body(Full::new(body).map_err(Into::into).boxed_unsync())
+        .map_err(|error| Error::new(ErrorKind::InvalidConfig, format!("{operand}: it can't be asked for")).because(error))?;
+    let answer = match tokio::time::timeout(ANSWER, pool.request(request)).await {
+        Ok(answer) => answer.map_err(|error| Error::unsent(operand, error))?,
+        Err(_) => return Err(Error::late(operand)),
     };
-    let server = text("server");
-    drop(answer.into_body().collect().await);
-    if newest < ApiVersion::OLDEST {
-        let message = format!("the engine at `{endpoint}` speaks API {newest} at most, and {} is needed", ApiVersion::OLDEST);
-        return Err(Error::new(ErrorKind::TooOld, message).hint("update Docker Engine to 20.10 or newer"));
+    let status = answer.status();
+    if status.is_success() || matches!(status, StatusCode::NOT_MODIFIED | StatusCode::SWITCHING_PROTOCOLS) {
+        return Ok(answer);
     }
-    Ok(Negotiated { used: newest.min(ApiVersion::NEWEST), newest, oldest: None, server })
+    Err(Error::answered(operand, status.as_u16(), &text(answer, operand).await?))
+}
+
+/// The whole body, as text.
+async fn text(answer: Response<Incoming>, operand: &str) -> Result<String, Error> {
+    let body = tokio::time::timeout(ANSWER, answer.into_body().collect()).await.map_err(|_| Error::late(operand))?;
+    let bytes = body.map_err(|error| Error::cut(operand, error))?.to_bytes();
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
 /// bollard writes the version into no path, so the transport under it does.
-fn docker(endpoint: Endpoint, version: ApiVersion) -> Result<Docker, Error> {
-    let pool = pool(endpoint);
+fn docker(pool: Pool, negotiated: &Negotiated) -> Result<Docker, Error> {
+    let version = negotiated.used;
     let transport = move |request: BollardRequest| {
         let pool = pool.clone();
-        Box::pin(async move {
+        async move {
             let (mut parts, body) = request.into_parts();
             let path = parts.uri.path_and_query().map_or("/", PathAndQuery::as_str);
             parts.uri = format!("{HOST}/v{version}{path}").parse::<Uri>().map_err(http::Error::from)?;
+            let body: Body = body.boxed_unsync();
             Ok(pool.request(Request::from_parts(parts, body)).await?)
-        })
+        }
     };
     let spoken = ClientVersion { major_version: version.major.into(), minor_version: version.minor.into() };
-    Docker::connect_with_custom_transport(transport, Some(HOST), TIMEOUT_SECONDS, &spoken)
+    Docker::connect_with_custom_transport(transport, Some(HOST), ANSWER.as_secs(), &spoken)
         .map_err(|error| Error::new(ErrorKind::InvalidConfig, "the transport can't be set up").because(error))
-}
-
-/// What a connection that did not come to be means.
-fn refused(endpoint: &Endpoint, error: hyper_util::client::legacy::Error) -> Error {
-    Error::new(ErrorKind::NoEngine, format!("no engine answers at `{endpoint}`"))
-        .because(error)
-        .hint("start Docker Engine, or name another endpoint with `--host` or `DOCKER_HOST`")
 }

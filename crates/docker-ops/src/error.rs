@@ -1,5 +1,8 @@
 //! The one error of this crate: its kind, what to do next, and what lies under it.
 
+mod answered;
+mod broken;
+
 use std::{error::Error as StdError, fmt};
 
 /// What went wrong, in one word.
@@ -8,11 +11,15 @@ use std::{error::Error as StdError, fmt};
 pub enum ErrorKind {
     /// No engine listens at the endpoint.
     NoEngine,
-    /// The socket is there, and this user may not open it.
+    /// The socket is there, and this user may not open it; or the engine does not allow this user what was asked.
     NoPermission,
-    /// The engine's newest API version is older than the oldest that this crate speaks.
+    /// One side does not trust the other's certificate, or shows none.
+    Untrusted,
+    /// Something listens there, and it is no engine.
+    NotAnEngine,
+    /// The engine's newest API version is older than the one that is needed.
     TooOld,
-    /// The engine's oldest API version is newer than the newest that this crate speaks.
+    /// The engine's oldest API version is newer than the one that is spoken.
     TooNew,
     /// The endpoint, or another argument, can't be used. Nothing was sent.
     InvalidConfig,
@@ -20,13 +27,15 @@ pub enum ErrorKind {
     NotFound,
     /// The name is taken, or the object is in a state that does not allow this.
     Conflict,
-    /// The object is in use by another.
+    /// The object is in use by another, or the port is taken.
     InUse,
     /// The engine refused the request as wrong.
     BadRequest,
     /// The engine failed at it.
     Server,
-    /// The connection broke in the middle, or the answer is not what an engine sends.
+    /// The connection broke in the middle of a request, an answer or a stream.
+    Broken,
+    /// The answer is not what an engine sends.
     Protocol,
     /// No answer in time.
     Timeout,
@@ -36,13 +45,21 @@ pub enum ErrorKind {
 
 /// An error of this crate. It never holds a secret.
 ///
-/// `Display` says what failed at this level, `source()` what lies under it, [`Error::hints`] what to do next.
+/// `Display` says what failed at this level, `source()` what lies under it (the engine's own words, where it answered),
+/// [`Error::hints`] what to do next.
 #[derive(Debug)]
 pub struct Error {
     kind: ErrorKind,
     message: String,
     hints: Vec<String>,
     source: Option<Box<dyn StdError + Send + Sync>>,
+}
+
+/// What the engine answered in place of what was asked for.
+#[derive(Debug)]
+struct Answer {
+    status: u16,
+    words: String,
 }
 
 impl Error {
@@ -71,6 +88,34 @@ impl Error {
     pub fn hints(&self) -> &[String] {
         &self.hints
     }
+
+    /// The same request may succeed later: the engine was not there, or the way to it broke.
+    #[must_use]
+    pub fn is_retryable(&self) -> bool {
+        matches!(self.kind, ErrorKind::NoEngine | ErrorKind::Broken | ErrorKind::Timeout)
+    }
+
+    /// The engine got the request, or may have: what it asks for may have happened.
+    #[must_use]
+    pub fn was_sent(&self) -> bool {
+        self.status().is_some() || matches!(self.kind, ErrorKind::Broken | ErrorKind::Timeout | ErrorKind::Protocol)
+    }
+
+    /// The HTTP status, where the engine answered with one that means failure.
+    #[must_use]
+    pub fn status(&self) -> Option<u16> {
+        self.answer().map(|answer| answer.status)
+    }
+
+    /// The engine's own words, where it answered with a failure.
+    #[must_use]
+    pub fn engine_said(&self) -> Option<&str> {
+        self.answer().map(|answer| answer.words.as_str())
+    }
+
+    fn answer(&self) -> Option<&Answer> {
+        self.source.as_ref()?.downcast_ref()
+    }
 }
 
 impl fmt::Display for Error {
@@ -84,3 +129,11 @@ impl StdError for Error {
         self.source.as_deref().map(|source| source as &(dyn StdError + 'static))
     }
 }
+
+impl fmt::Display for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the engine answered {}: {}", self.status, self.words)
+    }
+}
+
+impl StdError for Answer {}

@@ -19,7 +19,7 @@ mod error;
 pub use error::{Error, ErrorKind};
 
 mod endpoint;
-pub use endpoint::Endpoint;
+pub use endpoint::{Asked, Certificates, Chosen, Endpoint, Rule, Ssh};
 
 mod version;
 pub use version::{ApiVersion, Negotiated};

@@ -50,4 +50,14 @@ pub struct Negotiated {
     pub oldest: Option<ApiVersion>,
     /// What the engine calls itself in the `Server` header, such as `Docker/20.10.24 (linux)`.
     pub server: Option<String>,
+    /// The version of the program, such as `20.10.24`.
+    pub engine: Option<String>,
+}
+
+impl Negotiated {
+    /// It is Podman, which answers like an engine and leaves some of it out: device requests, for one.
+    #[must_use]
+    pub fn is_podman(&self) -> bool {
+        self.server.as_ref().is_some_and(|server| server.starts_with("Libpod"))
+    }
 }

@@ -1,41 +1,76 @@
 //! The bytes to and from the engine: one pool of kept connections, whatever carries them.
 
+mod ssh;
+mod stream;
+mod tls;
+
 use std::{
+    future::Future,
     io,
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll},
+    time::Duration,
 };
 
+use bytes::Bytes;
 use http::Uri;
-use hyper::rt::{Read, ReadBufCursor, Write};
+use http_body_util::combinators::UnsyncBoxBody;
 use hyper_util::{
-    client::legacy::{
-        Client,
-        connect::{Connected, Connection},
-    },
-    rt::{TokioExecutor, TokioIo},
+    client::legacy::Client,
+    rt::{TokioExecutor, TokioIo, TokioTimer},
 };
 use tokio::net::{TcpStream, UnixStream};
+use tokio_rustls::rustls;
 use tower_service::Service;
 
-use crate::Endpoint;
+use crate::{Endpoint, Error};
+
+pub(crate) use ssh::SshEnded;
+pub(crate) use stream::Stream;
+
+/// How long a connection may take to come to be.
+const DIAL: Duration = Duration::from_secs(30);
+
+/// What a request carries: our own bytes, or whatever bollard streams.
+pub(crate) type Body = UnsyncBoxBody<Bytes, Box<dyn std::error::Error + Send + Sync>>;
 
 /// A client of one engine.
-pub(crate) type Pool<B> = Client<Dial, B>;
+pub(crate) type Pool = Client<Dial, Body>;
 
 /// Keeps idle connections to the endpoint.
-pub(crate) fn pool<B>(endpoint: Endpoint) -> Pool<B>
-where
-    B: http_body_util::BodyExt + Send + 'static,
-    B::Data: Send,
-{
-    Client::builder(TokioExecutor::new()).build(Dial { endpoint })
+///
+/// # Errors
+/// Certificates that can't be read.
+pub(crate) fn pool(endpoint: &Endpoint) -> Result<Pool, Error> {
+    let tls = match endpoint {
+        Endpoint::Tls { certificates, .. } => Some(Arc::new(tls::config(certificates)?)),
+        _ => None,
+    };
+    let dial = Dial { endpoint: Arc::new(endpoint.clone()), tls };
+    Ok(Client::builder(TokioExecutor::new()).pool_timer(TokioTimer::new()).build(dial))
 }
 
 /// Opens connections to the endpoint; the URI's host plays no part.
 #[derive(Clone, Debug)]
 pub(crate) struct Dial {
-    endpoint: Endpoint,
+    endpoint: Arc<Endpoint>,
+    tls: Option<Arc<rustls::ClientConfig>>,
+}
+
+impl Dial {
+    async fn open(&self) -> io::Result<Stream> {
+        Ok(match (&*self.endpoint, &self.tls) {
+            (Endpoint::Unix(path), _) => Stream::Unix(TokioIo::new(UnixStream::connect(path).await?)),
+            (Endpoint::Tls { address, .. }, Some(config)) => Stream::Tls(TokioIo::new(tls::connect(address, config).await?)),
+            (Endpoint::Tcp(address) | Endpoint::Tls { address, .. }, _) => {
+                let stream = TcpStream::connect(address).await?;
+                stream.set_nodelay(true)?;
+                Stream::Tcp(TokioIo::new(stream))
+            }
+            (Endpoint::Ssh(target), _) => Stream::Ssh(TokioIo::new(ssh::connect(target)?)),
+        })
+    }
 }
 
 impl Service<Uri> for Dial {
@@ -48,59 +83,16 @@ impl Service<Uri> for Dial {
     }
 
     fn call(&mut self, _: Uri) -> Self::Future {
-        let endpoint = self.endpoint.clone();
+        let dial = self.clone();
         Box::pin(async move {
-            Ok(match endpoint {
-                Endpoint::Unix(path) => Stream::Unix(TokioIo::new(UnixStream::connect(path).await?)),
-                Endpoint::Tcp(address) => Stream::Tcp(TokioIo::new(TcpStream::connect(address).await?)),
+            let opened = match tokio::time::timeout(DIAL, dial.open()).await {
+                Ok(opened) => opened,
+                Err(_) => Err(io::Error::from(io::ErrorKind::TimedOut)),
+            };
+            opened.map_err(|error| match error.get_ref() {
+                Some(_) => error,
+                None => io::Error::new(error.kind(), format!("can't connect to `{}`: {error}", dial.endpoint)),
             })
         })
-    }
-}
-
-/// One connection.
-#[derive(Debug)]
-pub(crate) enum Stream {
-    /// A socket in the file system.
-    Unix(TokioIo<UnixStream>),
-    /// Plain TCP.
-    Tcp(TokioIo<TcpStream>),
-}
-
-impl Connection for Stream {
-    fn connected(&self) -> Connected {
-        Connected::new()
-    }
-}
-
-impl Read for Stream {
-    fn poll_read(self: Pin<&mut Self>, context: &mut Context<'_>, buffer: ReadBufCursor<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Stream::Unix(stream) => Pin::new(stream).poll_read(context, buffer),
-            Stream::Tcp(stream) => Pin::new(stream).poll_read(context, buffer),
-        }
-    }
-}
-
-impl Write for Stream {
-    fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        match self.get_mut() {
-            Stream::Unix(stream) => Pin::new(stream).poll_write(context, bytes),
-            Stream::Tcp(stream) => Pin::new(stream).poll_write(context, bytes),
-        }
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Stream::Unix(stream) => Pin::new(stream).poll_flush(context),
-            Stream::Tcp(stream) => Pin::new(stream).poll_flush(context),
-        }
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Stream::Unix(stream) => Pin::new(stream).poll_shutdown(context),
-            Stream::Tcp(stream) => Pin::new(stream).poll_shutdown(context),
-        }
     }
 }
