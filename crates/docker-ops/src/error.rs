@@ -77,6 +77,12 @@ impl Error {
         self
     }
 
+    /// What lies under `other` lies under this one, which says the same better.
+    pub(crate) fn in_place_of(mut self, other: Error) -> Self {
+        self.source = other.source;
+        self
+    }
+
     /// What went wrong, in one word.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {

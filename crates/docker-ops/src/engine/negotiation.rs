@@ -33,7 +33,7 @@ pub(super) async fn negotiate(pool: &Pool, endpoint: &Endpoint, wanted: Option<A
         let message = format!("{operand} speaks API {newest} at most, and {} is needed", ApiVersion::OLDEST);
         return Err(Error::new(ErrorKind::TooOld, message).hint("update Docker Engine to 20.10 or newer"));
     }
-    let too_new = |oldest: &dyn std::fmt::Display| {
+    let too_new = |oldest: &ApiVersion| {
         let message = format!("{operand} speaks API {oldest} at least, and we speak {used}");
         let hint = if wanted.is_some() { "unset `DOCKER_API_VERSION`" } else { "update this program" };
         Error::new(ErrorKind::TooNew, message).hint(hint)
@@ -41,12 +41,10 @@ pub(super) async fn negotiate(pool: &Pool, endpoint: &Endpoint, wanted: Option<A
     let version = match ask(pool, Method::GET, &format!("/v{used}/version"), Bytes::new(), &operand).await {
         Ok(answer) => text(answer, &operand).await?,
         Err(error) if error.kind() == ErrorKind::TooNew => {
-            let oldest = error.engine_said().and_then(named_version);
-            return Err(match oldest {
-                Some(oldest) => too_new(&oldest),
-                None => too_new(&"a newer version"),
-            }
-            .because(error));
+            return Err(match error.engine_said().and_then(named_version) {
+                Some(oldest) => too_new(&oldest).in_place_of(error),
+                None => error,
+            });
         }
         Err(error) => return Err(error),
     };
@@ -67,14 +65,14 @@ async fn ping(pool: &Pool, endpoint: &Endpoint, operand: &str) -> Result<(ApiVer
         // An engine that fails says so; what refuses to be pinged is something else.
         Err(error) if error.status().is_some_and(|status| status < 500) => {
             let tls = error.engine_said().is_some_and(|said| said.contains("HTTP request to an HTTPS server"));
-            let stranger = not_an_engine(endpoint).because(error);
+            let stranger = not_an_engine(endpoint).in_place_of(error);
             return Err(if tls {
                 stranger.hint("it wants TLS: set `DOCKER_TLS_VERIFY` and `DOCKER_CERT_PATH`")
             } else {
                 stranger
             });
         }
-        Err(error) if under_is_not_http(&error) => return Err(not_an_engine(endpoint).because(error)),
+        Err(error) if under_is_not_http(&error) => return Err(not_an_engine(endpoint).in_place_of(error)),
         Err(error) => return Err(error),
     };
     let header = |headers: &HeaderMap, name: &str| Some(headers.get(name)?.to_str().ok()?.to_owned());

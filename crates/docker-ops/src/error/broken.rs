@@ -43,7 +43,8 @@ impl Error {
     /// No answer began.
     pub(crate) fn unsent(operand: &str, error: hyper_util::client::legacy::Error) -> Error {
         let under = under(&error);
-        if !error.is_connect() && !matches!(under, Under::Ssh) {
+        // The other side looks at our certificate when the connection is up already.
+        if !error.is_connect() && !matches!(under, Under::Ssh | Under::Tls) {
             return Error::cut(operand, error);
         }
         let (kind, message, hints): (_, _, &[&str]) = match under {
