@@ -26,8 +26,13 @@ pub use version::{ApiVersion, Negotiated};
 
 mod wire;
 
+mod ask;
+
 mod engine;
 pub use engine::Engine;
+
+mod gpu;
+pub use gpu::{GpuFacts, GpuProof, GpuTrouble, Toolkit, gpu_facts, gpu_trouble, prove};
 
 mod spec;
 pub use spec::{
