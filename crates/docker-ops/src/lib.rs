@@ -34,7 +34,10 @@ pub use engine::Engine;
 mod gpu;
 pub use gpu::{GpuFacts, GpuProof, GpuTrouble, Toolkit, gpu_facts, gpu_trouble, prove};
 
+pub mod render;
+
 mod spec;
 pub use spec::{
-    Gpu, Health, Image, Limits, LogRotation, Mount, MountRole, Probe, Publish, PullPolicy, Restart, ServiceSpec, StackSpec,
+    Gpu, Health, Image, Limits, LogRotation, Mount, MountRole, Probe, Publish, PullPolicy, Restart, ServiceSpec, Severity,
+    StackSpec, Violation,
 };

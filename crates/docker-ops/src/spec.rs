@@ -1,6 +1,17 @@
 //! What is to run, in types: one description that is drawn as `compose.yaml`, applied through the Engine API, and applied to a Swarm.
 
-use std::{collections::BTreeMap, net::IpAddr, path::PathBuf, time::Duration};
+use std::{
+    collections::BTreeMap,
+    net::IpAddr,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+mod check;
+mod probe;
+mod secret;
+
+pub use check::{Severity, Violation};
 
 /// A project: one network, and the services on it.
 ///
@@ -13,6 +24,22 @@ pub struct StackSpec {
     pub working_dir: PathBuf,
     /// By service name.
     pub services: BTreeMap<String, ServiceSpec>,
+}
+
+impl StackSpec {
+    /// The name of the network that its services are on.
+    #[must_use]
+    pub fn network(&self) -> String {
+        format!("{}_default", self.project)
+    }
+
+    /// The project's name that Compose takes from a folder's; empty if nothing of it can stay.
+    #[must_use]
+    pub fn project_of(folder: &Path) -> String {
+        let name = folder.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
+        let kept = name.chars().filter(|sign| sign.is_ascii_lowercase() || sign.is_ascii_digit() || matches!(sign, '-' | '_'));
+        kept.collect::<String>().trim_start_matches(['-', '_']).to_owned()
+    }
 }
 
 /// One service: a ComfyUI.
@@ -32,6 +59,8 @@ pub struct ServiceSpec {
     pub user: Option<String>,
     /// Ports of the host that lead into it.
     pub ports: Vec<Publish>,
+    /// Its ports may stand open to other machines than this one; else that is refused.
+    pub allow_public: bool,
     /// Folders of the host that it sees.
     pub mounts: Vec<Mount>,
     /// How the engine sees that it is well.
@@ -52,6 +81,34 @@ pub struct ServiceSpec {
     pub read_only_root: bool,
     /// Further labels. Everyone who may inspect the container reads them, so a secret is refused here.
     pub labels: BTreeMap<String, String>,
+}
+
+impl ServiceSpec {
+    /// A service of that image which is closed to all and mounts nothing; the rest is as [`Health`], [`Limits`], [`Restart`] and
+    /// [`LogRotation`] have it by default.
+    #[must_use]
+    pub fn new(image: Image) -> Self {
+        ServiceSpec {
+            image,
+            replicas: 1,
+            command: Vec::new(),
+            flags: Vec::new(),
+            environment: BTreeMap::new(),
+            user: None,
+            ports: Vec::new(),
+            allow_public: false,
+            mounts: Vec::new(),
+            health: Health::default(),
+            gpu: Gpu::None,
+            limits: Limits::default(),
+            restart: Restart::default(),
+            stop_grace: Duration::from_secs(30),
+            logs: LogRotation::default(),
+            capabilities: Vec::new(),
+            read_only_root: false,
+            labels: BTreeMap::new(),
+        }
+    }
 }
 
 /// What a service runs.
@@ -148,6 +205,20 @@ pub struct Health {
     pub start_period: Duration,
 }
 
+impl Default for Health {
+    /// Python's probe of port 8188 every 10 seconds; the third failure counts, and none of the first five minutes, in which ComfyUI may
+    /// still load its nodes.
+    fn default() -> Self {
+        Health {
+            probe: Probe::Python { interpreter: "python3".to_owned(), port: 8188 },
+            interval: Duration::from_secs(10),
+            timeout: Duration::from_secs(8),
+            retries: 3,
+            start_period: Duration::from_secs(300),
+        }
+    }
+}
+
 /// What is run to see that a service is well. No probe knows a credential: one that is answered without asking for it *fails*, because
 /// then nothing guards the server.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -217,4 +288,11 @@ pub struct LogRotation {
     pub max_bytes: u64,
     /// Files.
     pub max_files: u32,
+}
+
+impl Default for LogRotation {
+    /// Three files of 10 MiB.
+    fn default() -> Self {
+        LogRotation { max_bytes: 10 * 1024 * 1024, max_files: 3 }
+    }
 }

@@ -1,0 +1,6 @@
+//! A [`StackSpec`](crate::StackSpec) as a file for another program.
+
+mod compose;
+pub use compose::{WRITTEN_BY, compose};
+
+mod yaml;

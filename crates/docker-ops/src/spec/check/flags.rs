@@ -1,0 +1,83 @@
+//! ComfyUI's own flags: those that open what the login closes, and the one without which a container can't be reached.
+
+use super::{Found, ServiceSpec};
+
+/// The plugin's folder in `custom_nodes`.
+const PLUGIN: &str = "ComfyUI-Login";
+/// ComfyUI's program.
+const PROGRAM: &str = "main.py";
+/// Where ComfyUI listens unless it is told.
+const PORT: u16 = 8188;
+
+pub(super) fn check(found: &mut Found, at: &str, service: &ServiceSpec) {
+    let field = format!("{at}.flags");
+    if has(service, "--disable-all-custom-nodes") {
+        let listed = values(service, "--whitelist-custom-nodes").any(|name| name == PLUGIN);
+        if !listed {
+            let message = "`--disable-all-custom-nodes` leaves the login away too: everybody gets in";
+            found.refuse(&field, message, format!("add `--whitelist-custom-nodes {PLUGIN}`, or remove the flag"));
+        }
+    }
+    if has(service, "--enable-cors-header") {
+        match value(service, "--enable-cors-header") {
+            None | Some("*") => {
+                let message = "`--enable-cors-header` lets pages of every site speak to ComfyUI";
+                found.refuse(&field, message, "name the one site after it, or remove the flag");
+            }
+            Some(_) => {
+                let message = "`--enable-cors-header` makes the login refuse tokens that come without a browser";
+                found.warn(&field, message, "remove it where programs use the token");
+            }
+        }
+    }
+    if !is_comfyui(service) || service.ports.is_empty() {
+        return;
+    }
+    let hint = "add `--listen 0.0.0.0`: `ports` still say which address of the host it gets";
+    match (has(service, "--listen"), value(service, "--listen")) {
+        (false, _) => found.warn(&field, "without `--listen` the port can't be reached from the host", hint),
+        (true, Some(addresses)) if !addresses.split(',').any(|address| matches!(address, "0.0.0.0" | "::")) => {
+            let message = format!("`--listen {}` can't be reached from the host", addresses.escape_debug());
+            found.refuse(&field, message, hint);
+        }
+        (true, _) => {}
+    }
+    let listens = value(service, "--port").map_or(Some(PORT), |port| port.parse().ok());
+    if let Some(listens) = listens.filter(|listens| service.ports.iter().all(|port| port.container_port != *listens)) {
+        let message = format!("ComfyUI listens on port {listens} of the container, which is not published");
+        found.refuse(&field, message, "let `--port` and `container_port` be the same");
+    }
+}
+
+/// Whether the command line that is known is ComfyUI's. Of an image's own command nothing is known.
+pub(super) fn is_comfyui(service: &ServiceSpec) -> bool {
+    !service.flags.is_empty() || service.command.iter().any(|word| word.split([' ', '/']).any(|part| part == PROGRAM))
+}
+
+/// Whether the flag is given, with or without a value.
+pub(super) fn has(service: &ServiceSpec, flag: &str) -> bool {
+    words(service).any(|word| word.strip_prefix(flag).is_some_and(|rest| rest.is_empty() || rest.starts_with('=')))
+}
+
+/// The flag's last value: the last one counts.
+fn value<'a>(service: &'a ServiceSpec, flag: &'a str) -> Option<&'a str> {
+    values(service, flag).last()
+}
+
+/// What follows the flag, up to the next one.
+fn values<'a>(service: &'a ServiceSpec, flag: &'a str) -> impl Iterator<Item = &'a str> {
+    let mut inside = false;
+    words(service).filter_map(move |word| {
+        if !word.starts_with("--") {
+            return Some(word).filter(|_| inside);
+        }
+        let rest = word.strip_prefix(flag);
+        inside = rest == Some("");
+        rest.and_then(|rest| rest.strip_prefix('='))
+    })
+}
+
+/// The command line's words, also of a line for a shell.
+fn words(service: &ServiceSpec) -> impl Iterator<Item = &str> {
+    service.command.iter().chain(&service.flags).flat_map(|argument| argument.split_whitespace())
+}
