@@ -15,6 +15,8 @@
 //! # }
 //! ```
 
+mod answer;
+
 mod error;
 pub use error::{Error, ErrorKind};
 
@@ -41,3 +43,26 @@ pub use spec::{
     Gpu, Health, Image, Limits, LogRotation, Mount, MountRole, Probe, Publish, PullPolicy, Restart, ServiceSpec, Severity,
     StackSpec, Violation,
 };
+
+mod create;
+mod labels;
+
+mod observe;
+pub use observe::{
+    Container, ContainerHealth, ContainerState, Difference, Exit, ImageFacts, LastProbe, Observed, Published, Stranger,
+};
+
+mod plan;
+pub use plan::{Handle, Plan, Step, Wish};
+
+mod apply;
+pub use apply::{Progress, ProgressSink};
+
+mod health;
+pub use health::Readiness;
+
+mod preflight;
+pub use preflight::{EngineFacts, FolderFacts, Identity, PortFact, Space, folder, space};
+
+mod project_lock;
+pub use project_lock::ProjectLock;

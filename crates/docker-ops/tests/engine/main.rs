@@ -5,8 +5,13 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod compose_recognises;
 mod negotiation;
+mod project;
+mod refused;
 mod rig;
+mod stopped;
+mod up;
 
 use libtest_mimic::{Arguments, Completion, Trial};
 
@@ -20,7 +25,9 @@ fn main() -> std::process::ExitCode {
         return libtest_mimic::run(&arguments, vec![absent]).exit_code();
     }
     let rig: &'static Rig = Box::leak(Box::new(Rig::new()));
-    let trials = [negotiation::trials(rig)].into_iter().flatten().collect();
+    let trials =
+        [compose_recognises::trials(rig), negotiation::trials(rig), refused::trials(rig), stopped::trials(rig), up::trials(rig)];
+    let trials = trials.into_iter().flatten().collect();
     let ended = libtest_mimic::run(&arguments, trials);
     rig.clear();
     ended.exit_code()
