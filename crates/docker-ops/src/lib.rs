@@ -41,7 +41,7 @@ pub mod render;
 mod spec;
 pub use spec::{
     Gpu, Health, Image, Limits, LogRotation, Mount, MountRole, Probe, Publish, PullPolicy, Restart, ServiceSpec, Severity,
-    StackSpec, Violation,
+    StackSpec, Violation, holds_secret,
 };
 
 mod create;

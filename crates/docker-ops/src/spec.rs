@@ -12,6 +12,7 @@ mod probe;
 mod secret;
 
 pub use check::{Severity, Violation};
+pub use secret::holds_secret;
 
 /// A project: one network, and the services on it.
 ///

@@ -65,6 +65,11 @@ impl Settings {
         let key = fingerprint_key.value.as_ref().map_or("the project's path", |_| "(set)");
         say("fingerprint-key", key.to_owned(), fingerprint_key.origin.to_string());
         say("scan-allow", list(entries), allowed.origin.to_string());
+        match self.stack() {
+            Ok(Some(stack)) => all.extend(stack.describe()),
+            Ok(None) => say("stack", none().0, none().1),
+            Err(error) => say("stack", format!("(not usable: {error})"), crate::file::NAME.to_owned()),
+        }
         all
     }
 
@@ -117,6 +122,7 @@ mod tests {
         min-password: 12 bytes (default)
         fingerprint-key: the project's path (default)
         scan-allow: (none) (default)
+        stack: (none) (default)
         ");
     }
 }

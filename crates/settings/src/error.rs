@@ -26,6 +26,8 @@ pub enum ErrorKind {
     Connection,
     /// A target of the source of truth is described wrongly.
     Target,
+    /// `[stack]` can't be used as it is written.
+    Stack,
 }
 
 impl Error {

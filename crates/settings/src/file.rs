@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, io, path::Path};
 
 use serde::Deserialize;
 
-use crate::{Error, ErrorKind};
+use crate::{Error, ErrorKind, blame, stack::written::Stack};
 
 /// The file's name in the project's folder.
 pub(crate) const NAME: &str = "genai.toml";
@@ -27,6 +27,7 @@ pub(crate) struct File {
     pub(crate) policy: Policy,
     #[serde(default)]
     pub(crate) scan: Scan,
+    pub(crate) stack: Option<Stack>,
     #[serde(default)]
     pub(crate) service: BTreeMap<String, Service>,
 }
@@ -88,6 +89,7 @@ pub(crate) struct Service {
     pub(crate) allow_plain_http: Option<bool>,
     #[serde(default)]
     pub(crate) connection: Connection,
+    pub(crate) stack: Option<Stack>,
 }
 
 /// `[connection]`, `[service.NAME.connection]`
@@ -101,14 +103,6 @@ pub(crate) struct Connection {
     pub(crate) unix_socket: Option<String>,
 }
 
-/// The message without what stands in double quotes: names stand in backticks, values in quotes.
-fn without_values(message: &str) -> String {
-    match (message.find('"'), message.rfind('"')) {
-        (Some(first), Some(last)) if first < last => format!("{}\"…\"{}", &message[..first], &message[last + 1..]),
-        _ => message.to_owned(),
-    }
-}
-
 /// Reads the file; one that is not there says nothing.
 pub(crate) fn read(path: &Path) -> Result<File, Error> {
     let text = match std::fs::read_to_string(path) {
@@ -116,12 +110,5 @@ pub(crate) fn read(path: &Path) -> Result<File, Error> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(File::default()),
         Err(error) => return Err(Error::new(ErrorKind::File, format!("can't read `{}`: {error}", path.display()))),
     };
-    toml::from_str(&text).map_err(|error| {
-        // The library's own rendering quotes the line, which might hold what should not be shown.
-        let line = error.span().map_or(1, |span| text[..span.start].matches('\n').count() + 1);
-        Error::new(
-            ErrorKind::File,
-            format!("line {line} of `{}`: {}", path.display(), without_values(&error.message().replace('\n', ", "))),
-        )
-    })
+    toml::from_str(&text).map_err(|error| blame::error(path, &text, &error))
 }

@@ -23,6 +23,8 @@ pub use world::{Clock, Entropy, World};
 mod origin;
 pub use origin::{Origin, Setting};
 
+mod blame;
+
 mod file;
 
 mod connection;
@@ -35,6 +37,9 @@ mod permits;
 
 mod rules;
 pub use rules::{Limits, Rules};
+
+mod stack;
+pub use stack::{Plugin, Stack};
 
 mod targets;
 

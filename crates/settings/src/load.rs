@@ -6,7 +6,7 @@ use auth_core::LoginToken;
 use token_sync::{Dialect, Reading, SourceFile, Target};
 use zeroize::Zeroizing;
 
-use crate::{Connection, Error, ErrorKind, Neighbour, Origin, Rules, Setting, World, file, rules};
+use crate::{Connection, Error, ErrorKind, Neighbour, Origin, Rules, Setting, World, file, rules, stack::WrittenStack};
 
 /// The name that means every service.
 const ALL_SERVICES: &str = "all";
@@ -67,6 +67,8 @@ pub struct Settings {
     pub rules: Rules,
     /// Other places where the project says, or would say, a source of truth is.
     pub(crate) rivals: Vec<SourceFile>,
+    /// What `[stack]` says of the service.
+    pub(crate) written_stack: WrittenStack,
 }
 
 impl Settings {
@@ -97,6 +99,7 @@ impl Settings {
         let levels =
             [(&section.connection, format!("service.{}.connection", service.value)), (&file.connection, "connection".to_owned())];
         let connection = Connection::read(flags, world, &toml, root, &levels)?;
+        let written_stack = WrittenStack::of(&file, &service.value, &toml);
         let neighbours = Neighbour::of(&file, &service.value, root, world);
         let from_file = |key: &str, own: Option<String>, top: Option<String>| -> Option<(String, Origin)> {
             own.map(|value| (value, Origin::File(toml.clone(), format!("service.{}.{key}", service.value))))
@@ -166,6 +169,7 @@ impl Settings {
             token,
             rules,
             rivals,
+            written_stack,
         })
     }
 
@@ -189,6 +193,16 @@ impl Settings {
             ..world.clone()
         };
         names.into_iter().map(|service| Self::load(&Flags { service, ..flags.clone() }, &world)).collect()
+    }
+
+    /// The settings of every service of the stack that `flags` mean: all of them, unless one is named.
+    ///
+    /// # Errors
+    /// As [`Settings::load`].
+    pub fn load_stack(flags: &Flags, world: &World) -> Result<Vec<Self>, Error> {
+        let named = flags.service.is_some() || world.var("GENAI_SERVICE").is_some();
+        let all = Flags { service: Some(ALL_SERVICES.to_owned()), ..flags.clone() };
+        Self::load_each(if named { flags } else { &all }, world)
     }
 
     /// The settings of every server that `flags` mean for one piece of work: one for each `--url` where several are given, else
@@ -507,7 +521,7 @@ mod tests {
         seen.push(message(&Flags::default(), &world.clone().with_env("COMFYUI_API_TOKEN", "two words")));
         insta::assert_snapshot!(seen.join("\n"), @"
         line 1 of `PROJECT/genai.toml`: invalid type: integer `5`, expected a string | 
-        line 2 of `PROJECT/genai.toml`: unknown field `urk`, expected one of `url`, `user`, `comfy_dir`, `source`, `allow_plain_http`, `connection`, `targets`, `backups`, `policy`, `scan`, `service` | 
+        line 2 of `PROJECT/genai.toml`: unknown field `urk` | nearest: `url` | known here: `url`, `user`, `comfy_dir`, `source`, `allow_plain_http`, `connection`, `targets`, `backups`, `policy`, `scan`, `stack`, `service`
         `PROJECT/genai.toml` has several services | say which with `--service`: `a`, `b`, or `all`
         there is no service `c` in `PROJECT/genai.toml` (from flag `--service`) | choose one of `a`, `b`
         can't read the token file `PROJECT/absent` (from flag `--token-file`): No such file or directory (os error 2) | name a file whose first line is the token

@@ -196,11 +196,11 @@ mod tests {
         entry 2 of `scan.allow` in `PROJECT/genai.toml`: `reason` is blank | say why the secret may stay there
         entry 2 of `scan.allow` in `PROJECT/genai.toml`: neither `path` nor `fingerprint` is given | name what it allows
         line 5 of `PROJECT/genai.toml`: missing field `reason` | 
-        line 7 of `PROJECT/genai.toml`: unknown field `reson`, expected one of `path`, `fingerprint`, `reason`, `until` | 
+        line 7 of `PROJECT/genai.toml`: unknown field `reson` | nearest: `reason` | known here: `path`, `fingerprint`, `reason`, `until`
         `policy.min_cost` in `PROJECT/genai.toml` can't be 31 | choose a number from 4 to 16
         `policy.min_password_bytes` in `PROJECT/genai.toml` can't be 64 | choose a number from 1 to 32
         line 2 of `PROJECT/genai.toml`: invalid value: integer `-1`, expected u32 | 
-        line 2 of `PROJECT/genai.toml`: unknown field `kep`, expected one of `keep`, `max_age_days`, `folder` | 
+        line 2 of `PROJECT/genai.toml`: unknown field `kep` | nearest: `keep` | known here: `keep`, `max_age_days`, `folder`
         line 2 of `PROJECT/genai.toml`: invalid type: string "…", expected a sequence |
         "#);
     }

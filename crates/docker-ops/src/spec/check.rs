@@ -283,7 +283,7 @@ fn gpu(found: &mut Found, at: &str, service: &ServiceSpec) {
             found.refuse(&at, message, "leave `gpus` away for none");
         }
         Gpu::Ids(ids) => {
-            names(found, &at, ids, is_card, "a card's UUID (`GPU-…`, `MIG-…`) or index", "`nvidia-smi -L` lists them")
+            names(found, &at, ids, is_card, "a card's UUID (`GPU-…`, `MIG-…`) or index", "`nvidia-smi -L` lists them");
         }
         Gpu::Cdi(all) => {
             names(found, &at, all, is_cdi, "a device of the Container Device Interface", "write it as `nvidia.com/gpu=0`");

@@ -41,6 +41,13 @@ pub(super) fn found(text: &str) -> Option<&'static str> {
     }
 }
 
+/// Whether a command line holds what looks like a secret, and so should not be shown.
+#[must_use]
+pub fn holds_secret(line: &[String]) -> bool {
+    let next = |nth: usize| line.get(nth + 1).map(String::as_str);
+    line.iter().enumerate().any(|(nth, word)| found(word).is_some() || named_in(word, next(nth)).is_some())
+}
+
 /// The secret name in a piece of a command line that also gives its value: `NAME=value` anywhere, or a flag whose next word, `next`, is
 /// its value.
 pub(super) fn named_in<'a>(argument: &'a str, next: Option<&str>) -> Option<&'a str> {
