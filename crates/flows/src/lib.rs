@@ -28,6 +28,7 @@ pub mod checks;
 pub mod connect;
 pub mod demo;
 pub mod setup;
+pub mod stack;
 pub mod tokens;
 pub mod validate;
 mod writing;

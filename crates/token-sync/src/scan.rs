@@ -32,6 +32,7 @@ mod git;
 mod grams;
 mod ignored;
 mod needle;
+mod partial;
 mod queue;
 mod redact;
 mod searcher;
@@ -50,6 +51,7 @@ pub use control::{Control, Progress, Stage};
 pub use encoding::{Encoding, Rule};
 pub use found::{Counts, Match, ObjectId, ObjectKind, Origin, Place, Region, Scan, SkipReason, Skipped};
 pub use git::{Git, GitStanding, IgnoreRule};
+pub use redact::Redactor;
 pub use secret::{Known, Owner, Secret};
 pub use tree::Tree;
 

@@ -78,6 +78,10 @@ impl Engine {
         self.window
     }
 
+    pub(super) fn needles(&self) -> &[Needle] {
+        &self.needles
+    }
+
     /// The labels of secrets that are too short to look for.
     pub(super) fn unsearched(&self) -> &[String] {
         &self.unsearched

@@ -6,7 +6,10 @@ use aho_corasick::{
 };
 use zeroize::Zeroizing;
 
-use super::spelling::{DOLLAR, SLASH, Spelling};
+use super::{
+    partial::sign_at,
+    spelling::{DOLLAR, SLASH, Spelling},
+};
 
 /// Salt and digest of a bcrypt line, in signs.
 const CORE: usize = 53;
@@ -98,6 +101,32 @@ fn shape(hay: &[u8], at: usize) -> Option<Shape> {
         }
     }
     ends_here(&hay[end..]).then_some(Shape { start, end, spelling, line })
+}
+
+/// Whether `rest` is the beginning of a bcrypt line, or one of which what follows is not known.
+pub(super) fn begins(rest: &[u8]) -> bool {
+    runs_out(rest).unwrap_or_else(|ends| ends)
+}
+
+/// The steps of [`shape`]; `Err` where the answer is known before the last one.
+fn runs_out(rest: &[u8]) -> Result<bool, bool> {
+    let is = |at: usize, fits: fn(u8) -> bool| match rest.get(at) {
+        None => Err(true),
+        Some(byte) if fits(*byte) => Ok(at + 1),
+        Some(_) => Err(false),
+    };
+    let at = is(sign_at(&DOLLAR, rest, 0)?, |byte| byte == b'2')?;
+    let at = is(at, |byte| matches!(byte, b'a' | b'b' | b'x' | b'y'))?;
+    let at = is(sign_at(&DOLLAR, rest, at)?, |byte| byte.is_ascii_digit())?;
+    let mut at = sign_at(&DOLLAR, rest, is(at, |byte| byte.is_ascii_digit())?)?;
+    for _ in 0..CORE {
+        let plain = is(at, |byte| byte.is_ascii_alphanumeric() || byte == b'.');
+        at = match plain {
+            Err(false) => sign_at(&SLASH, rest, at)?,
+            plain => plain?,
+        };
+    }
+    Ok(rest.len() < at + 2)
 }
 
 /// Whether the alphabet of bcrypt ends here; a dot or slash may close a sentence or a folder's name.
