@@ -84,6 +84,7 @@ impl fmt::Display for Endpoint {
             Endpoint::Tls { address, .. } => write!(f, "tcp://{address} with TLS"),
             Endpoint::Ssh(Ssh { user, host, port, socket, .. }) => {
                 let user = user.as_ref().map_or_else(String::new, |user| format!("{user}@"));
+                let host = if host.contains(':') { format!("[{host}]") } else { host.clone() };
                 let port = port.map_or_else(String::new, |port| format!(":{port}"));
                 write!(f, "ssh://{user}{host}{port}{}", socket.as_deref().unwrap_or_default())
             }

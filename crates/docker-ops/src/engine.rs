@@ -128,3 +128,6 @@ fn docker(pool: Pool, negotiated: &Negotiated) -> Result<Docker, Error> {
     Docker::connect_with_custom_transport(transport, Some(HOST), ANSWER.as_secs(), &spoken)
         .map_err(|error| Error::new(ErrorKind::InvalidConfig, "the transport can't be set up").because(error))
 }
+
+#[cfg(test)]
+mod tests;

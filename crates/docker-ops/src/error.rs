@@ -97,7 +97,8 @@ impl Error {
         &self.hints
     }
 
-    /// The same request may succeed later: the engine was not there, or the way to it broke.
+    /// The same request may succeed later: the engine was not there, or the way to it broke. Whether it may be sent twice
+    /// is for whoever sends it to know: see [`Error::was_sent`].
     #[must_use]
     pub fn is_retryable(&self) -> bool {
         matches!(self.kind, ErrorKind::NoEngine | ErrorKind::Broken | ErrorKind::Timeout)

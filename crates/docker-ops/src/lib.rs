@@ -37,6 +37,8 @@ mod gpu;
 pub use gpu::{GpuFacts, GpuProof, GpuTrouble, Toolkit, gpu_facts, gpu_trouble, prove};
 
 pub mod render;
+mod events;
+pub use events::{Action, Event, EventQuery, Events, Origin, Told};
 
 mod spec;
 pub use spec::{

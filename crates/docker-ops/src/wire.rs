@@ -62,7 +62,9 @@ impl Dial {
     async fn open(&self) -> io::Result<Stream> {
         Ok(match (&*self.endpoint, &self.tls) {
             (Endpoint::Unix(path), _) => Stream::Unix(TokioIo::new(UnixStream::connect(path).await?)),
-            (Endpoint::Tls { address, .. }, Some(config)) => Stream::Tls(TokioIo::new(tls::connect(address, config).await?)),
+            (Endpoint::Tls { address, .. }, Some(config)) => {
+                Stream::Tls(Box::new(TokioIo::new(tls::connect(address, config).await?)))
+            }
             (Endpoint::Tcp(address) | Endpoint::Tls { address, .. }, _) => {
                 let stream = TcpStream::connect(address).await?;
                 stream.set_nodelay(true)?;

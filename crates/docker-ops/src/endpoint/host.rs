@@ -1,6 +1,9 @@
 //! The grammar of hosts, as Docker's command line has it.
 
-use std::{net::IpAddr, path::PathBuf};
+use std::{
+    net::{IpAddr, Ipv6Addr},
+    path::PathBuf,
+};
 
 use super::{Certificates, Endpoint, Ssh};
 use crate::{Error, ErrorKind};
@@ -65,22 +68,35 @@ fn address(rest: &str, default: u16) -> Result<String, &'static str> {
     if rest.contains(['/', '?', '#']) {
         return Err("it has a path, which no engine listens at");
     }
-    let (host, port) = match rest.rsplit_once(':') {
-        Some((host, port)) if !port.contains(']') => (host, Some(port)),
-        _ => (rest, None),
+    let (host, port) = host_and_port(rest)?;
+    let host = match host {
+        "" => "localhost".to_owned(),
+        host if host.contains(':') => format!("[{host}]"),
+        host => host.to_owned(),
     };
-    let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
-    if bare.unwrap_or(host).contains(':') && bare.is_none() {
-        return Err("an IPv6 address stands in square brackets");
-    }
-    if bare.is_some_and(|ip| ip.parse::<IpAddr>().is_err()) || host.contains(char::is_whitespace) {
-        return Err("the address can't be one");
-    }
-    let port = match port {
-        Some(port) => port.parse::<u16>().ok().filter(|port| *port > 0).ok_or("the port is no number from 1 to 65535")?,
-        None => default,
+    Ok(format!("{host}:{}", port.unwrap_or(default)))
+}
+
+/// The host without brackets, and the port if it is there.
+fn host_and_port(place: &str) -> Result<(&str, Option<u16>), &'static str> {
+    let (host, port) = match place.strip_prefix('[') {
+        Some(rest) => {
+            let (ip, after) = rest.split_once(']').ok_or("a bracket is not closed")?;
+            ip.parse::<Ipv6Addr>().map_err(|_| "what stands in the brackets is no IPv6 address")?;
+            (ip, if after.is_empty() { None } else { Some(after.strip_prefix(':').ok_or("no port follows the brackets")?) })
+        }
+        None => match place.rsplit_once(':') {
+            Some((host, _)) if host.contains(':') => return Err("an IPv6 address stands in square brackets"),
+            Some((host, port)) => (host, Some(port)),
+            None => (place, None),
+        },
     };
-    Ok(format!("{}:{port}", if host.is_empty() { "localhost" } else { host }))
+    let harmless = |c: char| c.is_ascii_alphanumeric() || "._-:".contains(c);
+    if host.starts_with('-') || !host.chars().all(harmless) {
+        return Err("the machine's name can't be one");
+    }
+    let number = |port: &str| port.parse::<u16>().ok().filter(|port| *port > 0).ok_or("the port is no number from 1 to 65535");
+    Ok((host, port.map(number).transpose()?))
 }
 
 /// `[USER@]HOST[:PORT][/SOCKET]`. ssh and the far shell read these words, so they hold nothing that means more than itself.
@@ -93,22 +109,17 @@ fn ssh(rest: &str) -> Result<Ssh, &'static str> {
     if user.is_some_and(|user| user.contains(':')) {
         return Err("a password does not belong there: let ssh log in with a key");
     }
-    let (host, port) = match place.rsplit_once(':') {
-        Some((host, port)) if !port.contains(']') => (host, Some(port)),
-        _ => (place, None),
-    };
-    let host = host.trim_matches(['[', ']']);
-    let harmless = |text: &str| text.chars().all(|c| c.is_ascii_alphanumeric() || "._-:%/+".contains(c));
-    if host.is_empty() || host.starts_with('-') || !harmless(host) {
-        return Err("the machine's name can't be one");
+    let (host, port) = host_and_port(place)?;
+    if host.is_empty() {
+        return Err("it names no machine");
     }
+    let harmless = |text: &str| text.chars().all(|c| c.is_ascii_alphanumeric() || "._-/+".contains(c));
     if user.is_some_and(|user| user.is_empty() || user.starts_with('-') || !harmless(user)) {
         return Err("the user's name can't be one");
     }
     if socket.is_some_and(|socket| !harmless(socket)) {
         return Err("the socket's path holds a character that a shell might take for its own");
     }
-    let port = port.map(|port| port.parse::<u16>().map_err(|_| "the port is no number from 1 to 65535")).transpose()?;
     let [user, socket] = [user, socket].map(|part| part.map(str::to_owned));
     Ok(Ssh { program: "ssh".into(), user, host: host.to_owned(), port, socket })
 }

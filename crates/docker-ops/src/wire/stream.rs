@@ -24,7 +24,7 @@ pub(crate) enum Stream {
     /// Plain TCP.
     Tcp(TokioIo<TcpStream>),
     /// TLS over TCP.
-    Tls(TokioIo<TlsStream<TcpStream>>),
+    Tls(Box<TokioIo<TlsStream<TcpStream>>>),
     /// The standard streams of an ssh process.
     Ssh(TokioIo<Piped>),
 }
