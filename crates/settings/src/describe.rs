@@ -3,7 +3,7 @@
 use auth_core::FingerprintKey;
 use token_sync::scan::Allow;
 
-use crate::{Rules, Settings};
+use crate::{Rules, Settings, engine, file};
 
 /// One setting as a person may see it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,6 +44,9 @@ impl Settings {
         say("source", self.source.value.path().display().to_string(), self.source.origin.to_string());
         say("allow-plain-http", self.allow_plain_http.value.to_string(), self.allow_plain_http.origin.to_string());
         for (name, value, origin) in self.connection.describe() {
+            say(name, value, origin);
+        }
+        for (name, value, origin) in engine::describe(&self.engine, &self.project.value.join(file::NAME)) {
             say(name, value, origin);
         }
         let Rules { links, outside, backups, limits, fingerprint_key, allowed } = &self.rules;
@@ -114,6 +117,8 @@ mod tests {
         proxy-user: (none) (default)
         proxy-password: (none) (default)
         unix-socket: (none) (default)
+        engine-host: (none) (default)
+        engine-context: (none) (default)
         links: (none) (default)
         outside: (none) (default)
         backups: off (default)

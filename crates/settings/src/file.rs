@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, io, path::Path};
 
 use serde::Deserialize;
 
-use crate::{Error, ErrorKind, blame, stack::written::Stack};
+use crate::{Error, ErrorKind, blame, engine, stack::written::Stack};
 
 /// The file's name in the project's folder.
 pub(crate) const NAME: &str = "genai.toml";
@@ -20,6 +20,8 @@ pub(crate) struct File {
     pub(crate) allow_plain_http: Option<bool>,
     #[serde(default)]
     pub(crate) connection: Connection,
+    #[serde(default)]
+    pub(crate) engine: engine::Table,
     #[serde(default)]
     pub(crate) targets: Targets,
     pub(crate) backups: Option<Backups>,

@@ -30,6 +30,8 @@ mod file;
 mod connection;
 pub use connection::Connection;
 
+mod engine;
+
 mod load;
 pub use load::{Flags, Settings};
 

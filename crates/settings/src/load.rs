@@ -6,7 +6,7 @@ use auth_core::LoginToken;
 use token_sync::{Dialect, Reading, SourceFile, Target};
 use zeroize::Zeroizing;
 
-use crate::{Connection, Error, ErrorKind, Neighbour, Origin, Rules, Setting, World, file, rules, stack::WrittenStack};
+use crate::{Connection, Error, ErrorKind, Neighbour, Origin, Rules, Setting, World, engine, file, rules, stack::WrittenStack};
 
 /// The name that means every service.
 const ALL_SERVICES: &str = "all";
@@ -36,6 +36,10 @@ pub struct Flags {
     pub proxy: Option<String>,
     /// `--unix-socket`
     pub unix_socket: Option<PathBuf>,
+    /// `--host` of `genai-stack`
+    pub host: Option<String>,
+    /// `--context` of `genai-stack`
+    pub context: Option<String>,
 }
 
 /// Every setting, decided.
@@ -59,6 +63,8 @@ pub struct Settings {
     pub allow_plain_http: Setting<bool>,
     /// How it is reached.
     pub connection: Connection,
+    /// Which Docker Engine is meant.
+    pub engine: docker_ops::Asked,
     /// A token that was given by flag, environment or `.env`, which is stronger than the source of truth.
     pub token: Option<Setting<LoginToken>>,
     /// The project's other services.
@@ -166,6 +172,7 @@ impl Settings {
             neighbours,
             allow_plain_http,
             connection,
+            engine: engine::asked(flags, world, &file.engine),
             token,
             rules,
             rivals,
@@ -521,7 +528,7 @@ mod tests {
         seen.push(message(&Flags::default(), &world.clone().with_env("COMFYUI_API_TOKEN", "two words")));
         insta::assert_snapshot!(seen.join("\n"), @"
         line 1 of `PROJECT/genai.toml`: invalid type: integer `5`, expected a string | 
-        line 2 of `PROJECT/genai.toml`: unknown field `urk` | nearest: `url` | known here: `url`, `user`, `comfy_dir`, `source`, `allow_plain_http`, `connection`, `targets`, `backups`, `policy`, `scan`, `stack`, `service`
+        line 2 of `PROJECT/genai.toml`: unknown field `urk` | nearest: `url` | known here: `url`, `user`, `comfy_dir`, `source`, `allow_plain_http`, `connection`, `engine`, `targets`, `backups`, `policy`, `scan`, `stack`, `service`
         `PROJECT/genai.toml` has several services | say which with `--service`: `a`, `b`, or `all`
         there is no service `c` in `PROJECT/genai.toml` (from flag `--service`) | choose one of `a`, `b`
         can't read the token file `PROJECT/absent` (from flag `--token-file`): No such file or directory (os error 2) | name a file whose first line is the token

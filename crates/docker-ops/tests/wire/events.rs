@@ -87,7 +87,11 @@ async fn a_stream_that_is_cut_in_mid_frame_goes_on_without_a_gap_or_a_double() {
     2026-01-01T00:00:06Z "n-a" OutOfMemory
     2026-01-01T00:00:07Z "n-a" Other("frobnicate")
     "#);
-    let asked: Vec<_> = stand_in.seen().into_iter().filter_map(|line| Some(line.split_once("&filters=")?.0.to_owned()).filter(|line| line.contains("/events"))).collect();
+    let asked: Vec<_> = stand_in
+        .seen()
+        .into_iter()
+        .filter_map(|line| Some(line.split_once("&filters=")?.0.to_owned()).filter(|line| line.contains("/events")))
+        .collect();
     insta::assert_snapshot!(asked.join("\n"), @"
     GET /v1.41/events?since=1767225600.000000000
     GET /v1.41/events?since=1767225600.000000000
