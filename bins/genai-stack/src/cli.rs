@@ -1,5 +1,11 @@
 //! The command line. The doc comments are the help.
 
+mod door;
+mod lifecycle;
+
+pub(crate) use door::Door;
+pub(crate) use lifecycle::{Down, Restart, Up};
+
 use clap::{Parser, Subcommand};
 use console::Shared;
 
@@ -13,12 +19,19 @@ use console::Shared;
 pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) shared: Shared,
+    #[command(flatten)]
+    pub(crate) door: Door,
     #[command(subcommand)]
     pub(crate) command: Command,
 }
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Show what runs
+    Up(Up),
+    Down(Down),
+    Restart(Restart),
+    /// Show how the project stands: state, health, ports, folders, cards, what differs from genai.toml, the token's age
+    ///
+    /// Exit code 3 if a service does not run, is not well, or differs.
     Status,
 }

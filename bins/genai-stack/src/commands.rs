@@ -1,5 +1,6 @@
 //! One file a command: settings in, the engine asked, its answer shown.
 
+mod lifecycle;
 mod status;
 
 use console::{ExitCode, Screen};
@@ -9,6 +10,7 @@ use crate::cli::{Cli, Command};
 /// Runs the command to its end.
 pub(crate) async fn run(cli: &Cli, screen: &Screen) -> ExitCode {
     match &cli.command {
-        Command::Status => status::run(screen).await,
+        Command::Up(_) | Command::Down(_) | Command::Restart(_) => lifecycle::run(cli, screen).await,
+        Command::Status => status::run(cli, screen).await,
     }
 }

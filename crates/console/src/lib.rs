@@ -48,6 +48,8 @@ mod summary;
 
 mod settings_table;
 
+mod stack;
+
 mod style;
 
 mod watch_lines;

@@ -36,8 +36,8 @@ pub use engine::Engine;
 mod gpu;
 pub use gpu::{GpuFacts, GpuProof, GpuTrouble, Toolkit, gpu_facts, gpu_trouble, prove};
 
-pub mod render;
 mod events;
+pub mod render;
 pub use events::{Action, Event, EventQuery, Events, Origin, Told};
 
 mod spec;

@@ -6,14 +6,17 @@ pub mod restart;
 pub mod status;
 pub mod up;
 
+mod connect;
 mod doing;
 mod preflight;
 mod proof;
 
+pub use connect::{connect, failure};
+
 use std::{collections::BTreeSet, time::Duration};
 
-use docker_ops::{Engine, Error, ErrorKind, ProjectLock, StackSpec, Wish};
-use report::{Failure, FailureKind};
+use docker_ops::{Engine, ProjectLock, StackSpec, Wish};
+use report::Failure;
 use settings::{Settings, World};
 
 /// How long a run waits for another one of the same project.
@@ -49,20 +52,4 @@ impl Stack<'_> {
 async fn lock(spec: &StackSpec, world: &World) -> Result<ProjectLock, Failure> {
     let holder = format!("pid {}, `genai-stack`, since {}", std::process::id(), world.clock.stamp());
     ProjectLock::take(&spec.working_dir, &holder, LOCK_WAIT).await.map_err(|error| failure(&error))
-}
-
-/// What an engine's error means for the whole of what was asked for.
-pub fn failure(error: &Error) -> Failure {
-    let kind = match error.kind() {
-        ErrorKind::NoEngine | ErrorKind::TooOld | ErrorKind::TooNew | ErrorKind::Timeout | ErrorKind::Broken => {
-            FailureKind::Unreachable
-        }
-        ErrorKind::InvalidConfig => FailureKind::Settings,
-        ErrorKind::NotFound => FailureKind::Declined,
-        ErrorKind::NoPermission | ErrorKind::Conflict | ErrorKind::InUse | ErrorKind::BadRequest | ErrorKind::Server => {
-            FailureKind::Refused
-        }
-        _ => FailureKind::Unexpected,
-    };
-    Failure::of(kind, error).hints(error.hints())
 }

@@ -30,7 +30,7 @@ fn seen(finding: Finding, probe: Option<&LastProbe>) -> Finding {
     match probe {
         // The program itself is missing: that says nothing of the server.
         Some(probe) if probe.exit_code == -1 => finding.seen("the probe could not be run", &probe.output).hint(
-            "the probe is broken, not the server: the image lacks its program; choose another `probe` in `[stack]` of genai.toml",
+            "the probe is broken, not the server: the image lacks its program; choose another `probe` in `[stack.health]` of genai.toml",
         ),
         Some(probe) => finding.seen(format!("its probe, exit code {}", probe.exit_code), &probe.output),
         None => finding.seen("its probe", "has not answered yet"),
@@ -71,6 +71,16 @@ mod tests {
             let seen: String = found.evidence.iter().map(|one| format!("; {}: {}", one.name, one.value)).collect();
             format!("{} {}{seen}\n", found.outcome.name(), found.summary)
         });
-        insta::assert_snapshot!(told.collect::<String>(), @"");
+        insta::assert_snapshot!(told.collect::<String>(), @"
+        pass `p-ui-1` is healthy
+        pass `p-ui-1` runs; it has no probe that could say more
+        fail `p-ui-1` runs and is not well; its probe, exit code 1: 200 nothing guards it; log: last line
+        fail `p-ui-1` runs and is not well; the probe could not be run: executable file not found; log: last line
+        unknown `p-ui-1` is not well yet; its probe: has not answered yet; log: last line
+        fail `p-ui-1` ended: code 2; the engine: no such program; log: last line
+        fail `p-ui-1` ended: killed by the kernel: it wanted more memory than it may have; the engine: no such program; log: last line
+        fail `p-ui-1` ended: killed with code 137, and not for its own memory limit; the engine: no such program; log: last line
+        fail `p-ui-1` is not there any more: somebody removed it; log: last line
+        ");
     }
 }

@@ -17,7 +17,7 @@ pub(crate) fn judge(gpu: &Gpu, trouble: Option<&GpuTrouble>) -> Finding {
     };
     match trouble {
         GpuTrouble::PodmanDropsRequests => fail(ID, "Podman drops requests for cards without a word")
-            .hint("name the cards by the Container Device Interface: `gpus = { cdi = [\"nvidia.com/gpu=all\"] }`"),
+            .hint("name the cards by the Container Device Interface: `cdi = [\"nvidia.com/gpu=all\"]` in `[stack]`"),
         GpuTrouble::NoToolkit => fail(ID, "NVIDIA's toolkit is not installed where the engine runs")
             .hint("install the NVIDIA Container Toolkit, then restart the engine: `sudo systemctl restart docker`"),
         GpuTrouble::EngineOlderThanToolkit => {

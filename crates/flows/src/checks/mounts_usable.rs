@@ -87,6 +87,13 @@ mod tests {
         assert_eq!(judge(&[(&models, roots(0o755))], None).outcome.name(), "warn");
         let found = judge(&[(&models, roots(0o700)), (&outputs, roots(0o755)), (&gone, FolderFacts::Missing)], who);
         let told = found.evidence.iter().map(|one| format!("{} {}\n", one.name, one.value)).collect::<String>();
-        insta::assert_snapshot!(told + &found.hints.join("\n"), @"");
+        insta::assert_snapshot!(told + &found.hints.join("\n"), @"
+        `/models` for `/app/models` is 0:0 with mode 0700, and the container's user 1000:1000 may not read there
+        `/outputs` for `/app/outputs` is 0:0 with mode 0755, and the container's user 1000:1000 may not write there
+        `/gone` for `/app/gone` is not there
+        give it to that user: `sudo chown -R 1000:1000 '/models'`; or let `user` in `[stack]` be `0:0`
+        give it to that user: `sudo chown -R 1000:1000 '/outputs'`; or let `user` in `[stack]` be `0:0`
+        make it for the container's user: `sudo install -d -o 1000 -g 1000 '/gone'`
+        ");
     }
 }

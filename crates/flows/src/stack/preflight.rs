@@ -6,7 +6,7 @@ use docker_ops::{
     EngineFacts, FolderFacts, Gpu, Identity, Mount, MountRole, Observed, PortFact, ServiceSpec, StackSpec, Toolkit,
 };
 use report::{Failure, Finding, Outcome};
-use settings::{Settings, World};
+use settings::{Setting, Settings, World};
 
 use super::{Stack, failure};
 use crate::{
@@ -110,8 +110,8 @@ async fn password(journey: &mut Journey, settings: &Settings, service: &ServiceS
 async fn plugin(journey: &mut Journey, settings: &Settings, world: &World, service: &ServiceSpec) -> Result<(), Failure> {
     let mounted = service.mounts.iter().find(|mount| mount.role == MountRole::CustomNodes);
     let Some(comfy_dir) = mounted.and_then(|mount| mount.source.parent()) else { return Ok(()) };
-    let origin = settings.project.origin.clone();
-    let settings = Settings { comfy_dir: Some(settings::Setting { value: comfy_dir.to_owned(), origin }), ..settings.clone() };
+    let mut settings = settings.clone();
+    settings.comfy_dir = Some(Setting { value: comfy_dir.to_owned(), origin: settings.project.origin.clone() });
     let subject = Subject::new(&settings, world)?;
     journey.check(&checks::PLUGIN_INSTALLED, &subject).await;
     Ok(())

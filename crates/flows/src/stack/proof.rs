@@ -8,7 +8,7 @@ use std::{
 
 use docker_ops::{Container, ContainerHealth, LastProbe, Readiness, StackSpec};
 use report::{Event, Failure, Outcome, Sink};
-use settings::{Connection, Setting, Settings, World};
+use settings::{Connection, Settings, World};
 use tokio::time::Instant;
 
 use super::{Stack, failure, redact::Redaction};
@@ -33,14 +33,14 @@ pub(super) async fn run(
     let local = stack.engine.is_local();
     let services: Vec<Settings> = stack
         .chosen()
-        .map(|settings| match seen.of(&settings.service.value).and_then(url).filter(|_| local) {
-            // What leads to the server elsewhere does not lead to this port.
-            Some(value) => Settings {
-                url: Setting { value, origin: settings.url.origin.clone() },
-                connection: Connection::default(),
-                ..settings.clone()
-            },
-            None => settings.clone(),
+        .map(|settings| {
+            let mut settings = settings.clone();
+            if let Some(value) = seen.of(&settings.service.value).and_then(url).filter(|_| local) {
+                settings.url.value = value;
+                // What leads to the server elsewhere does not lead to this port.
+                settings.connection = Connection::default();
+            }
+            settings
         })
         .collect();
     let failed = journey
