@@ -50,11 +50,10 @@ impl Engine {
             ("event", vec!["health_status", "die", "destroy", "exec_die"]), // `exec_die`: a probe ended
         ]);
         let mut events = self.docker().events(Some(EventsOptionsBuilder::default().filters(&filters).build())).fuse();
-        let mut restarts = None;
         loop {
             let Some(seen) = self.container(container).await? else { return Ok(Readiness::Gone) };
             told(&seen);
-            if let Some(ready) = judge(&seen, *restarts.get_or_insert(seen.restarts)) {
+            if let Some(ready) = judge(&seen) {
                 return Ok(ready);
             }
             let next = (Instant::now() + LOOK).min(deadline);
@@ -86,12 +85,11 @@ impl Engine {
     }
 }
 
-/// What is decided already; `None` if one must go on waiting. `restarts` is how often the engine had started it when the wait began.
-fn judge(seen: &Container, restarts: u64) -> Option<Readiness> {
+/// What is decided already; `None` if one must go on waiting.
+fn judge(seen: &Container) -> Option<Readiness> {
     let exit = || seen.exit.clone().unwrap_or(Exit { code: 0, out_of_memory: false, error: None });
     match (seen.state, &seen.health) {
         (ContainerState::Restarting | ContainerState::Exited | ContainerState::Dead, _) => Some(Readiness::Ended(exit())),
-        _ if seen.restarts > restarts => Some(Readiness::Ended(exit())),
         (ContainerState::Created | ContainerState::Paused, _) | (_, Some(ContainerHealth::Starting(_))) => None,
         (_, Some(ContainerHealth::Healthy)) => Some(Readiness::Healthy),
         (_, Some(ContainerHealth::Unhealthy(probe))) => Some(Readiness::Unhealthy(probe.clone())),
@@ -136,9 +134,8 @@ mod tests {
             (r#"{"Status":"restarting","ExitCode":1,"FinishedAt":"2026-01-01T00:00:00Z"}"#.to_owned(), Some(exit(1, false))),
         ];
         for (state, expected) in table {
-            assert_eq!(judge(&seen(&state), 1), expected, "{state}");
+            assert_eq!(judge(&seen(&state)), expected, "{state}");
         }
-        assert_eq!(judge(&seen(&health("healthy")), 0), Some(exit(0, false)), "it was started again since");
         assert_eq!(last_probe(&seen(&health("starting"))), last);
     }
 }

@@ -134,7 +134,8 @@ impl Container {
 impl From<ContainerInspectResponse> for Container {
     fn from(answer: ContainerInspectResponse) -> Self {
         let (config, host) = (answer.config.unwrap_or_default(), answer.host_config.unwrap_or_default());
-        let (state, mounts) = (answer.state.unwrap_or_default(), answer.mounts.unwrap_or_default());
+        let (state, mut mounts) = (answer.state.unwrap_or_default(), answer.mounts.unwrap_or_default());
+        mounts.sort_by(|one, other| one.destination.cmp(&other.destination)); // an engine's order is another each time
         let label = |key: &str| config.labels.as_ref().and_then(|labels| labels.get(key)).cloned();
         let image_id = answer.image.unwrap_or_default();
         Container {
