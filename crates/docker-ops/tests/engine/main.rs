@@ -4,6 +4,7 @@
 //! absence is a failure. Nothing is pulled. Every object carries the run's label and is removed by it.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(clippy::disallowed_methods, reason = "the command lines of Docker and Compose are the oracles")]
 
 mod compose_recognises;
 mod negotiation;

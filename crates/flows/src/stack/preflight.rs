@@ -2,6 +2,7 @@
 
 use std::{ffi::OsStr, net::SocketAddr, path::PathBuf};
 
+use auth_core::SourceOfTruth;
 use docker_ops::{
     EngineFacts, FolderFacts, Gpu, Identity, Mount, MountRole, Observed, PortFact, ServiceSpec, StackSpec, Toolkit,
 };
@@ -100,8 +101,7 @@ async fn password(journey: &mut Journey, settings: &Settings, service: &ServiceS
     let Some(path) = password_file(service) else { return Ok(()) };
     let source = settings.source.value.load().map_err(|error| disk_failure(&error))?;
     let held = checks::held_password(&settings.file_at(path.clone()));
-    found(journey, checks::password_before_start(&settings.shown(&path), &held, source.as_ref().map(|source| source.token())))
-        .await;
+    found(journey, checks::password_before_start(&settings.shown(&path), &held, source.as_ref().map(SourceOfTruth::token))).await;
     Ok(())
 }
 
