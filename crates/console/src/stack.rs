@@ -103,7 +103,7 @@ mod tests {
             started_at: Some("2026-01-02T03:04:05Z".into()),
             restarts: 3,
             ports: vec![Port { address: "127.0.0.1".into(), host_port: 8188, container_port: 8188 }],
-            mounts: vec![Mount { source: "/srv/login".into(), target: "/opt/ComfyUI/login".into(), writable: false }],
+            mounts: vec![Mount { source: "/project/login".into(), target: "/opt/ComfyUI/login".into(), writable: false }],
             gpus: vec!["nvidia: all".into()],
             drift: vec![Drift { field: "memory".into(), wanted: Some("2 bytes".into()), found: None }],
         };
@@ -130,7 +130,7 @@ mod tests {
         p on engine 20.10.24 at unix:///var/run/docker.sock
           ✗ ui                   exited, unhealthy, code 137, out of memory, started 2026-01-02T03:04:05Z, 3 times again
               port     127.0.0.1:8188 → 8188
-              mount    /srv/login → /opt/ComfyUI/login, read only
+              mount    /project/login → /opt/ComfyUI/login, read only
               cards    nvidia: all
               probe    200 nothing guards it
               differs  memory is nothing, must be 2 bytes

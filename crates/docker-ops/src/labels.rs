@@ -98,7 +98,7 @@ mod tests {
 
     #[test]
     fn the_set_that_compose_writes() {
-        let spec = StackSpec { project: "genai".into(), working_dir: "/srv/genai".into(), services: BTreeMap::new() };
+        let spec = StackSpec { project: "genai".into(), working_dir: "/project/genai".into(), services: BTreeMap::new() };
         let own = BTreeMap::from([("team".to_owned(), "art".to_owned()), (PROJECT.to_owned(), "stolen".to_owned())]);
         let text =
             |labels: BTreeMap<String, String>| labels.iter().map(|(key, value)| format!("{key}={value}\n")).collect::<String>();
@@ -109,8 +109,8 @@ mod tests {
         com.docker.compose.image=sha256:1a2b
         com.docker.compose.oneoff=False
         com.docker.compose.project=genai
-        com.docker.compose.project.config_files=/srv/genai/genai.toml
-        com.docker.compose.project.working_dir=/srv/genai
+        com.docker.compose.project.config_files=/project/genai/genai.toml
+        com.docker.compose.project.working_dir=/project/genai
         com.docker.compose.service=comfyui
         com.docker.compose.version=genai-stack VERSION
         team=art

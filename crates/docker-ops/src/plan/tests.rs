@@ -1,3 +1,5 @@
+//! What each condition of a project comes to.
+
 use std::collections::BTreeMap;
 
 use bollard::models::ContainerInspectResponse;
