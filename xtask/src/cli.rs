@@ -6,7 +6,7 @@ use report::Failure;
 
 use crate::{
     bench::{self, Bench},
-    picture, schemas, tidy, validate,
+    picture, schemas, stand_in, tidy, validate,
 };
 
 /// The project's own tasks.
@@ -31,6 +31,8 @@ enum Task {
     Picture,
     /// Write the published JSON schemas anew
     Schemas,
+    /// Make the program that stands for ComfyUI in the tests' containers: `genai-comfy`, linked statically
+    StandIn,
 }
 
 /// Run everything that must be green: formatting, lints, tidy, tests, documentation, licenses, the demo
@@ -52,6 +54,7 @@ pub(crate) async fn run(cli: &Cli, screen: &Screen) -> ExitCode {
         Task::Tidy => tidy::run(screen),
         Task::Picture => picture::run(screen),
         Task::Schemas => schemas::run(screen),
+        Task::StandIn => stand_in::run(screen),
     };
     ended.unwrap_or_else(|failure: Failure| screen.fail(&failure))
 }

@@ -1,10 +1,11 @@
-//! The project's own tasks: `cargo xtask validate`, `tidy`, `bench`, `picture`, `schemas`.
+//! The project's own tasks: `cargo xtask validate`, `tidy`, `bench`, `picture`, `schemas`, `stand-in`.
 
 mod bench;
 mod cli;
 mod picture;
 mod programs;
 mod schemas;
+mod stand_in;
 mod tidy;
 mod validate;
 

@@ -7,6 +7,7 @@ pub mod serving_v1;
 pub mod settings_v1;
 pub mod stack_events_v1;
 pub mod stack_lines_v1;
+pub mod stack_v1;
 pub mod v1;
 pub mod watch_v1;
 
@@ -61,6 +62,7 @@ pub fn schemas() -> [(&'static str, String); 8] {
         ("settings-v1.json", pretty(&schemars::schema_for!(settings_v1::Settings))),
         ("stack-events-v1.json", pretty(&schemars::schema_for!(stack_events_v1::Line))),
         ("stack-lines-v1.json", pretty(&schemars::schema_for!(stack_lines_v1::Line))),
+        ("stack-v1.json", pretty(&schemars::schema_for!(stack_v1::Answer))),
         ("watch-v1.json", pretty(&schemars::schema_for!(watch_v1::Line))),
     ]
 }

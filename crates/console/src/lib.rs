@@ -50,6 +50,7 @@ mod settings_table;
 
 mod stack_events;
 mod stack_lines;
+mod stack;
 
 mod style;
 

@@ -29,6 +29,8 @@ pub enum ErrorKind {
     Conflict,
     /// The object is in use by another, or the port is taken.
     InUse,
+    /// The engine is no manager of a Swarm.
+    NoSwarm,
     /// The engine refused the request as wrong.
     BadRequest,
     /// The engine failed at it.

@@ -16,6 +16,7 @@
 //! ```
 
 pub mod autopsy;
+mod answer;
 
 mod error;
 pub use error::{Error, ErrorKind};
@@ -27,6 +28,8 @@ mod version;
 pub use version::{ApiVersion, Negotiated};
 
 mod wire;
+
+mod ask;
 
 mod engine;
 pub use engine::Engine;
@@ -46,6 +49,11 @@ pub use stats::{Memory, Stats, StatsEvent, Traffic};
 mod exec;
 pub use exec::{ExecCommand, ExecEnd, ExecInput, ExecOutput, NotStarted};
 mod events;
+mod gpu;
+pub use gpu::{GpuFacts, GpuProof, GpuTrouble, Toolkit, gpu_facts, gpu_trouble, prove};
+
+mod events;
+pub mod render;
 pub use events::{Action, Event, EventQuery, Events, Origin, Told};
 
 mod spec;
@@ -53,3 +61,26 @@ pub use spec::{
     Gpu, Health, Image, Limits, LogRotation, Mount, MountRole, Probe, Publish, PullPolicy, Restart, ServiceSpec, Severity,
     StackSpec, Violation, holds_secret,
 };
+
+mod create;
+mod labels;
+
+mod observe;
+pub use observe::{
+    Container, ContainerHealth, ContainerState, Difference, Exit, ImageFacts, LastProbe, Observed, Published, Stranger,
+};
+
+mod plan;
+pub use plan::{Handle, Plan, Step, Wish};
+
+mod apply;
+pub use apply::{Progress, ProgressSink};
+
+mod health;
+pub use health::Readiness;
+
+mod preflight;
+pub use preflight::{EngineFacts, FolderFacts, Identity, PortFact, Space, folder, space};
+
+mod project_lock;
+pub use project_lock::ProjectLock;

@@ -297,3 +297,14 @@ impl Default for LogRotation {
         LogRotation { max_bytes: 10 * 1024 * 1024, max_files: 3 }
     }
 }
+
+impl Image {
+    /// The name under which the engine has it.
+    #[must_use]
+    pub fn reference(&self) -> &str {
+        match self {
+            Image::Named { reference, .. } => reference,
+            Image::Build { tag, .. } => tag,
+        }
+    }
+}

@@ -7,24 +7,32 @@ mod answers_as_comfyui;
 mod auth_enforced;
 mod backups_kept_out_of_git;
 mod comfyui_folder_known;
+mod container_healthy;
 mod credential_within_policy;
+mod disk_sufficient;
 mod empty_token_refused;
 mod every_path_guarded;
+mod gpu_available;
 mod guest_mode_off;
+mod image_available;
 mod image_generated;
+mod mounts_usable;
 mod no_leak;
 mod no_stray_password;
 mod old_token_refused;
 mod one_token;
+mod password_before_start;
 mod password_readable_by_comfyui;
 mod password_refused_as_bearer;
 mod plugin_installed;
+mod port_free;
 mod secrets_kept_out_of_git;
 mod server_reachable;
 mod socket_auth_enforced;
 mod source_present;
 mod source_private;
 mod source_well_formed;
+mod stack_sound;
 mod targets_in_sync;
 mod token_accepted;
 mod token_in_force;
@@ -41,13 +49,23 @@ use report::{CheckId, Finding, Outcome};
 
 use crate::{answers, subject::Subject};
 
+pub(crate) use container_healthy::judge as container_healthy;
+pub(crate) use disk_sufficient::judge as disk_sufficient;
+pub(crate) use gpu_available::judge as gpu_available;
+pub(crate) use image_available::judge as image_available;
 pub(crate) use image_generated::{ID as IMAGE_GENERATED, run_with as generate_image};
+pub(crate) use mounts_usable::judge as mounts_usable;
 pub(crate) use no_leak::{judge as leaks, unknown_tokens as leaks_unknown};
 pub(crate) use old_token_refused::{ID as OLD_TOKEN_REFUSED, run_with as refuse_old_token};
 pub(crate) use one_token::judge as one_token;
+pub(crate) use password_before_start::{Held, judge as password_before_start, look as held_password};
+pub(crate) use plugin_installed::CHECK as PLUGIN_INSTALLED;
+pub(crate) use port_free::judge as port_free;
 pub(crate) use secrets_kept_out_of_git::look as secrets_in_git;
 pub(crate) use source_well_formed::CHECK as SOURCE_WELL_FORMED;
+pub(crate) use stack_sound::judge as stack_sound;
 pub(crate) use targets_in_sync::judge as judge_target;
+pub(crate) use token_accepted::CHECK as TOKEN_ACCEPTED;
 pub(crate) use token_in_force::CHECK as TOKEN_IN_FORCE;
 pub(crate) use token_in_place::{judge as place, refused as refused_place};
 
@@ -119,8 +137,21 @@ pub(crate) const AFTER_ROTATION: &[&Check] =
     &[&targets_in_sync::CHECK, &token_matches_password::CHECK, &token_accepted::CHECK, &token_in_force::CHECK];
 
 /// Checks that a journey runs with something that only it knows.
-pub const JOURNEYS: &[CheckId] =
-    &[old_token_refused::ID, secrets_kept_out_of_git::ID, no_leak::ID, token_in_place::ID, one_token::ID];
+pub const JOURNEYS: &[CheckId] = &[
+    old_token_refused::ID,
+    secrets_kept_out_of_git::ID,
+    no_leak::ID,
+    token_in_place::ID,
+    one_token::ID,
+    stack_sound::ID,
+    image_available::ID,
+    port_free::ID,
+    mounts_usable::ID,
+    disk_sufficient::ID,
+    gpu_available::ID,
+    password_before_start::ID,
+    container_healthy::ID,
+];
 
 /// The ids of all checks, in the order they run.
 pub fn ids() -> impl Iterator<Item = CheckId> {

@@ -1,16 +1,93 @@
 //! `genai-stack status`
 
-use console::{ExitCode, Screen};
-use docker_ops::{Endpoint, Engine};
-use report::{Failure, FailureKind};
+use console::{
+    ExitCode, Screen,
+    json::stack_v1::{Container, Drift, Engine, Exit, Mount, Port, Service, Status},
+};
+use docker_ops::{ContainerHealth, ContainerState};
+use flows::stack::status;
+use report::Failure;
 
-/// Which engine answers.
-pub(crate) async fn run(screen: &Screen) -> ExitCode {
-    match Engine::connect(&Endpoint::Unix("/var/run/docker.sock".into())).await {
-        Ok(engine) => {
-            screen.say(&format!("engine {} speaks {}", engine.endpoint(), engine.negotiated().used));
-            ExitCode::Well
-        }
-        Err(error) => screen.fail(&Failure::new(FailureKind::Unreachable, error.to_string())),
+use super::lifecycle::Meant;
+use crate::cli::Cli;
+
+/// Shows how the project stands.
+pub(crate) async fn run(cli: &Cli, screen: &Screen) -> ExitCode {
+    match console::interruptible(look(cli, screen)).await.and_then(|ended| ended) {
+        Ok(status) => screen.stack_status(status),
+        Err(failure) => screen.answer_failed(&failure),
+    }
+}
+
+async fn look(cli: &Cli, screen: &Screen) -> Result<Status, Failure> {
+    let world = console::world()?;
+    let meant = Meant::of(cli, &world, screen).await?;
+    Ok(shown(status::run(&meant.stack(), &world).await?))
+}
+
+fn shown(status: status::Status) -> Status {
+    let well = status.is_well();
+    Status {
+        well,
+        project: status.project,
+        engine: Engine { endpoint: status.endpoint, version: status.engine, api: status.api.used.to_string() },
+        services: status.services.into_iter().map(service).collect(),
+        orphans: status.orphans,
+        in_the_way: status.strangers.into_iter().map(|one| format!("{}: {}", one.what, one.because)).collect(),
+    }
+}
+
+fn service(service: status::ServiceStatus) -> Service {
+    let well = service.is_well();
+    let status::ServiceStatus { name, container, token_since, token_days } = service;
+    Service { name, well, container: container.map(self::container), token_since, token_days }
+}
+
+fn container(container: docker_ops::Container) -> Container {
+    let (health, probe) = match container.health {
+        None => (None, None),
+        Some(ContainerHealth::Healthy) => (Some("healthy"), None),
+        Some(ContainerHealth::Starting(probe)) => (Some("starting"), probe),
+        Some(ContainerHealth::Unhealthy(probe)) => (Some("unhealthy"), probe),
+        Some(_) => (Some("unknown"), None),
+    };
+    Container {
+        id: container.id,
+        name: container.name,
+        image: container.image_id,
+        state: state(container.state),
+        health,
+        probe: probe.map(|probe| probe.output),
+        exit: container.exit.map(|exit| Exit { code: exit.code, out_of_memory: exit.out_of_memory, error: exit.error }),
+        started_at: container.started_at,
+        restarts: container.restarts,
+        ports: container
+            .ports
+            .into_iter()
+            .map(|port| Port {
+                address: port.address.to_string(),
+                host_port: port.host_port,
+                container_port: port.container_port,
+            })
+            .collect(),
+        mounts: container
+            .mounts
+            .into_iter()
+            .map(|(source, target, writable)| Mount { source: source.display().to_string(), target, writable })
+            .collect(),
+        gpus: container.gpus,
+        drift: container.drift.into_iter().map(|one| Drift { field: one.field, wanted: one.wanted, found: one.found }).collect(),
+    }
+}
+
+fn state(state: ContainerState) -> &'static str {
+    match state {
+        ContainerState::Created => "created",
+        ContainerState::Running => "running",
+        ContainerState::Paused => "paused",
+        ContainerState::Restarting => "restarting",
+        ContainerState::Exited => "exited",
+        ContainerState::Dead => "dead",
+        _ => "unknown",
     }
 }

@@ -64,7 +64,11 @@ impl Key {
             Err(e) => return Err(Error::io("read", path, e)),
         }
         let key = chance.bytes();
-        write_private(path, &format!("{},{now}", hex(&key))).map_err(|e| Error::io("write", path, e))?;
+        match write_private(path, &format!("{},{now}", hex(&key))) {
+            // A login folder that is mounted read only, as a container's should be: the key lasts as long as this process.
+            Err(e) if e.kind() != io::ErrorKind::ReadOnlyFilesystem => return Err(Error::io("write", path, e)),
+            _ => {}
+        }
         Ok(Self(key))
     }
 

@@ -146,10 +146,10 @@ pub struct Measure {
     pub unit: String,
 }
 
-/// A file and what became of it.
+/// A file, or something of an engine, and what became of it.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct Change {
-    /// The file, relative to the project where it lies inside.
+    /// The file, relative to the project where it lies inside; or the container, image or network, such as `container p-ui-1`.
     pub path: String,
     /// What became of it.
     pub change: ChangeKind,
@@ -159,7 +159,7 @@ pub struct Change {
     pub service: Option<String>,
 }
 
-/// What became of a file.
+/// What became of a file, or of something of an engine.
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum ChangeKind {
@@ -169,6 +169,8 @@ pub enum ChangeKind {
     Created,
     /// It held something else.
     Changed,
+    /// It is there no more.
+    Removed,
 }
 
 /// Why a journey could not go on to its end.
@@ -251,6 +253,7 @@ impl From<&report::Change> for Change {
             report::ChangeKind::Kept => ChangeKind::Kept,
             report::ChangeKind::Created => ChangeKind::Created,
             report::ChangeKind::Changed => ChangeKind::Changed,
+            report::ChangeKind::Removed => ChangeKind::Removed,
         };
         Self { path: change.path.clone(), change: kind, done: change.done, service: change.service.clone() }
     }

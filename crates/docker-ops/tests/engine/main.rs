@@ -4,6 +4,7 @@
 //! absence is a failure. Nothing is pulled. Every object carries the run's label and is removed by it.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(clippy::disallowed_methods, reason = "the command lines of Docker and Compose are the oracles")]
 
 mod autopsy;
 mod compose;
@@ -15,6 +16,13 @@ mod precedence;
 mod proxy;
 mod rig;
 mod stats;
+mod compose_recognises;
+mod negotiation;
+mod project;
+mod refused;
+mod rig;
+mod stopped;
+mod up;
 
 use libtest_mimic::{Arguments, Completion, Trial};
 
@@ -33,6 +41,9 @@ fn main() -> std::process::ExitCode {
     let trials = [events::trials(rig), negotiation::trials(rig), precedence::trials(rig)].into_iter().flatten().collect();
     let trials =
         [exec::trials(rig), logs::trials(rig), negotiation::trials(rig), stats::trials(rig)].into_iter().flatten().collect();
+    let trials =
+        [compose_recognises::trials(rig), negotiation::trials(rig), refused::trials(rig), stopped::trials(rig), up::trials(rig)];
+    let trials = trials.into_iter().flatten().collect();
     let ended = libtest_mimic::run(&arguments, trials);
     rig.clear();
     ended.exit_code()

@@ -7,7 +7,7 @@ use report::{CheckId, Finding};
 use super::{Check, fail, pass, skipped};
 use crate::subject::Subject;
 
-pub(super) const CHECK: Check =
+pub(crate) const CHECK: Check =
     Check { id: CheckId("plugin-installed"), run: |subject| Box::pin(std::future::ready(run(subject))) };
 
 fn run(subject: &Subject<'_>) -> Finding {

@@ -6,7 +6,7 @@ use report::{CheckId, Finding};
 use super::{Check, fail, pass, skipped, unknown, with_answers};
 use crate::{answers, subject::Subject};
 
-pub(super) const CHECK: Check = Check { id: CheckId("token-accepted"), run: |subject| Box::pin(run(subject)) };
+pub(crate) const CHECK: Check = Check { id: CheckId("token-accepted"), run: |subject| Box::pin(run(subject)) };
 
 async fn run(subject: &Subject<'_>) -> Finding {
     let Some((token, origin)) = subject.token() else {

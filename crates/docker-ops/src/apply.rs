@@ -1,0 +1,235 @@
+//! Does what a plan says, one step after the other, and says what it is at.
+//!
+//! It can be dropped or killed between any two requests: whatever is there then, the next plan goes on from. A container that was made
+//! and not started is started; one that was to take another's place and had not, is removed, or takes it.
+
+mod context;
+mod image;
+
+use std::time::Duration;
+
+use bollard::{
+    models::NetworkCreateRequest,
+    query_parameters::{
+        CreateContainerOptionsBuilder, RemoveContainerOptionsBuilder, RenameContainerOptionsBuilder,
+        RestartContainerOptionsBuilder, StartContainerOptions, StopContainerOptionsBuilder,
+    },
+};
+use tokio::time::Instant;
+
+use crate::{Engine, Error, ErrorKind, Handle, Plan, StackSpec, Step, Wish, answer, create, labels, observe::NEXT};
+
+/// How long an engine may still be at the requests of a run that was cut off, and how often it is asked.
+const LAST_WORDS: Duration = Duration::from_secs(10);
+const PAUSE: Duration = Duration::from_millis(200);
+
+/// What happens while a plan is applied. Closed: who shows it must show all of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Progress {
+    /// A step begins.
+    Began(Step),
+    /// An image comes: so many bytes of so many, of the layers that are known of.
+    Pulling {
+        /// The image.
+        reference: String,
+        /// Bytes that are here.
+        done: u64,
+        /// Bytes that there are.
+        total: u64,
+    },
+    /// A line that the build of an image printed.
+    Building(String),
+    /// The step is done.
+    Done(Step),
+}
+
+/// Where progress goes; it must not block.
+pub type ProgressSink<'a> = &'a (dyn Fn(Progress) + Send + Sync);
+
+impl Engine {
+    /// Brings the project up to `spec`: images first, then the rest, by a plan that is made when they are there. What was done.
+    ///
+    /// # Errors
+    /// As [`Plan::up`]; and whatever the engine refuses. What was done until then stays, and the next call goes on from there.
+    pub async fn bring_up(&self, spec: &StackSpec, wish: &Wish, progress: ProgressSink<'_>) -> Result<Plan, Error> {
+        let mut plan = Plan::up(spec, &self.observe(spec).await?, wish)?;
+        let mut done = Vec::new();
+        if plan.wants_images() {
+            for step in plan.steps.into_iter().filter(Step::is_of_an_image) {
+                self.take(spec, &step, progress).await?;
+                done.push(step);
+            }
+            plan = self.plan_rest(spec, wish).await?;
+        }
+        let deadline = Instant::now() + LAST_WORDS;
+        while let Err(error) = self.apply(spec, &plan, progress).await {
+            // The engine may still be at a request of a run that was cut off: the name is taken before the container is seen.
+            if error.kind() != ErrorKind::Conflict || Instant::now() > deadline {
+                return Err(error);
+            }
+            tokio::time::sleep(PAUSE).await;
+            plan = self.plan_rest(spec, wish).await?;
+        }
+        Ok(Plan { steps: [done, plan.steps].concat(), ..plan })
+    }
+
+    /// The plan without the images, which are there.
+    async fn plan_rest(&self, spec: &StackSpec, wish: &Wish) -> Result<Plan, Error> {
+        let mut plan = Plan::up(spec, &self.observe(spec).await?, wish)?;
+        plan.steps.retain(|step| !step.is_of_an_image());
+        Ok(plan)
+    }
+
+    /// Takes the steps of `plan`, which was made of what is there.
+    ///
+    /// # Errors
+    /// What the engine refuses. What was done until then stays.
+    pub async fn apply(&self, spec: &StackSpec, plan: &Plan, progress: ProgressSink<'_>) -> Result<(), Error> {
+        for step in &plan.steps {
+            self.take(spec, step, progress).await?;
+        }
+        Ok(())
+    }
+
+    async fn take(&self, spec: &StackSpec, step: &Step, progress: ProgressSink<'_>) -> Result<(), Error> {
+        progress(Progress::Began(step.clone()));
+        match step {
+            Step::PullImage { reference } => self.pull(reference, progress).await?,
+            Step::BuildImage { service, .. } => self.build_image(&spec.services[service].image, progress).await?,
+            Step::CreateNetwork { name } => self.create_network(spec, name).await?,
+            Step::MergeNetworks { .. } => self.keep_one_network(spec).await?,
+            Step::Create { service, name } => {
+                let made = self.create(spec, service, name).await?;
+                self.start(&made).await?;
+            }
+            Step::Replace { service, old, name, runs, .. } => self.replace(spec, service, old, name, *runs).await?,
+            Step::Settle { next, name } => self.rename(next, name).await?,
+            Step::Start { container } => self.start(container).await?,
+            Step::Resume { container } => {
+                let resumed = self.docker().unpause_container(&container.id).await;
+                resumed.map_err(|error| Error::of(about(container), error))?;
+            }
+            Step::Restart { container, grace } => {
+                let options = RestartContainerOptionsBuilder::default().t(seconds(*grace)).build();
+                let restarted = self.docker().restart_container(&container.id, Some(options)).await;
+                restarted.map_err(|error| start_failed(container, error))?;
+            }
+            Step::Remove { container, grace, volumes } => {
+                if let Some(grace) = grace {
+                    self.stop(container, *grace).await?;
+                }
+                self.remove(container, *volumes).await?;
+            }
+            Step::RemoveNetwork { name } => {
+                for id in self.project_networks(spec).await?.0 {
+                    answer::known(format!("network `{name}`"), self.docker().remove_network(&id).await)?;
+                }
+            }
+        }
+        progress(Progress::Done(step.clone()));
+        Ok(())
+    }
+
+    async fn create_network(&self, spec: &StackSpec, name: &str) -> Result<(), Error> {
+        let labels = Some(labels::network(spec).into_iter().collect());
+        let request = NetworkCreateRequest {
+            name: name.to_owned(),
+            driver: Some("bridge".to_owned()),
+            labels,
+            ..NetworkCreateRequest::default()
+        };
+        let made = self.docker().create_network(request).await;
+        made.map_err(|error| Error::of(format!("network `{name}`"), error))?;
+        self.keep_one_network(spec).await
+    }
+
+    /// An engine takes several networks of one name, and then knows none by it: a run that was cut off may have made one too.
+    async fn keep_one_network(&self, spec: &StackSpec) -> Result<(), Error> {
+        let (networks, _) = self.project_networks(spec).await?;
+        let mut left = networks.len();
+        // The newest go first, and those that are in use stay.
+        for id in networks.iter().rev() {
+            if left == 1 {
+                break;
+            }
+            match answer::known(format!("network `{}`", spec.network()), self.docker().remove_network(id).await) {
+                Ok(_) => left -= 1,
+                Err(error) if error.kind() == ErrorKind::InUse => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    async fn create(&self, spec: &StackSpec, service: &str, name: &str) -> Result<Handle, Error> {
+        let wanted = &spec.services[service];
+        let reference = wanted.image.reference();
+        let image = self.image(reference).await?;
+        let image = image.ok_or_else(|| Error::new(ErrorKind::NotFound, format!("the image `{reference}` went away")))?;
+        let options = CreateContainerOptionsBuilder::default().name(name).build();
+        let made = self.docker().create_container(Some(options), create::body(spec, service, wanted, &image)).await;
+        let made = made.map_err(|error| Error::of(format!("container `{name}`"), error))?;
+        Ok(Handle { id: made.id, name: name.to_owned() })
+    }
+
+    /// The old container is touched only when the new one is made, and removed only when that one has started.
+    async fn replace(&self, spec: &StackSpec, service: &str, old: &Handle, name: &str, runs: bool) -> Result<(), Error> {
+        let next = self.create(spec, service, &format!("{name}{NEXT}")).await?;
+        if runs {
+            self.stop(old, spec.services[service].stop_grace).await?;
+        }
+        if let Err(error) = self.start(&next).await {
+            self.remove(&next, false).await?;
+            if !runs {
+                return Err(error);
+            }
+            self.start(old).await?;
+            return Err(error.hint(format!("the container `{}` runs again as it was", old.name)));
+        }
+        self.remove(old, false).await?;
+        self.rename(&next, name).await
+    }
+
+    async fn start(&self, container: &Handle) -> Result<(), Error> {
+        let started = self.docker().start_container(&container.id, None::<StartContainerOptions>).await;
+        started.map_err(|error| start_failed(container, error))
+    }
+
+    async fn stop(&self, container: &Handle, grace: Duration) -> Result<(), Error> {
+        let options = StopContainerOptionsBuilder::default().t(seconds(grace)).build();
+        let stopped = self.docker().stop_container(&container.id, Some(options)).await;
+        answer::known(about(container), stopped).map(drop)
+    }
+
+    async fn remove(&self, container: &Handle, volumes: bool) -> Result<(), Error> {
+        let options = RemoveContainerOptionsBuilder::default().v(volumes).force(true).build();
+        answer::known(about(container), self.docker().remove_container(&container.id, Some(options)).await).map(drop)
+    }
+
+    async fn rename(&self, container: &Handle, name: &str) -> Result<(), Error> {
+        let options = RenameContainerOptionsBuilder::default().name(name).build();
+        let renamed = self.docker().rename_container(&container.id, options).await;
+        renamed.map_err(|error| Error::of(about(container), error))
+    }
+}
+
+fn about(container: &Handle) -> String {
+    format!("container `{}`", container.name)
+}
+
+fn seconds(time: Duration) -> i32 {
+    time.as_secs().try_into().unwrap_or(i32::MAX)
+}
+
+/// A start is where an engine finds out what can't be had: a port, a card, a program.
+fn start_failed(container: &Handle, error: bollard::errors::Error) -> Error {
+    let text = error.to_string();
+    let failed = Error::of(about(container), error);
+    if text.contains("port is already allocated") || text.contains("address already in use") {
+        failed.hint("another program listens on that port: stop it, or choose another `port` in `[stack]` of genai.toml")
+    } else if text.contains("could not select device driver") {
+        failed.hint("the engine can't give cards: install the NVIDIA Container Toolkit, then restart the engine")
+    } else {
+        failed
+    }
+}

@@ -1,0 +1,151 @@
+//! The folder that an image is built of, as the archive that an engine takes: packed while it is sent.
+
+use std::{
+    fs::File,
+    io::{self, BufWriter, Write},
+    path::{Path, PathBuf},
+};
+
+use bytes::Bytes;
+use futures_util::Stream;
+use ignore::{
+    WalkBuilder,
+    gitignore::{Gitignore, GitignoreBuilder},
+};
+use tokio::{
+    sync::mpsc::{self, Sender},
+    task::JoinHandle,
+};
+
+use crate::{Error, ErrorKind};
+
+/// Bytes of one piece; so many pieces wait for a slow engine.
+const PIECE: usize = 1 << 18;
+const PIECES: usize = 8;
+
+/// The archive, and how the packing ended. Whoever drops the archive ends the packing.
+pub(super) fn archive(
+    folder: PathBuf,
+    dockerfile: String,
+) -> (impl Stream<Item = io::Result<Bytes>> + Send + 'static, JoinHandle<Result<(), Error>>) {
+    let (sender, mut receiver) = mpsc::channel(PIECES);
+    let packing = tokio::task::spawn_blocking(move || {
+        let mut pieces = BufWriter::with_capacity(PIECE, Pieces(sender.clone()));
+        let packed = pack(&folder, &dockerfile, &mut pieces).and_then(|()| pieces.flush());
+        packed.map_err(|error| {
+            // Cut short on purpose, so that no engine builds of half a folder.
+            let _ = sender.blocking_send(Err(io::ErrorKind::UnexpectedEof.into()));
+            let message = format!("can't pack the build context `{}`", folder.display());
+            Error::new(ErrorKind::Io, message).because(error).hint("name a folder that you can read, with the Dockerfile in it")
+        })
+    });
+    (futures_util::stream::poll_fn(move |context| receiver.poll_recv(context)), packing)
+}
+
+struct Pieces(Sender<io::Result<Bytes>>);
+
+impl Write for Pieces {
+    fn write(&mut self, piece: &[u8]) -> io::Result<usize> {
+        let sent = self.0.blocking_send(Ok(Bytes::copy_from_slice(piece)));
+        sent.map(|()| piece.len()).map_err(|_| io::ErrorKind::BrokenPipe.into())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Files, folders and links in the order of their names, but for what `.dockerignore` leaves out. Owners are root's, as in every image.
+fn pack(folder: &Path, dockerfile: &str, into: &mut impl Write) -> io::Result<()> {
+    let left_out = left_out(folder)?;
+    let mut archive = tar::Builder::new(into);
+    archive.mode(tar::HeaderMode::Deterministic);
+    archive.follow_symlinks(false);
+    let walk = WalkBuilder::new(folder).standard_filters(false).sort_by_file_name(Ord::cmp).build();
+    for entry in walk {
+        let entry = entry.map_err(io::Error::other)?;
+        let Some(path) = entry.path().strip_prefix(folder).ok().filter(|path| !path.as_os_str().is_empty()) else { continue };
+        let Some(kind) = entry.file_type() else { continue };
+        let needed = path == Path::new(dockerfile) || path == Path::new(IGNORE_FILE);
+        if !needed && left_out.matched_path_or_any_parents(path, kind.is_dir()).is_ignore() {
+            continue;
+        }
+        // Sockets and pipes are nothing to build of.
+        if kind.is_file() || kind.is_dir() || kind.is_symlink() {
+            archive.append_path_with_name(entry.path(), path)?;
+        }
+    }
+    archive.finish()
+}
+
+const IGNORE_FILE: &str = ".dockerignore";
+
+/// Docker's patterns are git's, but each begins at the top.
+fn left_out(folder: &Path) -> io::Result<Gitignore> {
+    let mut patterns = GitignoreBuilder::new("");
+    let text = match File::open(folder.join(IGNORE_FILE)) {
+        Ok(file) => io::read_to_string(file)?,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
+        Err(error) => return Err(error),
+    };
+    for line in text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')) {
+        let (not, pattern) = line.strip_prefix('!').map_or(("", line), |pattern| ("!", pattern));
+        let pattern = pattern.trim_start_matches("./").trim_matches('/');
+        patterns.add_line(None, &format!("{not}/{pattern}")).map_err(io::Error::other)?;
+    }
+    patterns.build().map_err(io::Error::other)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(folder: &Path) -> Vec<String> {
+        let mut bytes = Vec::new();
+        pack(folder, "Dockerfile", &mut bytes).unwrap();
+        let mut archive = tar::Archive::new(&bytes[..]);
+        let entries = archive.entries().unwrap();
+        entries.map(|entry| entry.unwrap().path().unwrap().display().to_string().trim_end_matches('/').to_owned()).collect()
+    }
+
+    #[test]
+    fn all_but_what_is_left_out() {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |path: &str, text: &str| {
+            let path = folder.path().join(path);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, text).unwrap();
+        };
+        for path in
+            ["Dockerfile", "app/main.py", "app/cache/x.pyc", "app/cache/keep", ".secrets/token", "models/big", "sub/models/small"]
+        {
+            write(path, "x");
+        }
+        std::os::unix::fs::symlink("main.py", folder.path().join("app/link")).unwrap();
+        assert_eq!(names(folder.path()).len(), 14, "without a list nothing is left out");
+        write(".dockerignore", "# not these\nDockerfile\n.secrets\n/models/\napp/cache/*\n!app/cache/keep\n");
+        assert_eq!(
+            names(folder.path()),
+            [
+                ".dockerignore",
+                "Dockerfile",
+                "app",
+                "app/cache",
+                "app/cache/keep",
+                "app/link",
+                "app/main.py",
+                "sub",
+                "sub/models",
+                "sub/models/small"
+            ]
+        );
+    }
+
+    #[tokio::test]
+    async fn a_folder_that_is_not_there_is_told_and_ends_the_archive_early() {
+        use futures_util::TryStreamExt;
+        let (archive, packing) = archive("/nowhere".into(), "Dockerfile".into());
+        assert!(archive.try_collect::<Vec<_>>().await.is_err());
+        assert_eq!(packing.await.unwrap().unwrap_err().kind(), ErrorKind::Io);
+    }
+}

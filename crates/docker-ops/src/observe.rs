@@ -1,0 +1,203 @@
+//! What is there of a project, in our own words.
+
+mod container;
+mod traits;
+
+pub use container::{Container, ContainerHealth, ContainerState, Exit, LastProbe, Published};
+pub use traits::Difference;
+
+use std::collections::{BTreeMap, HashMap};
+
+use bollard::{
+    models::ImageInspect,
+    query_parameters::{InspectContainerOptions, ListContainersOptionsBuilder, ListNetworksOptionsBuilder},
+};
+use futures_util::{StreamExt, TryStreamExt, stream};
+
+use crate::{Engine, Error, StackSpec, answer, create, labels};
+
+/// How many containers are asked about at once.
+const AT_ONCE: usize = 8;
+
+/// What ends the name of a container that is to take another's place.
+pub(crate) const NEXT: &str = ".next";
+
+const NO_LABEL: &str = "it carries no label of a project";
+
+/// A project as the engine has it, beside its specification.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Observed {
+    /// The project's containers, by name. Those made for one command only are not among them.
+    pub containers: Vec<Container>,
+    /// What has a name or a label that would be ours, and is not: never touched.
+    pub strangers: Vec<Stranger>,
+    /// The ids of the project's network. An engine takes several of one name: a run that was cut off may leave a second one.
+    pub networks: Vec<String>,
+    /// The image of each service of the specification, where the engine has it.
+    pub images: BTreeMap<String, ImageFacts>,
+}
+
+/// Something of somebody else that stands in the way.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stranger {
+    /// What it is, and its name.
+    pub what: String,
+    /// How it is known to be somebody else's.
+    pub because: String,
+    /// The service whose container can't be made for it; none if the whole project can't.
+    pub service: Option<String>,
+}
+
+/// What of an image decides about its containers.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct ImageFacts {
+    /// `sha256:…`
+    pub id: String,
+    /// The user that its containers run as, if it names one.
+    pub user: Option<String>,
+    pub(crate) env: Vec<String>,
+    pub(crate) entrypoint: Vec<String>,
+    pub(crate) cmd: Vec<String>,
+}
+
+impl Observed {
+    /// The container of `service`, if the project has one.
+    #[must_use]
+    pub fn of(&self, service: &str) -> Option<&Container> {
+        self.containers.iter().find(|one| one.service == service && !one.is_next())
+    }
+
+    /// Containers of the project whose service the specification has not.
+    pub fn orphans<'a>(&'a self, spec: &'a StackSpec) -> impl Iterator<Item = &'a Container> {
+        self.containers.iter().filter(|one| !spec.services.contains_key(&one.service))
+    }
+}
+
+impl Engine {
+    /// Looks at all that is there of the project.
+    ///
+    /// # Errors
+    /// Whatever keeps the engine from telling.
+    pub async fn observe(&self, spec: &StackSpec) -> Result<Observed, Error> {
+        let (found, network) = tokio::try_join!(self.project_containers(spec), self.project_networks(spec))?;
+        let ((mut containers, mut strangers), (networks, other_networks)) = (found, network);
+        strangers.extend(other_networks);
+        let mut images = BTreeMap::new();
+        for (name, service) in &spec.services {
+            if let Some(image) = self.image(service.image.reference()).await? {
+                images.insert(name.clone(), image);
+            }
+            let wanted = labels::container_name(&spec.project, name);
+            if containers.iter().all(|one| one.name != wanted) {
+                strangers.extend(self.holder_of(&wanted, name, &spec.project).await?);
+            }
+        }
+        for one in &mut containers {
+            let (Some(service), Some(image)) = (spec.services.get(&one.service), images.get(&one.service)) else { continue };
+            let own = if one.image_id == image.id { Some(image.clone()) } else { self.image(&one.image_id).await? };
+            let body = create::body(spec, &one.service, service, image);
+            one.drift = traits::difference(&body, &one.seen, image, own.as_ref(), &spec.network());
+        }
+        Ok(Observed { containers, strangers, networks, images })
+    }
+
+    /// What the engine has under `reference`.
+    ///
+    /// # Errors
+    /// Whatever keeps the engine from telling.
+    pub async fn image(&self, reference: &str) -> Result<Option<ImageFacts>, Error> {
+        let answer = self.docker().inspect_image(reference).await;
+        let known = answer::known(format!("image `{reference}`"), answer)?;
+        Ok(known.map(|image: ImageInspect| {
+            let config = image.config.unwrap_or_default();
+            ImageFacts {
+                id: image.id.unwrap_or_default(),
+                user: config.user.filter(|user| !user.is_empty()),
+                env: config.env.unwrap_or_default(),
+                entrypoint: config.entrypoint.unwrap_or_default(),
+                cmd: config.cmd.unwrap_or_default(),
+            }
+        }))
+    }
+
+    /// One container by name or id.
+    pub(crate) async fn container(&self, name: &str) -> Result<Option<Container>, Error> {
+        let answer = self.docker().inspect_container(name, None::<InspectContainerOptions>).await;
+        Ok(answer::known(format!("container `{name}`"), answer)?.map(Container::from))
+    }
+
+    async fn project_containers(&self, spec: &StackSpec) -> Result<(Vec<Container>, Vec<Stranger>), Error> {
+        let chosen = [format!("{}={}", labels::PROJECT, spec.project), format!("{}=False", labels::ONE_OFF)];
+        let filters = HashMap::from([("label", chosen.to_vec())]);
+        let options = ListContainersOptionsBuilder::default().all(true).filters(&filters).build();
+        let listed = self.docker().list_containers(Some(options)).await;
+        let listed = listed.map_err(|error| Error::of(format!("containers of `{}`", spec.project), error))?;
+        let ids = listed.into_iter().filter_map(|one| one.id);
+        // One that went away since it was listed is simply not there.
+        let found: Vec<Container> = stream::iter(ids)
+            .map(|id| async move { self.container(&id).await })
+            .buffered(AT_ONCE)
+            .try_filter_map(|one| async move { Ok(one) })
+            .try_collect()
+            .await?;
+        let folder = spec.working_dir.display().to_string();
+        let (mut own, others): (Vec<_>, Vec<_>) = found.into_iter().partition(|one| one.working_dir.as_deref() == Some(&folder));
+        own.sort_by(|one, other| one.name.cmp(&other.name));
+        let strangers = others.into_iter().map(|one| Stranger {
+            what: format!("container `{}`", one.name),
+            because: match &one.working_dir {
+                Some(other) => format!("it is of a project `{}` in `{other}`", spec.project),
+                None => format!("it is of a project `{}` in no folder", spec.project),
+            },
+            service: None,
+        });
+        let strangers = strangers.collect();
+        Ok((own, strangers))
+    }
+
+    /// Who has the name that the container of `service` needs, if it is not of the project.
+    async fn holder_of(&self, wanted: &str, service: &str, project: &str) -> Result<Option<Stranger>, Error> {
+        let holder = self.container(wanted).await?.filter(|one| one.project.as_deref() != Some(project));
+        Ok(holder.map(|holder| Stranger {
+            what: format!("container `{wanted}`"),
+            because: match holder.project {
+                Some(other) => format!("it is of the project `{other}`"),
+                None => NO_LABEL.to_owned(),
+            },
+            service: Some(service.to_owned()),
+        }))
+    }
+
+    /// The project's networks, the oldest first, and who else has its name.
+    pub(crate) async fn project_networks(&self, spec: &StackSpec) -> Result<(Vec<String>, Vec<Stranger>), Error> {
+        let (name, folder) = (spec.network(), spec.working_dir.display().to_string());
+        let filters = HashMap::from([("name", vec![name.as_str()])]);
+        let options = ListNetworksOptionsBuilder::default().filters(&filters).build();
+        let listed = self.docker().list_networks(Some(options)).await;
+        let mut listed = listed.map_err(|error| Error::of(format!("network `{name}`"), error))?;
+        // The filter takes parts of names too.
+        listed.retain(|network| network.name.as_ref() == Some(&name));
+        listed.sort_by(|one, other| one.created.cmp(&other.created));
+        let (mut own, mut strangers) = (Vec::new(), Vec::new());
+        for network in listed {
+            let found = network.labels.unwrap_or_default();
+            let label = |key: &str| found.get(key).map(String::as_str);
+            let because = match (label(labels::PROJECT), label(labels::WORKING_DIR)) {
+                (Some(project), Some(other)) if project == spec.project && other != folder => {
+                    format!("it is of a project `{project}` in `{other}`")
+                }
+                // Compose does not label a network with its folder.
+                (Some(project), _) if project == spec.project && label(labels::NETWORK) == Some(labels::DEFAULT_NETWORK) => {
+                    own.extend(network.id);
+                    continue;
+                }
+                (Some(other), _) => format!("it is of the project `{other}`"),
+                (None, _) => NO_LABEL.to_owned(),
+            };
+            strangers.push(Stranger { what: format!("network `{name}`"), because, service: None });
+        }
+        Ok((own, strangers))
+    }
+}

@@ -1,0 +1,218 @@
+//! One container, as its inspection tells.
+
+use std::{net::IpAddr, path::PathBuf};
+
+use bollard::models::{
+    ContainerConfig, ContainerInspectResponse, ContainerState as State, ContainerStateStatusEnum as Status, HealthStatusEnum,
+    HostConfig, MountPoint, PortMap,
+};
+
+use super::Difference;
+use crate::labels;
+
+/// A container of a project.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Container {
+    /// Its id.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// The service that it is of.
+    pub service: String,
+    /// The image that it was made of, `sha256:…`.
+    pub image_id: String,
+    /// What it does.
+    pub state: ContainerState,
+    /// How it ended the last time, if it has.
+    pub exit: Option<Exit>,
+    /// What its probe says; `None` without a probe.
+    pub health: Option<ContainerHealth>,
+    /// When it was started, RFC 3339; `None` if it never was.
+    pub started_at: Option<String>,
+    /// How often the engine started it again since somebody did.
+    pub restarts: u64,
+    /// Ports of the host that lead into it now.
+    pub ports: Vec<Published>,
+    /// Folders of the host that it sees: source, target, whether it may write.
+    pub mounts: Vec<(PathBuf, String, bool)>,
+    /// The cards that were asked for, in words; empty without.
+    pub gpus: Vec<String>,
+    /// Where it differs from its specification. Empty too if its service has none, or the engine has not its image.
+    pub drift: Vec<Difference>,
+    pub(crate) project: Option<String>,
+    pub(crate) working_dir: Option<String>,
+    pub(crate) seen: Seen,
+}
+
+/// What the comparison with a specification looks at.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(crate) struct Seen {
+    pub(super) image_id: String,
+    pub(super) config: ContainerConfig,
+    pub(super) host: HostConfig,
+    pub(super) mounts: Vec<MountPoint>,
+}
+
+impl Eq for Seen {}
+
+/// What a container does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ContainerState {
+    /// Made, never started.
+    Created,
+    /// It runs.
+    Running,
+    /// It was halted and can go on.
+    Paused,
+    /// It ended, and the engine starts it again.
+    Restarting,
+    /// It ended.
+    Exited,
+    /// It can't be started any more: only removed.
+    Dead,
+}
+
+/// How a container ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Exit {
+    /// The exit code; 128 and more for a signal.
+    pub code: i64,
+    /// Whether the kernel killed it for want of memory.
+    pub out_of_memory: bool,
+    /// What the engine says of it, such as why it could not be started.
+    pub error: Option<String>,
+}
+
+/// What a probe says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ContainerHealth {
+    /// No answer that counts yet.
+    Starting(Option<LastProbe>),
+    /// It is well.
+    Healthy,
+    /// It failed too often in a row.
+    Unhealthy(Option<LastProbe>),
+}
+
+/// The last run of a probe.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LastProbe {
+    /// Its exit code; −1 if it could not be run at all.
+    pub exit_code: i64,
+    /// What it printed.
+    pub output: String,
+}
+
+/// A port of the host that leads into a container.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Published {
+    /// The host's address.
+    pub address: IpAddr,
+    /// The host's port.
+    pub host_port: u16,
+    /// The container's.
+    pub container_port: u16,
+}
+
+impl Container {
+    /// Whether it is the successor of another, which is not in its place yet: a run was stopped in between.
+    #[must_use]
+    pub fn is_next(&self) -> bool {
+        self.name.ends_with(super::NEXT)
+    }
+
+    /// Whether it runs, or is about to again.
+    #[must_use]
+    pub fn is_up(&self) -> bool {
+        matches!(self.state, ContainerState::Running | ContainerState::Paused | ContainerState::Restarting)
+    }
+}
+
+impl From<ContainerInspectResponse> for Container {
+    fn from(answer: ContainerInspectResponse) -> Self {
+        let (config, host) = (answer.config.unwrap_or_default(), answer.host_config.unwrap_or_default());
+        let (state, mut mounts) = (answer.state.unwrap_or_default(), answer.mounts.unwrap_or_default());
+        mounts.sort_by(|one, other| one.destination.cmp(&other.destination)); // an engine's order is another each time
+        let label = |key: &str| config.labels.as_ref().and_then(|labels| labels.get(key)).cloned();
+        let image_id = answer.image.unwrap_or_default();
+        Container {
+            id: answer.id.unwrap_or_default(),
+            name: answer.name.unwrap_or_default().trim_start_matches('/').to_owned(),
+            service: label(labels::SERVICE).unwrap_or_default(),
+            project: label(labels::PROJECT),
+            working_dir: label(labels::WORKING_DIR),
+            state: doing(&state),
+            exit: exit(&state),
+            health: health(&state),
+            started_at: state.started_at.filter(|at| !at.starts_with("0001-")),
+            restarts: answer.restart_count.unwrap_or_default().try_into().unwrap_or_default(),
+            ports: answer.network_settings.and_then(|network| network.ports).map(published).unwrap_or_default(),
+            mounts: mounts.iter().filter_map(mount).collect(),
+            gpus: super::traits::gpus(&host),
+            drift: Vec::new(),
+            seen: Seen { image_id: image_id.clone(), config, host, mounts },
+            image_id,
+        }
+    }
+}
+
+fn doing(state: &State) -> ContainerState {
+    match state.status {
+        Some(Status::RUNNING) => ContainerState::Running,
+        Some(Status::PAUSED) => ContainerState::Paused,
+        Some(Status::RESTARTING) => ContainerState::Restarting,
+        Some(Status::EXITED | Status::REMOVING) => ContainerState::Exited,
+        Some(Status::DEAD) => ContainerState::Dead,
+        _ => ContainerState::Created,
+    }
+}
+
+/// A container that never ran has an exit only if its start failed.
+fn exit(state: &State) -> Option<Exit> {
+    let error = state.error.clone().filter(|error| !error.is_empty());
+    let ended = state.finished_at.as_ref().is_some_and(|at| !at.starts_with("0001-"));
+    (ended || error.is_some()).then(|| Exit {
+        code: state.exit_code.unwrap_or_default(),
+        out_of_memory: state.oom_killed.unwrap_or_default(),
+        error,
+    })
+}
+
+fn health(state: &State) -> Option<ContainerHealth> {
+    let health = state.health.as_ref()?;
+    let last = || {
+        let last = health.log.as_ref()?.last()?;
+        Some(LastProbe {
+            exit_code: last.exit_code.unwrap_or_default(),
+            output: last.output.clone().unwrap_or_default().trim().to_owned(),
+        })
+    };
+    match health.status? {
+        HealthStatusEnum::STARTING => Some(ContainerHealth::Starting(last())),
+        HealthStatusEnum::HEALTHY => Some(ContainerHealth::Healthy),
+        HealthStatusEnum::UNHEALTHY => Some(ContainerHealth::Unhealthy(last())),
+        _ => None,
+    }
+}
+
+fn published(ports: PortMap) -> Vec<Published> {
+    let mut all: Vec<Published> = ports
+        .into_iter()
+        .flat_map(|(port, bindings)| {
+            let container_port = port.split('/').next().and_then(|port| port.parse().ok());
+            bindings.unwrap_or_default().into_iter().filter_map(move |binding| {
+                let (address, host_port) = (binding.host_ip?.parse().ok()?, binding.host_port?.parse().ok()?);
+                Some(Published { address, host_port, container_port: container_port? })
+            })
+        })
+        .collect();
+    all.sort_by_key(|port| (port.container_port, port.address, port.host_port));
+    all
+}
+
+fn mount(mount: &MountPoint) -> Option<(PathBuf, String, bool)> {
+    Some((mount.source.clone()?.into(), mount.destination.clone()?, mount.rw.unwrap_or(true)))
+}

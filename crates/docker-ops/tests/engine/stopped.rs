@@ -1,0 +1,58 @@
+//! Runs that are stopped in the middle, and two at once.
+
+use std::time::Duration;
+
+use docker_ops::{ErrorKind, ProjectLock, Readiness};
+use libtest_mimic::Trial;
+
+use crate::{
+    project::{PATIENCE, Project, token},
+    rig::Rig,
+};
+
+pub(crate) fn trials(rig: &'static Rig) -> Vec<Trial> {
+    vec![
+        rig.trial("up, dropped at any moment: the next goes on from there", dropped),
+        rig.trial("up, dropped while it puts another in the old one's place: the next goes on", dropped_in_place),
+        rig.trial("two at once: one waits for the other, and one container is made", two_at_once),
+    ]
+}
+
+/// Moments after the beginning; the whole takes some 500 ms.
+const MOMENTS: [u64; 6] = [5, 40, 100, 180, 300, 450];
+
+async fn dropped(rig: &'static Rig) {
+    for moment in MOMENTS {
+        let project = Project::new(rig, &format!("cut{moment}")).await;
+        let _ = tokio::time::timeout(Duration::from_millis(moment), project.up()).await;
+        project.up().await.unwrap();
+        assert_eq!(project.wait().await, Readiness::Healthy, "{moment} ms");
+        assert_eq!((project.status(Some(&token())), project.count()), (200, 1), "{moment} ms");
+    }
+}
+
+async fn dropped_in_place(rig: &'static Rig) {
+    let mut project = Project::new(rig, "cut").await;
+    project.up().await.unwrap();
+    for (memory, moment) in (64..).zip(MOMENTS.map(|moment| moment * 2)) {
+        project.service().limits.memory = Some(memory << 20);
+        let _ = tokio::time::timeout(Duration::from_millis(moment), project.up()).await;
+        project.up().await.unwrap();
+        let after = project.container().await;
+        assert_eq!((after.drift.len(), project.count(), after.name), (0, 1, project.name()), "{moment} ms");
+        assert_eq!(project.wait().await, Readiness::Healthy, "{moment} ms");
+    }
+}
+
+async fn two_at_once(rig: &'static Rig) {
+    let project = Project::new(rig, "two").await;
+    let one = async |who: &str| {
+        let _lock = ProjectLock::take(project.path(), who, PATIENCE).await.unwrap();
+        project.up().await.unwrap().steps.len()
+    };
+    let (first, second) = tokio::join!(one("the first"), one("the second"));
+    assert_eq!((first.min(second), first.max(second), project.count()), (0, 2, 1));
+    let _held = ProjectLock::take(project.path(), "pid 7", PATIENCE).await.unwrap();
+    let error = ProjectLock::take(project.path(), "pid 8", Duration::ZERO).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InUse);
+}

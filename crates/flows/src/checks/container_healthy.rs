@@ -1,0 +1,86 @@
+//! `container-healthy`: the container runs, and its probe says that it is well.
+
+use docker_ops::{Exit, LastProbe, Readiness};
+use report::{CheckId, Finding};
+
+use super::{fail, pass, unknown};
+
+pub(super) const ID: CheckId = CheckId("container-healthy");
+
+/// Judges what became of the container `name`. `lines` are the last that it printed, without secrets.
+pub(crate) fn judge(name: &str, ready: &Readiness, lines: &[String]) -> Finding {
+    let more = "see why: `genai-stack doctor`, `genai-stack logs`";
+    let finding = match ready {
+        Readiness::Healthy => return pass(ID, format!("`{name}` is healthy")),
+        Readiness::Running => return pass(ID, format!("`{name}` runs; it has no probe that could say more")),
+        Readiness::Unhealthy(probe) => seen(fail(ID, format!("`{name}` runs and is not well")), probe.as_ref()),
+        Readiness::TooLate(probe) => seen(
+            unknown(ID, format!("`{name}` is not well yet"), "the time to wait was over")
+                .hint("wait longer: `--timeout SECONDS`"),
+            probe.as_ref(),
+        ),
+        Readiness::Ended(exit) => ended(name, exit),
+        _ => fail(ID, format!("`{name}` is not there any more: somebody removed it")),
+    };
+    let finding = lines.iter().fold(finding, |finding, line| finding.seen("log", line));
+    finding.hint(more)
+}
+
+fn seen(finding: Finding, probe: Option<&LastProbe>) -> Finding {
+    match probe {
+        // The program itself is missing: that says nothing of the server.
+        Some(probe) if probe.exit_code == -1 => finding.seen("the probe could not be run", &probe.output).hint(
+            "the probe is broken, not the server: the image lacks its program; choose another `probe` in `[stack.health]` of genai.toml",
+        ),
+        Some(probe) => finding.seen(format!("its probe, exit code {}", probe.exit_code), &probe.output),
+        None => finding.seen("its probe", "has not answered yet"),
+    }
+}
+
+fn ended(name: &str, exit: &Exit) -> Finding {
+    let how = match exit.code {
+        _ if exit.out_of_memory => "killed by the kernel: it wanted more memory than it may have".to_owned(),
+        137 => "killed with code 137, and not for its own memory limit".to_owned(),
+        code => format!("code {code}"),
+    };
+    let finding = fail(ID, format!("`{name}` ended: {how}"));
+    exit.error.iter().fold(finding, |finding, error| finding.seen("the engine", error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_end_has_its_words() {
+        let probe = |exit_code, output: &str| Some(LastProbe { exit_code, output: output.into() });
+        let exit = |code, out_of_memory| Readiness::Ended(Exit { code, out_of_memory, error: Some("no such program".into()) });
+        let cases = [
+            Readiness::Healthy,
+            Readiness::Running,
+            Readiness::Unhealthy(probe(1, "200 nothing guards it")),
+            Readiness::Unhealthy(probe(-1, "executable file not found")),
+            Readiness::TooLate(None),
+            exit(2, false),
+            exit(137, true),
+            exit(137, false),
+            Readiness::Gone,
+        ];
+        let told = cases.iter().map(|ready| {
+            let found = judge("p-ui-1", ready, &["last line".into()]);
+            let seen: String = found.evidence.iter().map(|one| format!("; {}: {}", one.name, one.value)).collect();
+            format!("{} {}{seen}\n", found.outcome.name(), found.summary)
+        });
+        insta::assert_snapshot!(told.collect::<String>(), @"
+        pass `p-ui-1` is healthy
+        pass `p-ui-1` runs; it has no probe that could say more
+        fail `p-ui-1` runs and is not well; its probe, exit code 1: 200 nothing guards it; log: last line
+        fail `p-ui-1` runs and is not well; the probe could not be run: executable file not found; log: last line
+        unknown `p-ui-1` is not well yet; its probe: has not answered yet; log: last line
+        fail `p-ui-1` ended: code 2; the engine: no such program; log: last line
+        fail `p-ui-1` ended: killed by the kernel: it wanted more memory than it may have; the engine: no such program; log: last line
+        fail `p-ui-1` ended: killed with code 137, and not for its own memory limit; the engine: no such program; log: last line
+        fail `p-ui-1` is not there any more: somebody removed it; log: last line
+        ");
+    }
+}

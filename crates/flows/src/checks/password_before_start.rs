@@ -1,0 +1,79 @@
+//! `password-before-start`: the login folder holds PASSWORD before ComfyUI starts, or the first visitor sets the password.
+
+use std::path::Path;
+
+use auth_core::LoginToken;
+use report::{CheckId, Finding};
+
+use super::{fail, pass, warn};
+use crate::answers;
+
+pub(super) const ID: CheckId = CheckId("password-before-start");
+
+/// What the login folder holds.
+pub(crate) enum Held {
+    /// A token.
+    Token(LoginToken),
+    /// A file without one.
+    Blank,
+    /// No file.
+    Nothing,
+    /// It can't be told.
+    Unknown(token_sync::Error),
+}
+
+/// What is at `path`.
+pub(crate) fn look(path: &Path) -> Held {
+    match token_sync::read_password_file(path) {
+        Ok(Some((file, _))) => file.token().map_or(Held::Blank, |token| Held::Token(token.clone())),
+        Ok(None) => Held::Nothing,
+        Err(error) => Held::Unknown(error),
+    }
+}
+
+/// Judges what is `held` at the place that is `shown`. `wanted` is the source's token, if there is a source.
+pub(crate) fn judge(shown: &str, held: &Held, wanted: Option<&LoginToken>) -> Finding {
+    let made = "make a source of truth, and PASSWORD with it: `genai-auth setup --comfy-dir DIR`";
+    match (held, wanted) {
+        (Held::Token(token), Some(wanted)) if token != wanted => {
+            warn(ID, format!("`{shown}` holds another token than the source of truth"))
+                .hint("write it again: `genai-tokens sync`")
+        }
+        (Held::Token(_), _) => pass(ID, format!("`{shown}` holds a token")),
+        (Held::Nothing, Some(_)) => pass(ID, format!("`{shown}` is written from the source of truth")),
+        (Held::Nothing, None) => fail(
+            ID,
+            format!("there is no `{shown}`: the first visitor would set the password, and an empty token would open the server"),
+        )
+        .hint(made),
+        (Held::Blank, _) => fail(ID, format!("`{shown}` is blank: an empty token would open the server"))
+            .hint(format!("remove it, and run the same command again; {made}")),
+        (Held::Unknown(error), _) => fail(ID, format!("`{shown}` can't be read: {}", answers::chain(error)))
+            .hint("run this as a user who may read it: whether it guards the server must be known before the start"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_a_token_in_it_nothing_is_started() {
+        let token = |text: &str| LoginToken::new(text).unwrap();
+        let (own, other) = (token("one"), token("other"));
+        let outcome = |held: &Held, wanted| judge("login/PASSWORD", held, wanted).outcome.name();
+        assert_eq!(outcome(&Held::Token(own.clone()), Some(&own)), "pass");
+        assert_eq!(outcome(&Held::Token(own.clone()), None), "pass");
+        assert_eq!(outcome(&Held::Token(other), Some(&own)), "warn");
+        assert_eq!(outcome(&Held::Nothing, Some(&own)), "pass");
+        assert_eq!(outcome(&Held::Nothing, None), "fail");
+        assert_eq!(outcome(&Held::Blank, Some(&own)), "fail");
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("PASSWORD");
+        assert!(matches!(look(&path), Held::Nothing));
+        std::fs::write(&path, "\nann\n").unwrap();
+        assert!(matches!(look(&path), Held::Blank));
+        std::fs::write(&path, "one\nann\n").unwrap();
+        assert!(matches!(look(&path), Held::Token(_)));
+    }
+}

@@ -1,0 +1,118 @@
+//! What is looked at before anything is made. What fails here would fail later, with less to go by and more to clear away.
+
+use std::{ffi::OsStr, net::SocketAddr, path::PathBuf};
+
+use auth_core::SourceOfTruth;
+use docker_ops::{
+    EngineFacts, FolderFacts, Gpu, Identity, Mount, MountRole, Observed, PortFact, ServiceSpec, StackSpec, Toolkit,
+};
+use report::{Failure, Finding, Outcome};
+use settings::{Setting, Settings, World};
+
+use super::{Stack, failure};
+use crate::{
+    checks,
+    journey::Journey,
+    subject::{Subject, disk_failure},
+};
+
+/// Runs all of it. Whether the start may go on is what the journey then says.
+pub(super) async fn run(
+    journey: &mut Journey,
+    stack: &Stack<'_>,
+    world: &World,
+    spec: &StackSpec,
+    seen: &Observed,
+) -> Result<(), Failure> {
+    let facts = stack.engine.facts().await.map_err(|error| failure(&error))?;
+    journey.about("engine", format!("{} at {}", facts.version, stack.engine.endpoint()));
+    found(journey, checks::stack_sound(&spec.check_on(facts.memory))).await;
+    for settings in stack.chosen() {
+        let name = &settings.service.value;
+        let service = &spec.services[name];
+        if stack.services.len() > 1 {
+            journey.section(&format!("Before {name} starts"));
+        }
+        let image = seen.images.get(name);
+        found(journey, checks::image_available(&service.image, image.is_some())).await;
+        found(journey, checks::port_free(&ports(stack, name, service, seen))).await;
+        gpu(journey, stack, world, service).await?;
+        if !stack.engine.is_local() {
+            journey.note("the engine may be on another machine: its folders and its disk were not looked at");
+            continue;
+        }
+        found(journey, checks::disk_sufficient(&disk(&facts, service))).await;
+        let user = service.user.as_deref().or_else(|| image.and_then(|image| image.user.as_deref()));
+        // Rootless engines and those that remap users have other numbers inside than outside.
+        let same_numbers = !facts.rootless && !facts.remaps_users && (image.is_some() || service.user.is_some());
+        let who = Identity::of(user, &service.capabilities).filter(|_| same_numbers);
+        let mounts: Vec<(&Mount, FolderFacts)> =
+            service.mounts.iter().map(|mount| (mount, docker_ops::folder(&mount.source))).collect();
+        found(journey, checks::mounts_usable(&mounts, who)).await;
+        password(journey, settings, service).await?;
+        plugin(journey, settings, world, service).await?;
+    }
+    Ok(())
+}
+
+/// Where PASSWORD must be before the start.
+pub(super) fn password_file(service: &ServiceSpec) -> Option<PathBuf> {
+    let login = service.mounts.iter().find(|mount| mount.role == MountRole::Login)?;
+    Some(login.source.join("PASSWORD"))
+}
+
+async fn found(journey: &mut Journey, finding: Finding) -> Outcome {
+    journey.found(std::future::ready(finding)).await
+}
+
+/// The ports of the service that no container of it holds already.
+fn ports(stack: &Stack<'_>, name: &str, service: &ServiceSpec, seen: &Observed) -> Vec<(SocketAddr, PortFact)> {
+    let held = |port: u16| {
+        let own = seen.containers.iter().filter(|one| one.service == name);
+        own.flat_map(|one| &one.ports).any(|published| published.host_port == port)
+    };
+    let wanted = service.ports.iter().filter(|port| port.host_port != 0 && !held(port.host_port));
+    let addresses = wanted.map(|port| SocketAddr::new(port.address, port.host_port));
+    addresses.map(|address| (address, stack.engine.port(address))).collect()
+}
+
+/// Where images lie, and where pictures go.
+fn disk(facts: &EngineFacts, service: &ServiceSpec) -> Vec<(String, docker_ops::Space)> {
+    let written = service.mounts.iter().filter(|mount| !mount.read_only).map(|mount| mount.source.clone());
+    let places = [PathBuf::from(&facts.root_dir)].into_iter().chain(written);
+    places.filter_map(|place| Some((place.display().to_string(), docker_ops::space(&place).ok()?))).collect()
+}
+
+async fn gpu(journey: &mut Journey, stack: &Stack<'_>, world: &World, service: &ServiceSpec) -> Result<(), Failure> {
+    let trouble = match &service.gpu {
+        Gpu::None => None,
+        gpu => {
+            let facts = docker_ops::gpu_facts(stack.engine).await.map_err(|error| failure(&error))?;
+            let here = stack.engine.is_local().then(|| Toolkit::look(OsStr::new(world.var("PATH").unwrap_or_default())));
+            docker_ops::gpu_trouble(gpu, &facts, here.as_ref())
+        }
+    };
+    found(journey, checks::gpu_available(&service.gpu, trouble.as_ref())).await;
+    Ok(())
+}
+
+async fn password(journey: &mut Journey, settings: &Settings, service: &ServiceSpec) -> Result<(), Failure> {
+    // Without a login folder the specification itself is refused.
+    let Some(path) = password_file(service) else { return Ok(()) };
+    let source = settings.source.value.load().map_err(|error| disk_failure(&error))?;
+    let held = checks::held_password(&settings.file_at(path.clone()));
+    found(journey, checks::password_before_start(&settings.shown(&path), &held, source.as_ref().map(SourceOfTruth::token))).await;
+    Ok(())
+}
+
+/// Whether the plugin is where the container's ComfyUI loads it from: without it ComfyUI starts and asks nobody for anything. One that
+/// the image brings is seen by what it does, after the start.
+async fn plugin(journey: &mut Journey, settings: &Settings, world: &World, service: &ServiceSpec) -> Result<(), Failure> {
+    let mounted = service.mounts.iter().find(|mount| mount.role == MountRole::CustomNodes);
+    let Some(comfy_dir) = mounted.and_then(|mount| mount.source.parent()) else { return Ok(()) };
+    let mut settings = settings.clone();
+    settings.comfy_dir = Some(Setting { value: comfy_dir.to_owned(), origin: settings.project.origin.clone() });
+    let subject = Subject::new(&settings, world)?;
+    journey.check(&checks::PLUGIN_INSTALLED, &subject).await;
+    Ok(())
+}
