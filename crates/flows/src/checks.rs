@@ -19,6 +19,7 @@ mod one_token;
 mod password_readable_by_comfyui;
 mod password_refused_as_bearer;
 mod plugin_installed;
+mod plugin_intact;
 mod secrets_kept_out_of_git;
 mod server_reachable;
 mod socket_auth_enforced;
@@ -45,6 +46,7 @@ pub(crate) use image_generated::{ID as IMAGE_GENERATED, run_with as generate_ima
 pub(crate) use no_leak::{judge as leaks, unknown_tokens as leaks_unknown};
 pub(crate) use old_token_refused::{ID as OLD_TOKEN_REFUSED, run_with as refuse_old_token};
 pub(crate) use one_token::judge as one_token;
+pub(crate) use plugin_intact::judge as plugin_intact;
 pub(crate) use secrets_kept_out_of_git::look as secrets_in_git;
 pub(crate) use source_well_formed::CHECK as SOURCE_WELL_FORMED;
 pub(crate) use targets_in_sync::judge as judge_target;
@@ -122,9 +124,12 @@ pub(crate) const AFTER_ROTATION: &[&Check] =
 pub const JOURNEYS: &[CheckId] =
     &[old_token_refused::ID, secrets_kept_out_of_git::ID, no_leak::ID, token_in_place::ID, one_token::ID];
 
+/// Of the containers, as `genai-stack doctor` runs them.
+pub const STACK: &[CheckId] = &[plugin_intact::ID];
+
 /// The ids of all checks, in the order they run.
 pub fn ids() -> impl Iterator<Item = CheckId> {
-    all().map(|check| check.id).chain(JOURNEYS.iter().copied())
+    all().map(|check| check.id).chain(JOURNEYS.iter().copied()).chain(STACK.iter().copied())
 }
 
 fn all() -> impl Iterator<Item = &'static Check> {

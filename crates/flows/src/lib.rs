@@ -27,6 +27,7 @@ pub mod checks;
 
 pub mod connect;
 pub mod demo;
+pub mod plugin;
 pub mod setup;
 pub mod tokens;
 pub mod validate;
