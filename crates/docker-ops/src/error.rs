@@ -30,6 +30,8 @@ pub enum ErrorKind {
     Protocol,
     /// No answer in time.
     Timeout,
+    /// The engine, or this container, can't do that at all.
+    Unsupported,
     /// The file system failed.
     Io,
 }

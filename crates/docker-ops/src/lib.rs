@@ -31,6 +31,20 @@ mod wire;
 mod engine;
 pub use engine::Engine;
 
+mod ask;
+
+mod standing;
+pub use standing::{Member, Standing};
+
+mod logs;
+pub use logs::{Channel, LineEnd, LogLine, LogQuery, fuzz_lines};
+
+mod stats;
+pub use stats::{Memory, Stats, StatsEvent, Traffic};
+
+mod exec;
+pub use exec::{ExecCommand, ExecEnd, ExecInput, ExecOutput, NotStarted};
+
 mod spec;
 pub use spec::{
     Gpu, Health, Image, Limits, LogRotation, Mount, MountRole, Probe, Publish, PullPolicy, Restart, ServiceSpec, StackSpec,

@@ -1,0 +1,258 @@
+//! Reads the logs of one container, and does not take the engine's stream on trust.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Method, header};
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
+use jiff::{SignedDuration, Timestamp, fmt::rfc2822};
+use tokio::{sync::mpsc, time};
+use url::form_urlencoded::Serializer;
+
+use super::{
+    Channel, LogLine, LogQuery,
+    lines::{Line, Lines},
+};
+use crate::{Engine, Error, ErrorKind, standing::Standing};
+
+/// After so long a silence it is asked whether the stream is still alive, then after twice as long, up to [`MOST_SILENCE`].
+const SILENCE: Duration = Duration::from_secs(10);
+const MOST_SILENCE: Duration = Duration::from_secs(80);
+/// A stream that ends while its container lives is opened again after this, then after twice as long, up to [`MOST_WAIT`].
+const WAIT: Duration = Duration::from_millis(50);
+const MOST_WAIT: Duration = Duration::from_secs(1);
+/// The engine stamps the outputs one by one, so that one may be behind the other by this much.
+const OVERLAP: SignedDuration = SignedDuration::from_secs(1);
+
+pub(super) struct Reader<'a> {
+    engine: &'a Engine,
+    standing: &'a Standing,
+    query: LogQuery,
+    lines: &'a mpsc::Sender<LogLine>,
+    /// Of each output, what was given last.
+    seen: [Seen; 2],
+    /// Where only the last lines were wanted: nothing older than this is read again.
+    floor: Option<Timestamp>,
+}
+
+/// Where the lines of one output that were given end. Within one output they are in the order of their times.
+#[derive(Debug, Default, Clone, Copy)]
+struct Seen {
+    at: Option<Timestamp>,
+    /// So many lines have just that time.
+    lines: usize,
+    /// Of those, so many were met again in the read that goes on.
+    met: usize,
+    /// Whether what comes may have been given already.
+    again: bool,
+}
+
+/// How a read ended.
+enum Ended {
+    /// The engine ended it.
+    Whole,
+    /// Silence, though there is more to read.
+    Deaf,
+    /// Nobody reads any more.
+    Unread,
+}
+
+/// What one request asks for.
+#[derive(Default, Clone, Copy)]
+struct Ask {
+    follow: bool,
+    tail: Option<u32>,
+    since: Option<Timestamp>,
+    only: Option<Channel>,
+}
+
+impl<'a> Reader<'a> {
+    pub(super) fn new(engine: &'a Engine, standing: &'a Standing, query: LogQuery, lines: &'a mpsc::Sender<LogLine>) -> Self {
+        Self { engine, standing, query, lines, seen: [Seen::default(); 2], floor: None }
+    }
+
+    pub(super) async fn run(mut self) -> Result<(), Error> {
+        let LogQuery { follow, tail, since, .. } = self.query;
+        let mut ask = Ask { follow, tail, since, only: None };
+        let mut wait = WAIT;
+        loop {
+            let before = self.seen.map(|seen| seen.at);
+            match self.read(ask).await? {
+                Ended::Unread => return Ok(()),
+                Ended::Whole if !follow => return Ok(()),
+                Ended::Whole | Ended::Deaf => {}
+            }
+            self.read_rest().await?;
+            if self.query.until.is_some() || self.lines.is_closed() {
+                return Ok(());
+            }
+            match self.engine.standing(&self.standing.id).await {
+                Ok(standing) if standing.alive => {}
+                // Only now all is written that ever will be.
+                Ok(_) => return self.read_rest().await,
+                Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+                Err(error) => return Err(error),
+            }
+            wait = if before == self.seen.map(|seen| seen.at) { (2 * wait).min(MOST_WAIT) } else { WAIT };
+            time::sleep(wait).await;
+            let last = self.seen.iter().filter_map(|seen| seen.at).max();
+            ask = Ask { follow, since: last.map(|last| last - OVERLAP).max(since), ..Ask::default() };
+        }
+    }
+
+    /// Reads what came after the lines that were given, of each output by itself.
+    async fn read_rest(&mut self) -> Result<(), Error> {
+        let channels = if self.standing.tty { &[Channel::Stdout][..] } else { &[Channel::Stdout, Channel::Stderr] };
+        for channel in channels {
+            let since = self.seen[*channel as usize].at.or(self.floor).max(self.query.since);
+            let ask = Ask { since, only: Some(*channel), ..Ask::default() };
+            self.read(ask).await?;
+        }
+        Ok(())
+    }
+
+    /// One request, to its end.
+    async fn read(&mut self, ask: Ask) -> Result<Ended, Error> {
+        for seen in &mut self.seen {
+            (seen.met, seen.again) = (0, seen.at.is_some());
+        }
+        let (asked_at, mut body) = self.request(ask).await?;
+        if ask.tail.is_some() {
+            self.floor = asked_at;
+        }
+        let mut lines = Lines::new(self.standing.tty);
+        let mut ready = Vec::new();
+        let mut silence = SILENCE;
+        loop {
+            let frame = if ask.follow {
+                tokio::select! {
+                    frame = body.frame() => frame,
+                    () = self.lines.closed() => return Ok(Ended::Unread),
+                    () = time::sleep(silence) => {
+                        if self.is_behind().await? {
+                            return Ok(Ended::Deaf);
+                        }
+                        silence = (2 * silence).min(MOST_SILENCE);
+                        continue;
+                    }
+                }
+            } else {
+                body.frame().await
+            };
+            silence = SILENCE;
+            let ended = match frame {
+                Some(Ok(frame)) => {
+                    lines.push(frame.data_ref().map_or(&[], |data| data), &mut |line| ready.push(line))?;
+                    false
+                }
+                // What was begun is read again, whole.
+                Some(Err(_)) if ask.follow => return Ok(Ended::Whole),
+                Some(Err(error)) => {
+                    let message = format!("the logs of `{}` broke off", self.standing.id);
+                    return Err(Error::new(ErrorKind::Protocol, message).because(error));
+                }
+                None => {
+                    if !ask.follow {
+                        lines.finish(&mut |line| ready.push(line));
+                    }
+                    true
+                }
+            };
+            for line in ready.drain(..) {
+                self.floor = self.floor.map(|floor| line.at.map_or(floor, |at| at.min(floor)));
+                if self.seen[line.channel as usize].is_new(line.at) && !self.give(line).await {
+                    return Ok(Ended::Unread);
+                }
+            }
+            if ended {
+                return Ok(Ended::Whole);
+            }
+        }
+    }
+
+    async fn give(&self, line: Line) -> bool {
+        let Line { channel, at, text, end } = line;
+        let container = self.standing.id.clone();
+        self.lines.send(LogLine { container, channel, at, text, end }).await.is_ok()
+    }
+
+    /// Whether the last line that the engine kept was not given.
+    async fn is_behind(&self) -> Result<bool, Error> {
+        let since = self.seen.iter().filter_map(|seen| seen.at).max().or(self.query.since);
+        let (_, mut body) = self.request(Ask { tail: Some(1), since, ..Ask::default() }).await?;
+        let (mut lines, mut behind) = (Lines::new(self.standing.tty), false);
+        let mut look = |line: Line| behind |= line.at > self.seen[line.channel as usize].at;
+        while let Some(Ok(frame)) = body.frame().await {
+            lines.push(frame.data_ref().map_or(&[], |data| data), &mut look)?;
+        }
+        lines.finish(&mut look);
+        Ok(behind)
+    }
+
+    /// The engine's clock when it was asked, in whole seconds, and what it sends.
+    async fn request(&self, ask: Ask) -> Result<(Option<Timestamp>, Incoming), Error> {
+        let mut query = Serializer::new(String::new());
+        query.append_pair("timestamps", "1");
+        for (channel, name) in [(Channel::Stdout, "stdout"), (Channel::Stderr, "stderr")] {
+            if ask.only.is_none_or(|only| only == channel) {
+                query.append_pair(name, "1");
+            }
+        }
+        if ask.follow {
+            query.append_pair("follow", "1");
+        }
+        for (name, at) in [("since", ask.since), ("until", self.query.until)] {
+            if let Some(at) = at {
+                query.append_pair(name, &format!("{}.{:09}", at.as_second(), at.subsec_nanosecond()));
+            }
+        }
+        if let Some(tail) = ask.tail {
+            query.append_pair("tail", &tail.to_string());
+        }
+        let id = &self.standing.id;
+        let path = format!("/containers/{id}/logs?{}", query.finish());
+        let answer = self.engine.ask(Method::GET, &path, Bytes::new(), id).await?;
+        let date = answer.headers().get(header::DATE).and_then(|date| rfc2822::parse(date.to_str().ok()?).ok());
+        Ok((date.map(|date| date.timestamp()), answer.into_body()))
+    }
+}
+
+impl Seen {
+    /// Notes a line of this time; whether it was not given before.
+    fn is_new(&mut self, at: Option<Timestamp>) -> bool {
+        if self.again {
+            if at < self.at {
+                return false;
+            }
+            if at == self.at {
+                self.met += 1;
+                self.again = self.met < self.lines;
+                return false;
+            }
+            self.again = false;
+        }
+        self.lines = if at == self.at { self.lines + 1 } else { 1 };
+        self.at = at;
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_read_again_is_given_once() {
+        let at = |second: i64| Some(Timestamp::from_second(second).unwrap());
+        let mut seen = Seen::default();
+        let mut read = |times: &[i64]| {
+            (seen.met, seen.again) = (0, seen.at.is_some());
+            times.iter().filter(|second| seen.is_new(at(**second))).count()
+        };
+        assert_eq!(read(&[1, 2, 2]), 3);
+        assert_eq!(read(&[2, 2]), 0, "both were given");
+        assert_eq!(read(&[1, 2, 2, 2, 3]), 2, "a third one of the same time is new");
+        assert_eq!(read(&[2, 2, 2, 3, 1, 1]), 2, "a clock that was set back hides nothing");
+    }
+}

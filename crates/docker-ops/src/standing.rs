@@ -1,0 +1,162 @@
+//! Which containers a project has, and what the streams of one depend on.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use jiff::Timestamp;
+use serde::Deserialize;
+use url::form_urlencoded::Serializer;
+
+use crate::{Engine, Error, ErrorKind};
+
+/// A container of a project.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Member {
+    /// The container's whole id.
+    pub id: Arc<str>,
+    /// Its name.
+    pub name: String,
+    /// The service that it runs.
+    pub service: String,
+    /// Which of the service's containers it is, from 1 on.
+    pub number: u32,
+    /// Whether its process lives, paused or not.
+    pub running: bool,
+}
+
+/// How one container stands, as far as its output and its figures depend on it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Standing {
+    /// The container's whole id.
+    pub id: Arc<str>,
+    /// Whether it writes to a terminal: then its output is one stream of raw bytes.
+    pub tty: bool,
+    /// What keeps its output, such as `json-file`.
+    pub log_driver: String,
+    /// Whether its process lives, or the engine is about to start it again.
+    pub alive: bool,
+    /// When it was started last.
+    pub started_at: Option<Timestamp>,
+    /// Its first process, as the host counts; 0 where there is none.
+    pub pid: u32,
+}
+
+impl Engine {
+    /// The containers of the project, by service and number; those that ran one command only are left out.
+    ///
+    /// # Errors
+    /// What stops any request: [`ErrorKind::NoEngine`], [`ErrorKind::Server`], [`ErrorKind::Protocol`].
+    pub async fn members(&self, project: &str) -> Result<Vec<Member>, Error> {
+        let filters = serde_json::json!({
+            "label": [format!("com.docker.compose.project={project}"), "com.docker.compose.oneoff=False"]
+        });
+        let query = Serializer::new(String::new()).append_pair("all", "1").append_pair("filters", &filters.to_string()).finish();
+        let listed: Vec<Listed> = self.read(&format!("/containers/json?{query}"), project).await?;
+        let mut members: Vec<Member> = listed.into_iter().map(Member::from).collect();
+        members.sort_by(|one, other| (&one.service, one.number, &one.id).cmp(&(&other.service, other.number, &other.id)));
+        Ok(members)
+    }
+
+    /// How `container`, an id or a name, stands.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`], and what stops any request.
+    pub async fn standing(&self, container: &str) -> Result<Standing, Error> {
+        let inspected: Inspected = self.read(&format!("/containers/{}/json", named(container)?), container).await?;
+        let Inspected { id, state, config, host_config } = inspected;
+        Ok(Standing {
+            id: id.into(),
+            tty: config.tty,
+            log_driver: host_config.log_config.kind,
+            alive: state.running || state.restarting,
+            // A container that never ran has the year 1.
+            started_at: state.started_at.parse().ok().filter(|at: &Timestamp| at.as_second() > 0),
+            pid: state.pid,
+        })
+    }
+}
+
+/// `container`, if it can be an id or a name: nothing else may become a part of a path.
+pub(crate) fn named(container: &str) -> Result<&str, Error> {
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-');
+    let is_name = container.bytes().all(fits) && container.starts_with(|first: char| first.is_ascii_alphanumeric());
+    if is_name {
+        Ok(container)
+    } else {
+        Err(Error::new(ErrorKind::InvalidConfig, format!("`{container}` is no container's name")))
+    }
+}
+
+impl From<Listed> for Member {
+    fn from(listed: Listed) -> Self {
+        let label = |name: &str| listed.labels.get(&format!("com.docker.compose.{name}"));
+        Member {
+            name: listed.names.first().map_or("", |name| name.trim_start_matches('/')).to_owned(),
+            service: label("service").cloned().unwrap_or_default(),
+            number: label("container-number").and_then(|number| number.parse().ok()).unwrap_or(1),
+            running: matches!(listed.state.as_str(), "running" | "paused" | "restarting"),
+            id: listed.id.into(),
+        }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Listed {
+    id: String,
+    names: Vec<String>,
+    state: String,
+    labels: BTreeMap<String, String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Inspected {
+    id: String,
+    state: State,
+    config: Config,
+    host_config: HostConfig,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct State {
+    running: bool,
+    restarting: bool,
+    started_at: String,
+    pid: u32,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Config {
+    tty: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct HostConfig {
+    log_config: LogConfig,
+}
+
+#[derive(Deserialize)]
+struct LogConfig {
+    #[serde(rename = "Type")]
+    kind: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_name_becomes_part_of_a_path() {
+        for name in ["a", "0f3a", "genai-comfyui-1", "a_b.c"] {
+            assert_eq!(named(name).unwrap(), name);
+        }
+        for name in ["", "-a", "a/json", "../info", "a?x", "a b", "é"] {
+            assert_eq!(named(name).unwrap_err().kind(), ErrorKind::InvalidConfig, "{name}");
+        }
+    }
+}
