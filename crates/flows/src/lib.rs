@@ -27,6 +27,7 @@ pub mod checks;
 
 pub mod connect;
 pub mod demo;
+pub mod doctor;
 pub mod plugin;
 pub mod setup;
 pub mod tokens;

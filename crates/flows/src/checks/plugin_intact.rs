@@ -60,6 +60,16 @@ pub(crate) fn judge(facts: &Facts, missing: Option<Result<Vec<String>, Failure>>
     pass(ID, format!("`{shown}` is as pinned")).seen("digest", digest.to_string())
 }
 
+/// The finding where `custom_nodes` can't be seen.
+pub(crate) fn unseen() -> Finding {
+    unknown(
+        ID,
+        "the plugin's files can't be compared",
+        "no `custom_nodes` of this machine is mounted, and ComfyUI's folder is not known",
+    )
+    .hint("mount it: `custom_nodes` in `[stack]`; or name ComfyUI's folder with `--comfy-dir DIR`")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

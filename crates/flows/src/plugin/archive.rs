@@ -98,7 +98,7 @@ impl<'a> Unpacker<'a> {
         for component in path.components() {
             match component {
                 Component::Normal(name) if !name.as_encoded_bytes().iter().any(|byte| matches!(byte, b'\\' | 0)) => {
-                    place.push(name)
+                    place.push(name);
                 }
                 Component::CurDir => {}
                 _ => return Err(refused(path, "leads out of its folder")),
