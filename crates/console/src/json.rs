@@ -5,6 +5,7 @@ pub mod comfy_v1;
 pub mod run_v1;
 pub mod serving_v1;
 pub mod settings_v1;
+pub mod stack_watch_v1;
 pub mod v1;
 pub mod watch_v1;
 
@@ -49,7 +50,7 @@ pub(crate) fn line(object: &impl serde::Serialize) -> String {
 }
 
 /// The published schemas: file name in `docs/reference/schemas/`, and text.
-pub fn schemas() -> [(&'static str, String); 7] {
+pub fn schemas() -> [(&'static str, String); 8] {
     [
         ("batch-v1.json", pretty(&schemars::schema_for!(batch_v1::Line))),
         ("comfy-v1.json", pretty(&schemars::schema_for!(comfy_v1::Answer))),
@@ -57,6 +58,7 @@ pub fn schemas() -> [(&'static str, String); 7] {
         ("run-v1.json", pretty(&schemars::schema_for!(run_v1::Line))),
         ("serving-v1.json", pretty(&schemars::schema_for!(serving_v1::Serving))),
         ("settings-v1.json", pretty(&schemars::schema_for!(settings_v1::Settings))),
+        ("stack-watch-v1.json", pretty(&schemars::schema_for!(stack_watch_v1::Line))),
         ("watch-v1.json", pretty(&schemars::schema_for!(watch_v1::Line))),
     ]
 }

@@ -114,7 +114,7 @@ async fn steps(
 }
 
 /// What stops a command that needs an engine.
-fn engine_failure(error: &docker_ops::Error) -> Failure {
+pub(crate) fn engine_failure(error: &docker_ops::Error) -> Failure {
     use docker_ops::ErrorKind as Kind;
     let kind = match error.kind() {
         Kind::NoEngine | Kind::Timeout | Kind::Protocol | Kind::Server => FailureKind::Unreachable,

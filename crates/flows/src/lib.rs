@@ -30,6 +30,7 @@ pub mod demo;
 pub mod doctor;
 pub mod plugin;
 pub mod setup;
+pub mod stack_watch;
 pub mod tokens;
 pub mod validate;
 mod writing;
