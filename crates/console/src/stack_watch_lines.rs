@@ -82,7 +82,7 @@ mod tests {
 
     fn samples() -> Vec<Happening> {
         let running = ("p-comfyui-1".to_owned(), "running, healthy".to_owned());
-        let minutes = |minutes| Duration::from_secs(minutes * 60);
+        let minutes = |minutes: u64| Duration::from_secs(minutes * 60);
         let why = Some(("was killed by the kernel".to_owned(), "raise `memory`".to_owned()));
         let whats = [
             What::Began { project: "p".into(), containers: vec![running], idle_unload: Some(minutes(10)) },
@@ -105,7 +105,18 @@ mod tests {
     #[test]
     fn as_a_person_sees_it() {
         let text: String = samples().iter().map(text).collect();
-        insta::assert_snapshot!(anstream::adapter::strip_str(&text), @"");
+        insta::assert_snapshot!(anstream::adapter::strip_str(&text), @"
+        1970-01-01T00:00:00Z · watching `p`: p-comfyui-1 running, healthy; models go after 10 min without work
+        1970-01-01T00:00:00Z · watching `p`: no container yet
+        1970-01-01T00:00:00Z · p-comfyui-1: is there: running, starting
+        1970-01-01T00:00:00Z ✓ p-comfyui-1: running, starting → running, healthy
+        1970-01-01T00:00:00Z ✗ p-comfyui-1: running → exited: it was killed by the kernel; next: raise `memory`
+        1970-01-01T00:00:00Z ! p-comfyui-1: ended and was started again, 3 times by now
+        1970-01-01T00:00:00Z ! p-comfyui-1: is there no more
+        1970-01-01T00:00:00Z ✓ nothing ran for 12 min: the server was told to unload its models
+        1970-01-01T00:00:00Z ✗ no engine answers; next: start it
+        1970-01-01T00:00:00Z · stopped by the user
+        ");
     }
 
     #[test]
