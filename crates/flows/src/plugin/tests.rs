@@ -1,3 +1,5 @@
+//! A made-up plugin installed, changed, removed; archives and repositories of the test's own.
+
 use std::{
     fs,
     io::{Cursor, Write},

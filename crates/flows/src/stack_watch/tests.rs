@@ -1,3 +1,5 @@
+//! The unloading of an idle server, against the embedded one.
+
 use comfy_client::Workflow;
 
 use super::*;
