@@ -14,7 +14,7 @@ const TOLERATED: SignedDuration = SignedDuration::from_secs(30);
 pub(crate) fn judge(endpoint: &str, machine: Result<&Machine, &Failure>, now: Timestamp) -> Finding {
     let machine = match machine {
         Ok(machine) => machine,
-        Err(failure) => return failure.hints.iter().fold(fail(ID, failure.message.clone()), |finding, hint| finding.hint(hint)),
+        Err(failure) => return failure.hints.iter().fold(fail(ID, failure.message.clone()), Finding::hint),
     };
     let told = format!("engine {} on `{}`, at {endpoint}", machine.engine, machine.name);
     match machine.time.map(|time| time.duration_since(now)) {

@@ -46,7 +46,7 @@ mod tests {
     fn stale_fails_and_unseen_is_unknown() {
         let of = |is_stale| {
             judged(judge, |patient| {
-                patient.autopsy.mounts = vec![MountFacts { kind: "bind".into(), is_stale, ..MountFacts::default() }]
+                patient.autopsy.mounts = vec![MountFacts { kind: "bind".into(), is_stale, ..MountFacts::default() }];
             })
             .0
         };
