@@ -44,6 +44,8 @@ pub use save::save;
 mod secret_line;
 pub use secret_line::read_secret_line;
 
+mod stack_watch_lines;
+
 mod summary;
 
 mod settings_table;

@@ -23,7 +23,9 @@ use report::{
     watch::{Happening, What},
 };
 
-use crate::{ExitCode, Format, Shared, harmless::harmless, json, logging, sarif, style, summary, watch_lines, wishes};
+use crate::{
+    ExitCode, Format, Shared, harmless::harmless, json, logging, sarif, stack_watch_lines, style, summary, watch_lines, wishes,
+};
 use outlet::Outlet;
 
 /// Standard output and standard error, as the shared flags want them used.
@@ -100,6 +102,19 @@ impl Screen {
                 (Format::Text, What::Ended(failure)) => inner.complain(failure),
                 (Format::Text, _) => inner.print(&watch_lines::text(happening)),
                 (Format::Json | Format::Sarif, _) => inner.print(&watch_lines::json(happening)),
+            }
+            inner.out.drain(None);
+            if inner.out.has_ended() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        })
+    }
+
+    /// The same of containers that are watched.
+    pub fn tell_of_stack(&self, happening: &report::stack_watch::Happening) -> ControlFlow<()> {
+        self.with(|inner| {
+            match (inner.format, &happening.what) {
+                (Format::Text, report::stack_watch::What::Ended(failure)) => inner.complain(failure),
+                (Format::Text, _) => inner.print(&stack_watch_lines::text(happening)),
+                (Format::Json | Format::Sarif, _) => inner.print(&stack_watch_lines::json(happening)),
             }
             inner.out.drain(None);
             if inner.out.has_ended() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }

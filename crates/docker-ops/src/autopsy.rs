@@ -192,7 +192,8 @@ impl Engine {
     /// The engine doesn't answer, or refuses.
     pub async fn containers_of(&self, project: &str) -> Result<Vec<(String, String)>, Error> {
         let filters = json!({"label": [format!("com.docker.compose.project={project}"), "com.docker.compose.oneoff=False"]});
-        let list = ask::json(self, &format!("/containers/json?all=true&filters={}", ask::escaped(&filters.to_string()))).await?;
+        let list = ask::json(self, &format!("/containers/json?all=true&filters={}", ask::escaped(&filters.to_string())), project)
+            .await?;
         let name = |one: &Value| one["Names"][0].as_str().map(|name| name.trim_start_matches('/').to_owned());
         let mut found: Vec<_> =
             list.as_array().into_iter().flatten().filter_map(|one| Some((one["Id"].as_str()?.to_owned(), name(one)?))).collect();
@@ -205,7 +206,7 @@ impl Engine {
     /// # Errors
     /// [`ErrorKind::NotFound`]; the engine doesn't answer, or refuses.
     pub async fn glance(&self, container: &str) -> Result<Autopsy, Error> {
-        let inspect = ask::json(self, &format!("/containers/{}/json", ask::escaped(container))).await?;
+        let inspect = ask::json(self, &format!("/containers/{}/json", ask::escaped(container)), container).await?;
         Ok(inspect::read(&inspect))
     }
 
@@ -215,14 +216,14 @@ impl Engine {
     /// # Errors
     /// [`ErrorKind::NotFound`]; the engine doesn't answer, or refuses.
     pub async fn autopsy(&self, container: &str, machine: &Machine) -> Result<Autopsy, Error> {
-        let inspect = ask::json(self, &format!("/containers/{}/json", ask::escaped(container))).await?;
+        let inspect = ask::json(self, &format!("/containers/{}/json", ask::escaped(container)), container).await?;
         let mut autopsy = inspect::read(&inspect);
         let id = autopsy.id.clone();
         if id.is_empty() {
             return Err(Error::new(ErrorKind::Protocol, format!("the engine says nothing of `{container}`")));
         }
         self.image_of(&mut autopsy).await;
-        if let Ok(stats) = ask::json(self, &format!("/containers/{id}/stats?stream=false&one-shot=true")).await {
+        if let Ok(stats) = ask::json(self, &format!("/containers/{id}/stats?stream=false&one-shot=true"), container).await {
             inspect::read_memory(&mut autopsy.memory, &stats["memory_stats"]);
         }
         for port in &mut autopsy.ports {
@@ -230,7 +231,7 @@ impl Engine {
         }
         let has_terminal = inspect["Config"]["Tty"].as_bool().unwrap_or(false);
         let path = format!("/containers/{id}/logs?stdout=true&stderr=true&tail={LINES}");
-        if let Ok(bytes) = ask::bytes(self, &path).await {
+        if let Ok(bytes) = ask::bytes(self, &path, container).await {
             autopsy.last_lines = tail::lines(&bytes, has_terminal, LINES);
         }
         autopsy.events = events::of(self, &id, machine).await.unwrap_or_default();
@@ -241,15 +242,15 @@ impl Engine {
     async fn image_of(&self, autopsy: &mut Autopsy) {
         let path = |name: &str, what: &str| format!("/images/{}/{what}", ask::escaped(name));
         let image = &mut autopsy.image;
-        if let Ok(answer) = ask::json(self, &path(&image.id, "json")).await {
+        if let Ok(answer) = ask::json(self, &path(&image.id, "json"), &image.id).await {
             let text = |key: &str| answer[key].as_str().filter(|text| !text.is_empty()).map(str::to_owned);
             (image.is_present, image.os, image.architecture) = (true, text("Os"), text("Architecture"));
             autopsy.exposed.extend(exposed::of_image(&answer));
         }
-        if let Ok(answer) = ask::json(self, &path(&image.reference, "json")).await {
+        if let Ok(answer) = ask::json(self, &path(&image.reference, "json"), &image.reference).await {
             image.named_now = answer["Id"].as_str().map(str::to_owned);
         }
-        if let Ok(history) = ask::json(self, &path(&image.id, "history")).await {
+        if let Ok(history) = ask::json(self, &path(&image.id, "history"), &image.id).await {
             autopsy.exposed.extend(exposed::of_history(&history));
         }
     }
@@ -257,7 +258,7 @@ impl Engine {
     /// The other container that publishes this port.
     async fn holder_of(&self, port: &PortFacts, id: &str) -> Option<String> {
         let number: u16 = port.host.parse().ok().filter(|number| *number > 0)?;
-        let list = ask::json(self, "/containers/json").await.ok()?;
+        let list = ask::json(self, "/containers/json", "containers").await.ok()?;
         let publishes =
             |one: &&Value| one["Ports"].as_array().into_iter().flatten().any(|port| port["PublicPort"] == json!(number));
         let other = list.as_array()?.iter().filter(|one| one["Id"] != json!(id)).find(publishes)?;

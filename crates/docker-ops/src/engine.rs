@@ -95,6 +95,16 @@ impl Engine {
             .map_err(|error| Error::new(ErrorKind::InvalidConfig, format!("`{path}` can't be asked for")).because(error))?;
         self.pool.request(request).await.map_err(|error| refused(&self.endpoint, error))
     }
+
+    /// The same, for a POST that asks for the connection itself.
+    pub(crate) async fn send_to_upgrade(&self, path: &str, body: Bytes) -> Result<Response<Incoming>, Error> {
+        let uri = format!("{HOST}/v{}{path}", self.negotiated.used);
+        let request = Request::post(uri).header(header::CONTENT_TYPE, "application/json");
+        let request = request.header(header::CONNECTION, "Upgrade").header(header::UPGRADE, "tcp").body(Full::new(body));
+        let request = request
+            .map_err(|error| Error::new(ErrorKind::InvalidConfig, format!("`{path}` can't be asked for")).because(error))?;
+        self.pool.request(request).await.map_err(|error| refused(&self.endpoint, error))
+    }
 }
 
 /// One request with the whole path, and its answer, if it is no failure.

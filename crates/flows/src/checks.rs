@@ -8,17 +8,25 @@ mod auth_enforced;
 mod backups_kept_out_of_git;
 mod comfyui_folder_known;
 mod container_healthy;
+mod container_running;
 mod credential_within_policy;
 mod disk_sufficient;
 mod empty_token_refused;
+mod engine_reachable;
 mod every_path_guarded;
 mod gpu_available;
+mod gpu_reachable;
 mod guest_mode_off;
 mod image_available;
 mod image_generated;
 mod mounts_usable;
+mod image_matches_machine;
+mod memory_sufficient;
+mod mounts_current;
+mod mounts_readable;
 mod no_leak;
 mod no_stray_password;
+mod no_token_in_inspect;
 mod old_token_refused;
 mod one_token;
 mod password_before_start;
@@ -26,6 +34,9 @@ mod password_readable_by_comfyui;
 mod password_refused_as_bearer;
 mod plugin_installed;
 mod port_free;
+mod password_in_place;
+mod plugin_intact;
+mod port_published;
 mod secrets_kept_out_of_git;
 mod server_reachable;
 mod socket_auth_enforced;
@@ -33,6 +44,7 @@ mod source_present;
 mod source_private;
 mod source_well_formed;
 mod stack_sound;
+mod stack_in_sync;
 mod targets_in_sync;
 mod token_accepted;
 mod token_in_force;
@@ -47,12 +59,14 @@ use std::{future::Future, pin::Pin};
 use comfy_client::{Answer, Error};
 use report::{CheckId, Finding, Outcome};
 
-use crate::{answers, subject::Subject};
+use crate::{answers, doctor::Patient, subject::Subject};
 
-pub(crate) use container_healthy::judge as container_healthy;
+pub(crate) use container_healthy::waited as container_healthy;
 pub(crate) use disk_sufficient::judge as disk_sufficient;
 pub(crate) use gpu_available::judge as gpu_available;
 pub(crate) use image_available::judge as image_available;
+pub(crate) use container_running::absent as no_container;
+pub(crate) use engine_reachable::judge as engine_reachable;
 pub(crate) use image_generated::{ID as IMAGE_GENERATED, run_with as generate_image};
 pub(crate) use mounts_usable::judge as mounts_usable;
 pub(crate) use no_leak::{judge as leaks, unknown_tokens as leaks_unknown};
@@ -64,6 +78,8 @@ pub(crate) use port_free::judge as port_free;
 pub(crate) use secrets_kept_out_of_git::look as secrets_in_git;
 pub(crate) use source_well_formed::CHECK as SOURCE_WELL_FORMED;
 pub(crate) use stack_sound::judge as stack_sound;
+pub(crate) use plugin_intact::{judge as plugin_intact, unseen as plugin_unseen};
+pub(crate) use stack_in_sync::judge as stack_in_sync;
 pub(crate) use targets_in_sync::judge as judge_target;
 pub(crate) use token_accepted::CHECK as TOKEN_ACCEPTED;
 pub(crate) use token_in_force::CHECK as TOKEN_IN_FORCE;
@@ -150,12 +166,42 @@ pub const JOURNEYS: &[CheckId] = &[
     disk_sufficient::ID,
     gpu_available::ID,
     password_before_start::ID,
+];
+
+/// Of the containers, as `genai-stack doctor` runs them.
+pub const STACK: &[CheckId] = &[
+    engine_reachable::ID,
+    container_running::ID,
     container_healthy::ID,
+    memory_sufficient::ID,
+    gpu_reachable::ID,
+    port_published::ID,
+    mounts_readable::ID,
+    mounts_current::ID,
+    image_matches_machine::ID,
+    password_in_place::ID,
+    no_token_in_inspect::ID,
+    plugin_intact::ID,
+    stack_in_sync::ID,
+];
+
+/// Those of them that need nothing but the facts about one container, in the order they run.
+pub(crate) const CONTAINER: &[fn(&Patient<'_>) -> Finding] = &[
+    container_running::judge,
+    container_healthy::judge,
+    memory_sufficient::judge,
+    gpu_reachable::judge,
+    port_published::judge,
+    mounts_readable::judge,
+    mounts_current::judge,
+    image_matches_machine::judge,
+    password_in_place::judge,
+    no_token_in_inspect::judge,
 ];
 
 /// The ids of all checks, in the order they run.
 pub fn ids() -> impl Iterator<Item = CheckId> {
-    all().map(|check| check.id).chain(JOURNEYS.iter().copied())
+    all().map(|check| check.id).chain(JOURNEYS.iter().copied()).chain(STACK.iter().copied())
 }
 
 fn all() -> impl Iterator<Item = &'static Check> {

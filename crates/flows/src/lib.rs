@@ -27,8 +27,11 @@ pub mod checks;
 
 pub mod connect;
 pub mod demo;
+pub mod doctor;
+pub mod plugin;
 pub mod setup;
 pub mod stack;
+pub mod stack_watch;
 pub mod tokens;
 pub mod validate;
 mod writing;

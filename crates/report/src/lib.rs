@@ -16,6 +16,7 @@ mod change;
 mod event;
 mod failure;
 mod finding;
+pub mod stack_watch;
 pub mod watch;
 
 pub use change::{Change, ChangeKind};

@@ -1,7 +1,7 @@
 //! One question to the engine, its answer as it is.
 
 use bytes::Bytes;
-use http::{Method, StatusCode};
+use http::Method;
 use http_body_util::{BodyExt, Limited};
 use serde_json::Value;
 
@@ -10,30 +10,18 @@ use crate::{Engine, Error, ErrorKind};
 /// No answer that we ask for is near this.
 const MOST: usize = 16 << 20;
 
-/// The answer as JSON.
-pub(super) async fn json(engine: &Engine, path: &str) -> Result<Value, Error> {
-    let bytes = bytes(engine, path).await?;
-    serde_json::from_slice(&bytes)
-        .map_err(|error| Error::new(ErrorKind::Protocol, "the engine's answer is no JSON").because(error))
+/// The answer as JSON. `what` names the operand in an error.
+pub(super) async fn json(engine: &Engine, path: &str, what: &str) -> Result<Value, Error> {
+    engine.read(path, what).await
 }
 
 /// The answer's bytes.
-pub(super) async fn bytes(engine: &Engine, path: &str) -> Result<Bytes, Error> {
-    let answer = engine.send(Method::GET, path, Bytes::new()).await?;
-    let status = answer.status();
+pub(super) async fn bytes(engine: &Engine, path: &str, what: &str) -> Result<Bytes, Error> {
+    let answer = engine.ask(Method::GET, path, Bytes::new(), what).await?;
     let body = Limited::new(answer.into_body(), MOST).collect().await;
-    let body = body.map_err(|error| Error::new(ErrorKind::Protocol, "the engine's answer broke off").because(error))?.to_bytes();
-    if status == StatusCode::OK {
-        return Ok(body);
-    }
-    let said = serde_json::from_slice::<Value>(&body).ok().and_then(|answer| answer["message"].as_str().map(str::to_owned));
-    let kind = match status {
-        StatusCode::NOT_FOUND => ErrorKind::NotFound,
-        StatusCode::BAD_REQUEST => ErrorKind::BadRequest,
-        StatusCode::CONFLICT => ErrorKind::Conflict,
-        _ => ErrorKind::Server,
-    };
-    Err(Error::new(kind, said.unwrap_or_else(|| format!("the engine answers {status}"))))
+    let body =
+        body.map_err(|error| Error::new(ErrorKind::Protocol, format!("the answer on `{what}` broke off")).because(error))?;
+    Ok(body.to_bytes())
 }
 
 /// `text` as a part of a path or a query.

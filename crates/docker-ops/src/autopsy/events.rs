@@ -28,7 +28,7 @@ pub(super) async fn of(engine: &Engine, id: &str, machine: &Machine) -> Result<V
     // Seconds and nanoseconds: a date is taken for none.
     let until = format!("{}.{:09}", now.as_second(), now.subsec_nanosecond());
     let path = format!("/events?since=0&until={until}&filters={}", ask::escaped(&filters));
-    let bytes = ask::bytes(engine, &path).await?;
+    let bytes = ask::bytes(engine, &path, id).await?;
     Ok(read(&bytes))
 }
 

@@ -44,7 +44,7 @@ impl Engine {
     /// # Errors
     /// The engine doesn't answer, or refuses.
     pub async fn machine(&self) -> Result<Machine, Error> {
-        let info = ask::json(self, "/info").await?;
+        let info = ask::json(self, "/info", "info").await?;
         let own = |name: &str| std::fs::read_to_string(format!("/proc/sys/kernel/{name}")).unwrap_or_default();
         let is_here = is_here(&info, &own("hostname"), &own("osrelease"));
         let has_driver =

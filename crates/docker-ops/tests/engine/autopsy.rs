@@ -1,5 +1,7 @@
 //! What is seen of containers that are dead, sick or in doubt.
 
+#![expect(clippy::disallowed_methods, reason = "starts docker and kill, to make what is looked at")]
+
 use std::{
     fs,
     process::{Command, Output},

@@ -1,11 +1,9 @@
 //! `plugin-installed`: ComfyUI-Login is where ComfyUI loads it from. Without it ComfyUI starts and asks nobody for anything.
 
-use std::path::{Path, PathBuf};
-
 use report::{CheckId, Finding};
 
 use super::{Check, fail, pass, skipped};
-use crate::subject::Subject;
+use crate::{plugin, subject::Subject};
 
 pub(crate) const CHECK: Check =
     Check { id: CheckId("plugin-installed"), run: |subject| Box::pin(std::future::ready(run(subject))) };
@@ -15,24 +13,11 @@ fn run(subject: &Subject<'_>) -> Finding {
     let Some(folder) = &subject.settings.comfy_dir else {
         return skipped(id, "nothing to look at", "ComfyUI's folder is not known");
     };
-    match find(&folder.value.join("custom_nodes")) {
-        Some(plugin) => pass(id, subject.settings.shown(&plugin)),
+    match plugin::copies(&folder.value.join("custom_nodes")).first() {
+        Some(plugin) => pass(id, subject.settings.shown(plugin)),
         None => fail(id, format!("`{}` holds no ComfyUI-Login: ComfyUI would start without any login", folder.value.join("custom_nodes").display()))
             .hint("clone https://github.com/liusida/ComfyUI-Login into that folder, install its requirements.txt, and run the same command again"),
     }
-}
-
-/// The plugin by its own files, whatever its folder is called; one that is switched off by `.disabled` is none.
-fn find(custom_nodes: &Path) -> Option<PathBuf> {
-    let folders = std::fs::read_dir(custom_nodes).ok()?;
-    let is_plugin = |path: &PathBuf| {
-        path.extension().is_none_or(|ending| ending != "disabled")
-            && path.join("password.py").is_file()
-            && path.join("login.html").is_file()
-    };
-    let mut found: Vec<_> = folders.filter_map(|entry| Some(entry.ok()?.path())).filter(is_plugin).collect();
-    found.sort();
-    found.into_iter().next()
 }
 
 #[cfg(test)]

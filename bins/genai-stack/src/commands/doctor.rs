@@ -1,0 +1,33 @@
+//! `genai-stack doctor`.
+
+use std::io::Read;
+
+use console::Screen;
+use flows::doctor::{self, Options, Stack};
+use report::{Failure, FailureKind, Report};
+use settings::{Settings, World};
+
+use super::meant::{self, Meant};
+use crate::cli::{Cli, Doctor};
+
+pub(super) async fn run(cli: &Cli, world: &World, args: &Doctor, screen: &Screen) -> Result<Report, Failure> {
+    let settings = Settings::load(&cli.shared.settings(), world)?;
+    let Meant { project, wanted, plugin, .. } = meant::of(&settings, args.name.as_deref())?;
+    let drift = Err("`up` has not said what it would change".to_owned());
+    let stack = Stack { settings: &settings, project, wanted, drift, plugin };
+    let options =
+        Options { kernel_log: args.kernel_log.as_ref().map(|path| kernel_log(&world.current_dir.join(path))).transpose()? };
+    let sink = screen.sink();
+    console::interruptible(async { doctor::run(meant::engine().await, &stack, &options, world, &sink).await }).await
+}
+
+/// What the file holds, any bytes: the kernel's log is not always UTF-8.
+fn kernel_log(path: &std::path::Path) -> Result<String, Failure> {
+    /// A kernel keeps much less.
+    const MOST: u64 = 64 << 20;
+    let mut bytes = Vec::new();
+    std::fs::File::open(path)
+        .and_then(|file| file.take(MOST).read_to_end(&mut bytes))
+        .map_err(|error| Failure::new(FailureKind::Unreachable, format!("can't read `{}`: {error}", path.display())))?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}

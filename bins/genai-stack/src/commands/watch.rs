@@ -1,0 +1,47 @@
+//! `genai-stack watch`.
+
+use std::time::Duration;
+
+use console::{ExitCode, Screen};
+use flows::stack_watch::{self, Options};
+use report::{
+    Failure, FailureKind,
+    stack_watch::{Happening, What},
+};
+use settings::{Settings, World};
+
+use super::meant;
+use crate::cli::{Cli, Watch};
+
+/// Watches until the user or the reader of its output wants no more; the last line says why.
+pub(super) async fn run(cli: &Cli, world: &World, args: &Watch, screen: &Screen) -> ExitCode {
+    if cli.shared.format == console::Format::Sarif {
+        return screen.fail(
+            &Failure::new(FailureKind::Usage, "a watch has no end, so it can't be SARIF")
+                .hint("choose `--format json`: an object a line"),
+        );
+    }
+    match watch(cli, world, args, screen).await {
+        Ok(()) => screen.unread(),
+        Err(failure) => {
+            let code = ExitCode::for_kind(failure.kind);
+            // Whether anybody reads it or not, this is the end.
+            let _ = screen.tell_of_stack(&Happening { at: world.clock.now(), container: None, what: What::Ended(failure) });
+            code
+        }
+    }
+}
+
+async fn watch(cli: &Cli, world: &World, args: &Watch, screen: &Screen) -> Result<(), Failure> {
+    let settings = Settings::load(&cli.shared.settings(), world)?;
+    let meant = meant::of(&settings, args.name.as_deref())?;
+    let minutes = args.idle_unload_minutes.map(|minutes| (minutes > 0).then(|| Duration::from_secs(u64::from(minutes) * 60)));
+    let options = Options { every: Duration::from_secs(args.every.into()), idle_unload: minutes.unwrap_or(meant.idle_unload) };
+    console::interruptible(async {
+        let engine = meant::engine().await;
+        let engine = engine.map_err(|error| Failure::of(FailureKind::Unreachable, &error).hints(error.hints()))?;
+        let mut tell = |happening| screen.tell_of_stack(&happening);
+        stack_watch::run(&engine, &meant.project, &settings, options, world, &mut tell).await
+    })
+    .await?
+}

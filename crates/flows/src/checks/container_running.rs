@@ -1,0 +1,91 @@
+//! `container-running`: the container runs; else, what ended it.
+
+use report::{CheckId, Finding};
+
+use super::{fail, pass, warn};
+use crate::doctor::{Cause, Patient, cause};
+
+pub(crate) const ID: CheckId = CheckId("container-running");
+
+pub(crate) fn judge(patient: &Patient<'_>) -> Finding {
+    let (state, name) = (&patient.autopsy.state, &patient.autopsy.name);
+    let why = || cause(&patient.autopsy, &patient.kills);
+    let finding = match state.status.as_str() {
+        "running" if state.restarts == 0 => return pass(ID, format!("`{name}` runs")),
+        "running" => {
+            warn(ID, format!("`{name}` runs, and was started again {} times: before, it {}", state.restarts, ended(&why())))
+        }
+        "paused" => fail(ID, format!("`{name}` is paused")).hint(format!("let it go on with `docker unpause {name}`")),
+        "restarting" => fail(ID, format!("`{name}` ends again and again, {} times by now: it {}", state.restarts, why().what)),
+        _ => fail(ID, format!("`{name}` {}", why().what)),
+    };
+    let finding = if finding.hints.is_empty() { finding.hint(why().hint) } else { finding };
+    evidence(finding, patient)
+}
+
+/// The code of a life that is over: while the next one runs, events may have gone that told more.
+fn ended(cause: &Cause) -> &str {
+    &cause.what
+}
+
+fn evidence(finding: Finding, patient: &Patient<'_>) -> Finding {
+    let state = &patient.autopsy.state;
+    let mut finding = finding.seen("state", &state.status);
+    if let Some(code) = state.exit_code {
+        finding = finding.seen("exit code", code.to_string());
+    }
+    if let Some(fault) = &state.start_fault {
+        finding = finding.seen("the engine says", patient.shown(fault.words()));
+    }
+    for (name, time) in [("started", &state.started_at), ("ended", &state.finished_at)] {
+        finding = time.iter().fold(finding, |finding, time| finding.seen(name, time));
+    }
+    let life: Vec<_> = patient.autopsy.events.iter().rev().take(5).map(|event| event.name.as_str()).collect();
+    if !life.is_empty() {
+        finding = finding.seen("last events", life.into_iter().rev().collect::<Vec<_>>().join(", "));
+    }
+    let lines = &patient.autopsy.last_lines;
+    lines[lines.len().saturating_sub(3)..].iter().fold(finding, |finding, line| finding.seen("last line", patient.shown(line)))
+}
+
+/// The finding for a project of which the engine knows no container.
+pub(crate) fn absent(project: &str) -> Finding {
+    fail(ID, format!("the engine has no container of project `{project}`")).hint("make and start it with `genai-stack up`")
+}
+
+#[cfg(test)]
+mod tests {
+    use docker_ops::autopsy::StartFault;
+
+    use super::*;
+    use crate::doctor::patients::{TOKEN, judged};
+
+    #[test]
+    fn each_state_in_words_with_what_helps() {
+        let of = |status: &str, restarts, code| {
+            judged(judge, |patient| {
+                let state = &mut patient.autopsy.state;
+                (state.status, state.restarts, state.exit_code) = (status.to_owned(), restarts, code);
+            })
+        };
+        assert_eq!(of("running", 0, None).0, "pass");
+        assert_eq!(of("running", 2, Some(1)).0, "warn");
+        assert!(of("restarting", 7, Some(3)).1.summary.contains("again and again, 7 times"));
+        assert!(of("paused", 0, None).1.hints[0].contains("docker unpause p-comfyui-1"));
+        let dead = of("exited", 0, Some(137)).1;
+        assert!(dead.outcome.name() == "fail" && dead.hints[0].contains("--kernel-log"), "{dead:?}");
+        assert_eq!(absent("p").outcome.name(), "fail");
+    }
+
+    #[test]
+    fn the_engines_words_and_the_last_lines_are_shown_without_a_token() {
+        let (_, finding) = judged(judge, |patient| {
+            patient.autopsy.state.status = "created".to_owned();
+            patient.autopsy.state.start_fault = Some(StartFault::PortTaken(format!("port is already allocated {TOKEN}")));
+            patient.autopsy.last_lines = vec![format!("use token={TOKEN}")];
+        });
+        assert!(finding.summary.contains("port of the host is taken"), "{finding:?}");
+        assert!(finding.evidence.iter().any(|one| one.name == "last line"));
+        assert!(!format!("{finding:?}").contains(TOKEN), "{finding:?}");
+    }
+}

@@ -1,0 +1,96 @@
+//! `gpu-reachable`: the cards that were asked for are in the container. The driver is asked on both sides: a container can lose its cards
+//! while the host keeps them.
+
+use docker_ops::{Gpu, autopsy::StartFault};
+use report::{CheckId, Finding};
+
+use super::{fail, pass, skipped, unknown};
+use crate::doctor::{Patient, cause};
+
+pub(crate) const ID: CheckId = CheckId("gpu-reachable");
+
+pub(crate) fn judge(patient: &Patient<'_>) -> Finding {
+    let (gpu, state) = (&patient.autopsy.gpu, &patient.autopsy.state);
+    let is_wanted = patient.wanted.is_some_and(|wanted| wanted.gpu != Gpu::None);
+    let finding = match (&state.start_fault, &patient.cards.inside) {
+        _ if !gpu.is_some() && is_wanted => fail(ID, "`[stack]` asks for a card, and the container has no such request")
+            .hint("make it anew with `genai-stack up`; an engine that drops the request (Podman does) needs `cdi`"),
+        _ if !gpu.is_some() => return skipped(ID, "nothing to reach", "no card was asked for"),
+        (Some(StartFault::NoGpuDriver(words) | StartFault::GpuHook(words)), _) => {
+            let cause = cause(&patient.autopsy, &patient.kills);
+            fail(ID, cause.what).hint(cause.hint).seen("the engine says", patient.shown(words))
+        }
+        (_, None) => skipped(ID, "nobody to ask", "the container doesn't run"),
+        (_, Some(Ok(0))) => fail(ID, "the driver answers in the container and shows no card").hint("see which were asked for"),
+        (_, Some(Ok(count))) => pass(ID, format!("the driver shows {count} in the container")),
+        (_, Some(Err(said))) => inside(patient, said),
+    };
+    let runtimes = patient.machine.runtimes.join(", ");
+    finding.seen("asked for", asked(patient)).seen("the engine's runtimes", runtimes)
+}
+
+/// The driver does not answer in the container; the host decides what that means.
+fn inside(patient: &Patient<'_>, said: &str) -> Finding {
+    let is_absent = said.contains("executable file not found") || said.contains("no such file");
+    let finding = match patient.machine.has_gpu_driver {
+        _ if is_absent => unknown(ID, "the container has no `nvidia-smi` to ask", "the image or the runtime brings none")
+            .hint("let the runtime bring it: add the capability `utility`"),
+        Some(true) => fail(ID, "the host has its driver, and the container has lost the card: `systemctl daemon-reload` does that")
+            .hint("make the container anew: `genai-stack down`, `genai-stack up`; for good: hand over cards by CDI, or use the cgroup driver `cgroupfs`"),
+        Some(false) => fail(ID, "no driver of a card is loaded on the host").hint("load it and see `nvidia-smi` on the host; after an upgrade, reboot"),
+        None => unknown(ID, "the driver does not answer in the container", "the host can't be seen from here")
+            .hint("ask on the host: `nvidia-smi`"),
+    };
+    finding.seen("nvidia-smi in the container", patient.shown(said)).seen("cgroup driver", &patient.machine.cgroup_driver)
+}
+
+fn asked(patient: &Patient<'_>) -> String {
+    let gpu = &patient.autopsy.gpu;
+    let runtime = gpu.runtime.iter().filter(|name| *name == "nvidia").map(|name| format!("runtime {name}"));
+    gpu.requests.iter().chain(&gpu.devices).cloned().chain(runtime).collect::<Vec<_>>().join("; ")
+}
+
+#[cfg(test)]
+mod tests {
+    use docker_ops::autopsy::Machine;
+
+    use super::*;
+    use crate::doctor::{Cards, patients::judged};
+
+    #[test]
+    fn only_the_pair_tells_who_lost_the_card() {
+        let of = |inside: Option<Result<usize, &str>>, has_gpu_driver| {
+            let machine = Machine { has_gpu_driver, ..Machine::default() };
+            let (outcome, summary) = {
+                // The machine outlives the judgement, not the closure.
+                let machine: &'static Machine = Box::leak(Box::new(machine));
+                let (outcome, finding) = judged(judge, |patient| {
+                    patient.autopsy.gpu.requests = vec!["nvidia: all".into()];
+                    patient.cards = Cards { inside: inside.map(|inside| inside.map_err(str::to_owned)) };
+                    patient.machine = machine;
+                });
+                (outcome, finding.summary)
+            };
+            (outcome, summary)
+        };
+        assert_eq!(of(Some(Ok(2)), None).0, "pass");
+        assert_eq!(of(Some(Ok(0)), Some(true)).0, "fail");
+        let lost = "Failed to initialize NVML: Unknown Error";
+        assert!(of(Some(Err(lost)), Some(true)).1.contains("has lost the card"));
+        assert!(of(Some(Err(lost)), Some(false)).1.contains("on the host"));
+        assert_eq!(of(Some(Err(lost)), None).0, "unknown");
+        assert_eq!(of(Some(Err("exec: \"nvidia-smi\": executable file not found")), Some(true)).0, "unknown");
+        assert_eq!(of(None, None).0, "skipped");
+        assert_eq!(judged(judge, |_| {}).0, "skipped");
+    }
+
+    #[test]
+    fn an_engine_that_can_hand_over_none_is_named() {
+        let (outcome, finding) = judged(judge, |patient| {
+            patient.autopsy.gpu.requests = vec!["nvidia: all".into()];
+            patient.autopsy.state.status = "created".into();
+            patient.autopsy.state.start_fault = Some(StartFault::NoGpuDriver("could not select device driver".into()));
+        });
+        assert!(outcome == "fail" && finding.hints[0].contains("restart the engine"), "{finding:?}");
+    }
+}

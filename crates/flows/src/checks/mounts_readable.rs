@@ -1,0 +1,112 @@
+//! `mounts-readable`: what the container sees of the host is there, and its user may read it, and write where it must.
+
+use docker_ops::autopsy::{MountFacts, MountSource};
+use report::{CheckId, Finding};
+
+use super::{fail, pass, skipped, unknown};
+use crate::doctor::Patient;
+
+pub(crate) const ID: CheckId = CheckId("mounts-readable");
+
+pub(crate) fn judge(patient: &Patient<'_>) -> Finding {
+    let binds: Vec<&MountFacts> = patient.autopsy.mounts.iter().filter(|mount| mount.kind == "bind").collect();
+    if binds.is_empty() {
+        return skipped(ID, "nothing to read", "nothing of the host is mounted");
+    }
+    let user = user(patient);
+    for mount in &binds {
+        let (source, target) = (&mount.source, &mount.target);
+        match mount.now {
+            Some(MountSource::Gone) => {
+                return fail(ID, format!("`{source}`, which is to be `{target}`, is not there"))
+                    .hint(format!("make it: `mkdir -p '{source}'`; then `genai-stack up`"));
+            }
+            Some(MountSource::There { is_folder, uid, gid, mode }) => {
+                let Some((user, group)) = user else { continue };
+                let lacks = lacks((user, group), (uid, gid, mode), is_folder, mount.is_writable);
+                if let Some(lack) = lacks {
+                    return fail(ID, format!("user {user} of the container may not {lack} `{source}`, which is its `{target}`"))
+                        .seen("owner and mode", format!("{uid}:{gid} {mode:04o}"))
+                        .hint(format!("give it to that user: `sudo chown -R {user}:{group} '{source}'`"));
+                }
+            }
+            None => {}
+        }
+    }
+    if binds.iter().any(|mount| mount.now.is_none()) {
+        return unknown(
+            ID,
+            "the host's folders can't be seen from here",
+            "the engine runs on another machine, or they are not ours to look at",
+        );
+    }
+    if user.is_none() {
+        return unknown(
+            ID,
+            format!("{} folders are there", binds.len()),
+            "the number of the container's user is known only while it runs",
+        );
+    }
+    pass(ID, format!("{} folders are there and may be used", binds.len()))
+}
+
+/// The process's own if it runs, else what was asked for in numbers. An empty one is the image's, which is most often root.
+fn user(patient: &Patient<'_>) -> Option<(u32, u32)> {
+    let seen = patient.autopsy.mounts.iter().find_map(|mount| mount.seen_by);
+    seen.or_else(|| {
+        let (user, group) = patient.autopsy.user.split_once(':').unwrap_or((&patient.autopsy.user, "0"));
+        Some((user.parse().ok()?, group.parse().ok()?))
+    })
+}
+
+/// What that user lacks, as the system judges; root lacks nothing.
+fn lacks(who: (u32, u32), (uid, gid, mode): (u32, u32, u32), is_folder: bool, writes: bool) -> Option<&'static str> {
+    let shift = match who {
+        (0, _) => return None,
+        (user, _) if user == uid => 6,
+        (_, group) if group == gid => 3,
+        _ => 0,
+    };
+    let bits = (mode >> shift) & 7;
+    let reads = if is_folder { 5 } else { 4 };
+    match () {
+        () if bits & reads != reads => Some("read"),
+        () if writes && bits & 2 == 0 => Some("write to"),
+        () => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::doctor::patients::judged;
+
+    #[test]
+    fn judged_as_the_system_judges() {
+        let of = |who, owner, writes| lacks(who, owner, true, writes);
+        assert_eq!(of((0, 0), (5, 5, 0), true), None);
+        assert_eq!(of((5, 5), (5, 5, 0o700), true), None);
+        assert_eq!(of((5, 5), (0, 0, 0o755), false), None);
+        assert_eq!(of((5, 5), (0, 0, 0o755), true), Some("write to"), "root-owned outputs");
+        assert_eq!(of((5, 5), (0, 5, 0o770), true), None);
+        assert_eq!(of((5, 5), (5, 5, 0o077), false), Some("read"));
+        assert_eq!(of((5, 5), (0, 0, 0o754), false), Some("read"), "a folder needs both");
+    }
+
+    #[test]
+    fn gone_unreadable_and_unseen() {
+        let of = |now, user: &str| {
+            judged(judge, |patient| {
+                patient.autopsy.user = user.into();
+                let (kind, source) = ("bind".to_owned(), "/host/login".to_owned());
+                patient.autopsy.mounts = vec![MountFacts { kind, source, now, is_writable: true, ..MountFacts::default() }];
+            })
+        };
+        let there = |mode| Some(MountSource::There { is_folder: true, uid: 0, gid: 0, mode });
+        assert_eq!(of(there(0o700), "0:0").0, "pass");
+        assert!(of(there(0o755), "1000:1000").1.hints[0].contains("chown -R 1000:1000 '/host/login'"));
+        assert!(of(Some(MountSource::Gone), "").1.hints[0].contains("mkdir -p '/host/login'"));
+        assert_eq!((of(None, "0").0, of(there(0o700), "").0), ("unknown", "unknown"));
+        assert_eq!(judged(judge, |_| {}).0, "skipped");
+    }
+}

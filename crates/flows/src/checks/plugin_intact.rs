@@ -1,0 +1,118 @@
+//! `plugin-intact`: the files of ComfyUI-Login are the pinned ones, and ComfyUI can load them. If it can't, it starts without any login.
+
+use report::{CheckId, Failure, Finding};
+
+use super::{fail, pass, unknown, warn};
+use crate::plugin::{Facts, KeyFile};
+
+pub(crate) const ID: CheckId = CheckId("plugin-intact");
+
+/// What happens if it is not.
+const OPEN: &str = "ComfyUI starts without any login";
+
+/// `missing`: the modules that ComfyUI's Python can't import; none if it was not asked.
+pub(crate) fn judge(facts: &Facts, missing: Option<Result<Vec<String>, Failure>>) -> Finding {
+    let shown = facts.folder.display();
+    let install = "install it with `genai-stack plugin install`";
+    if !facts.is_present {
+        let finding = match &facts.disabled {
+            Some(path) => fail(ID, format!("ComfyUI-Login is switched off: {OPEN}"))
+                .hint(format!("switch it on again: `mv '{}' '{shown}'`", path.display())),
+            None => fail(ID, format!("`{shown}` is not ComfyUI-Login: {OPEN}")).hint(install),
+        };
+        return facts.elsewhere.iter().fold(finding, |finding, copy| finding.seen("another copy", copy.display().to_string()));
+    }
+    let digest = match &facts.digest {
+        Ok(digest) => digest,
+        Err(error) => return unknown(ID, format!("the files of `{shown}` can't be compared"), error),
+    };
+    if facts.key == KeyFile::Malformed {
+        return fail(ID, format!("`{shown}/.secret-key.txt` is damaged: the plugin can't be loaded, and {OPEN}"))
+            .hint(format!("remove it, the plugin makes a new one: `rm '{shown}/.secret-key.txt'`"));
+    }
+    if *digest != facts.wanted {
+        let differing = facts.differences.as_deref().unwrap_or_default();
+        let what = match differing {
+            [] => "its files are not the pinned ones".to_owned(),
+            [one] => one.to_string(),
+            [one, rest @ ..] => format!("{one}, and {} more differ", rest.len()),
+        };
+        let finding = fail(ID, format!("`{shown}`: {what}"))
+            .seen("digest", digest.to_string())
+            .seen("pinned", facts.wanted.to_string())
+            .hint("read what changed; then bring the pinned files back with `genai-stack plugin install`");
+        return differing.iter().take(20).fold(finding, |finding, one| finding.seen("file", one.to_string()));
+    }
+    match missing {
+        Some(Ok(missing)) if !missing.is_empty() => {
+            return fail(ID, format!("its Python can't import {}: {OPEN}", missing.join(", ")))
+                .hint("install it with `genai-stack plugin install --python PATH` or `--container NAME`");
+        }
+        Some(Err(failure)) => {
+            return unknown(ID, "what it imports is not known", failure.message).seen("digest", digest.to_string());
+        }
+        _ => {}
+    }
+    if let [copy, ..] = facts.elsewhere.as_slice() {
+        return warn(ID, format!("`{}` is a second copy, and ComfyUI loads both", copy.display()))
+            .hint(format!("remove it: `rm -r '{}'`", copy.display()));
+    }
+    pass(ID, format!("`{shown}` is as pinned")).seen("digest", digest.to_string())
+}
+
+/// The finding where `custom_nodes` can't be seen.
+pub(crate) fn unseen() -> Finding {
+    unknown(
+        ID,
+        "the plugin's files can't be compared",
+        "no `custom_nodes` of this machine is mounted, and ComfyUI's folder is not known",
+    )
+    .hint("mount it: `custom_nodes` in `[stack]`; or name ComfyUI's folder with `--comfy-dir DIR`")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plugin::{Difference, Digest};
+
+    fn facts() -> Facts {
+        Facts {
+            folder: "custom_nodes/ComfyUI-Login".into(),
+            is_present: true,
+            disabled: None,
+            elsewhere: Vec::new(),
+            digest: Ok(Digest::known()),
+            wanted: Digest::known(),
+            differences: Some(Vec::new()),
+            key: KeyFile::Absent,
+        }
+    }
+
+    #[test]
+    fn only_pinned_files_that_can_be_loaded_pass() {
+        let of = |facts: &Facts| judge(facts, None).outcome.name();
+        assert_eq!(of(&facts()), "pass");
+        assert_eq!(of(&Facts { is_present: false, ..facts() }), "fail");
+        assert_eq!(of(&Facts { key: KeyFile::Malformed, ..facts() }), "fail");
+        assert_eq!(of(&Facts { key: KeyFile::Sound, ..facts() }), "pass");
+        assert_eq!(of(&Facts { elsewhere: vec!["custom_nodes/login2".into()], ..facts() }), "warn");
+        assert_eq!(of(&Facts { digest: Err("permission denied".into()), ..facts() }), "unknown");
+        let off = judge(&Facts { is_present: false, disabled: Some("custom_nodes/x.disabled".into()), ..facts() }, None);
+        assert!(off.hints[0].contains("mv 'custom_nodes/x.disabled'"), "{off:?}");
+        let gone = |modules: &[&str]| judge(&facts(), Some(Ok(modules.iter().map(|name| (*name).to_owned()).collect())));
+        assert_eq!((gone(&["bcrypt"]).outcome.name(), gone(&[]).outcome.name()), ("fail", "pass"));
+        let unasked = Failure::new(report::FailureKind::Unreachable, "no container");
+        assert_eq!(judge(&facts(), Some(Err(unasked))).outcome.name(), "unknown");
+    }
+
+    #[test]
+    fn a_changed_file_is_named() {
+        let digest = Ok(Digest::parse(&"0".repeat(64)).unwrap());
+        let changed = Facts { digest, differences: Some(vec![Difference::Changed("password.py".into())]), ..facts() };
+        let finding = judge(&changed, None);
+        assert_eq!(finding.outcome.name(), "fail");
+        assert!(finding.summary.contains("`password.py` was changed"), "{finding:?}");
+        let unnamed = judge(&Facts { differences: None, ..changed }, None);
+        assert!(unnamed.summary.contains("not the pinned ones"), "{unnamed:?}");
+    }
+}

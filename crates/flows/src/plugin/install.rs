@@ -1,0 +1,184 @@
+//! Puts the plugin into its place: staged beside it, compared with the digest that is wanted, and renamed. What was there before goes only
+//! after that.
+
+use std::{
+    fs, io,
+    os::unix::fs::{MetadataExt, chown},
+    path::{Path, PathBuf},
+};
+
+use report::{ChangeKind, Failure, FailureKind};
+
+use super::{
+    Difference, Digest, KeyFile, Manifest, Source, Wanted, archive,
+    facts::{DISABLED, LIST, NAME, is_plugin, look},
+    git,
+    manifest::{KEY_FILE, is_left_out},
+};
+
+/// What an installation did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Installed {
+    /// What became of the plugin's folder.
+    pub kind: ChangeKind,
+    /// The digest of its files.
+    pub digest: Digest,
+}
+
+/// Installs what is wanted. If it is there already, nothing is fetched and nothing is changed. The key of the sessions is kept.
+///
+/// # Errors
+/// A source that can't be read, holds no ComfyUI-Login, or another one than the digest says; a folder that can't be written.
+pub async fn install(custom_nodes: &Path, wanted: &Wanted) -> Result<Installed, Failure> {
+    // Held to the end: two installations at once would take each other's folders.
+    let _lock = lock(custom_nodes)?;
+    let facts = look(custom_nodes, wanted);
+    let digest = wanted.digest.clone();
+    if facts.is_present && facts.digest.as_ref() == Ok(&digest) && facts.key != KeyFile::Malformed {
+        return Ok(Installed { kind: ChangeKind::Kept, digest });
+    }
+    let stage = Stage::new(custom_nodes).map_err(|error| disk(custom_nodes, &error))?;
+    let staged = stage.fill(&wanted.source).await?;
+    compare(&staged, wanted)?;
+    let kind = stage.swap(&staged, &facts.folder, facts.key).map_err(|error| disk(&facts.folder, &error))?;
+    let list = Manifest::of(&facts.folder).map_err(|error| disk(&facts.folder, &error))?.to_string();
+    fs::write(custom_nodes.join(LIST), list).map_err(|error| disk(&custom_nodes.join(LIST), &error))?;
+    Ok(Installed { kind, digest })
+}
+
+fn lock(custom_nodes: &Path) -> Result<fs::File, Failure> {
+    let folder = fs::File::open(custom_nodes).map_err(|error| {
+        disk(custom_nodes, &error).hint("name ComfyUI's folder with `--comfy-dir DIR`, or this one with `--custom-nodes DIR`")
+    })?;
+    match folder.try_lock() {
+        Ok(()) => Ok(folder),
+        Err(_) => Err(Failure::new(FailureKind::Refused, format!("another installation runs in `{}`", custom_nodes.display()))
+            .hint("wait for its end, and run the same command again")),
+    }
+}
+
+fn disk(path: &Path, error: &io::Error) -> Failure {
+    let kind = if error.kind() == io::ErrorKind::NotFound { FailureKind::Unreachable } else { FailureKind::Refused };
+    Failure::new(kind, format!("can't work in `{}`: {error}", path.display()))
+}
+
+/// Whether what was staged is what is wanted.
+fn compare(staged: &Path, wanted: &Wanted) -> Result<(), Failure> {
+    let manifest = Manifest::of(staged).map_err(|error| disk(staged, &error))?;
+    let digest = manifest.digest();
+    if digest == wanted.digest {
+        return Ok(());
+    }
+    let mut failure =
+        Failure::new(FailureKind::Declined, format!("`{}` has the digest {digest}, not {}", wanted.source, wanted.digest))
+            .hint(format!("if you have read it and want it, pin it: `--digest {digest}`"));
+    let known = Manifest::known();
+    if known.digest() == wanted.digest {
+        failure.causes = known.differences(&manifest).iter().take(10).map(Difference::to_string).collect();
+    }
+    Err(failure)
+}
+
+/// A folder beside the plugin's, on the same disk, that ComfyUI doesn't load. It goes with this value.
+struct Stage {
+    folder: PathBuf,
+    /// Whose `custom_nodes` is: ComfyUI's user, who must be able to write the plugin's key.
+    owner: (u32, u32),
+}
+
+impl Stage {
+    fn new(custom_nodes: &Path) -> io::Result<Self> {
+        let folder = custom_nodes.join(format!(".{NAME}.new.{DISABLED}"));
+        match fs::remove_dir_all(&folder) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => fs::create_dir(&folder)?,
+        }
+        let meta = fs::metadata(custom_nodes)?;
+        Ok(Self { folder, owner: (meta.uid(), meta.gid()) })
+    }
+
+    /// Brings the plugin here; where its files are.
+    async fn fill(&self, source: &Source) -> Result<PathBuf, Failure> {
+        let into = self.folder.join("plugin");
+        fs::create_dir(&into).map_err(|error| disk(&into, &error))?;
+        let unreadable = |path: &Path, error: &io::Error| {
+            Failure::new(FailureKind::Declined, format!("can't take the plugin from `{}`: {error}", path.display()))
+        };
+        match source {
+            Source::Git { url, commit } => git::fetch(url, commit, &self.folder.join("git"), &into).await?,
+            Source::Archive(path) => archive::unpack(path, &into).map_err(|error| unreadable(path, &error))?,
+            Source::Folder(path) => copy(path, &into, true).map_err(|error| unreadable(path, &error))?,
+        }
+        // Archives of a repository have one folder at their top.
+        let below = fs::read_dir(&into).into_iter().flatten().filter_map(|entry| Some(entry.ok()?.path()));
+        std::iter::once(into.clone()).chain(below).find(|folder| is_plugin(folder)).ok_or_else(|| {
+            Failure::new(
+                FailureKind::Declined,
+                format!("`{source}` holds no ComfyUI-Login: no __init__.py, password.py and login.html"),
+            )
+        })
+    }
+
+    /// Renames what is staged into its place. If that fails, what was there stays there.
+    fn swap(&self, staged: &Path, place: &Path, key: KeyFile) -> io::Result<ChangeKind> {
+        if key == KeyFile::Sound {
+            fs::copy(place.join(KEY_FILE), staged.join(KEY_FILE))?;
+        }
+        give(staged, self.owner)?;
+        let old = self.folder.join("old");
+        match fs::rename(place, &old) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                fs::rename(staged, place)?;
+                return Ok(ChangeKind::Created);
+            }
+            moved => moved?,
+        }
+        if let Err(error) = fs::rename(staged, place) {
+            fs::rename(&old, place)?;
+            return Err(error);
+        }
+        Ok(ChangeKind::Changed)
+    }
+}
+
+impl Drop for Stage {
+    fn drop(&mut self) {
+        // What stays is removed by the next installation, and ComfyUI does not load it.
+        let _ = fs::remove_dir_all(&self.folder);
+    }
+}
+
+/// Copies what is a part of the plugin.
+fn copy(from: &Path, into: &Path, at_top: bool) -> io::Result<()> {
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        let (name, kind) = (entry.file_name(), entry.file_type()?);
+        if is_left_out(&name.to_string_lossy(), at_top) {
+            continue;
+        }
+        let place = into.join(&name);
+        if kind.is_dir() {
+            fs::create_dir(&place)?;
+            copy(&entry.path(), &place, false)?;
+        } else if kind.is_file() {
+            fs::copy(entry.path(), place)?;
+        } else {
+            return Err(io::Error::other(format!("`{}` is neither file nor folder", entry.path().display())));
+        }
+    }
+    Ok(())
+}
+
+/// Gives all to the owner of `custom_nodes`, where it is not theirs already.
+fn give(path: &Path, owner: (u32, u32)) -> io::Result<()> {
+    let meta = fs::symlink_metadata(path)?;
+    if (meta.uid(), meta.gid()) != owner {
+        chown(path, Some(owner.0), Some(owner.1))?;
+    }
+    if meta.is_dir() {
+        for entry in fs::read_dir(path)? {
+            give(&entry?.path(), owner)?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,122 @@
+//! The files of a plugin by their digests, and the digest of that list.
+
+use std::{collections::BTreeMap, fmt, fs, io, path::Path};
+
+use data_encoding::HEXLOWER;
+use sha2::{Digest as _, Sha256};
+
+use super::Difference;
+
+/// What the plugin writes into its own folder.
+pub(super) const KEY_FILE: &str = ".secret-key.txt";
+/// Files in a plugin's folder, at most: another folder was meant if there are more.
+const MOST_FILES: usize = 10_000;
+/// What stands for the digest of something that is no file.
+const NO_FILE: &str = "not-a-file";
+
+/// A SHA-256.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Digest(String);
+
+/// The SHA-256 of each file by its path. Left out are git's folder, what Python compiles, and the key that the plugin makes.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Manifest(BTreeMap<String, String>);
+
+impl Digest {
+    /// That of the plugin whose behaviour this project knows.
+    #[must_use]
+    pub fn known() -> Self {
+        Manifest::known().digest()
+    }
+
+    /// 64 hexadecimal digits.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let text = text.strip_prefix("sha256:").unwrap_or(text).to_ascii_lowercase();
+        (text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit())).then_some(Self(text))
+    }
+
+    fn of(bytes: &[u8]) -> Self {
+        Self(HEXLOWER.encode(&Sha256::digest(bytes)))
+    }
+}
+
+impl fmt::Display for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl Manifest {
+    /// That of the plugin whose behaviour this project knows.
+    #[must_use]
+    pub fn known() -> Self {
+        Self::read(include_str!("known.sha256"))
+    }
+
+    /// That of a folder.
+    pub(super) fn of(folder: &Path) -> io::Result<Self> {
+        let mut manifest = Self::default();
+        manifest.add(folder, "")?;
+        Ok(manifest)
+    }
+
+    fn add(&mut self, folder: &Path, prefix: &str) -> io::Result<()> {
+        for entry in fs::read_dir(folder)? {
+            let entry = entry?;
+            let Ok(name) = entry.file_name().into_string() else {
+                return Err(io::Error::other("a file's name is not UTF-8"));
+            };
+            if is_left_out(&name, prefix.is_empty()) {
+                continue;
+            }
+            let (path, kind) = (format!("{prefix}{name}"), entry.file_type()?);
+            if kind.is_dir() {
+                self.add(&entry.path(), &format!("{path}/"))?;
+                continue;
+            }
+            // A link is not followed: what it leads to may change without a trace here.
+            let hash = if kind.is_file() { Digest::of(&fs::read(entry.path())?).0 } else { NO_FILE.to_owned() };
+            self.0.insert(path, hash);
+            if self.0.len() > MOST_FILES {
+                return Err(io::Error::other(format!("more than {MOST_FILES} files")));
+            }
+        }
+        Ok(())
+    }
+
+    /// The digest of this list, as `sha256sum` makes it of its own output.
+    #[must_use]
+    pub fn digest(&self) -> Digest {
+        Digest::of(self.to_string().as_bytes())
+    }
+
+    /// Lines as `sha256sum` writes them. What is none is passed over: only a list of the right digest is believed.
+    pub(super) fn read(text: &str) -> Self {
+        let entry = |line: &str| line.split_once("  ").map(|(hash, path)| (path.to_owned(), hash.to_owned()));
+        Self(text.lines().filter_map(entry).collect())
+    }
+
+    /// Where a folder's files differ from this list.
+    pub(super) fn differences(&self, there: &Self) -> Vec<Difference> {
+        let missing = self.0.keys().filter(|path| !there.0.contains_key(*path)).cloned().map(Difference::Missing);
+        let other = there.0.iter().filter_map(|(path, hash)| match self.0.get(path) {
+            Some(wanted) if wanted == hash => None,
+            Some(_) => Some(Difference::Changed(path.clone())),
+            None => Some(Difference::Added(path.clone())),
+        });
+        other.chain(missing).collect()
+    }
+}
+
+/// Whether an entry of a plugin's folder is no part of the plugin.
+pub(super) fn is_left_out(name: &str, at_top: bool) -> bool {
+    name == "__pycache__" || (at_top && (name == ".git" || name == KEY_FILE))
+}
+
+/// Lines as `sha256sum` writes them, sorted by path.
+impl fmt::Display for Manifest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|(path, hash)| writeln!(f, "{hash}  {path}"))
+    }
+}
