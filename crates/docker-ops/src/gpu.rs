@@ -39,6 +39,12 @@ pub(crate) fn device_requests(gpu: &Gpu) -> Option<Vec<DeviceRequest>> {
     Some(vec![request])
 }
 
+/// The same in the engine's JSON, for a `HostConfig` that is not made by this crate; `null` for no card.
+#[must_use]
+pub fn device_requests_json(gpu: &Gpu) -> serde_json::Value {
+    device_requests(gpu).and_then(|requests| serde_json::to_value(requests).ok()).unwrap_or_default()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

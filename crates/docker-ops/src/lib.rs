@@ -50,7 +50,7 @@ mod exec;
 pub use exec::{ExecCommand, ExecEnd, ExecInput, ExecOutput, NotStarted};
 mod events;
 mod gpu;
-pub use gpu::{GpuFacts, GpuProof, GpuTrouble, Toolkit, gpu_facts, gpu_trouble, prove};
+pub use gpu::{GpuFacts, GpuProof, GpuTrouble, Toolkit, device_requests_json, gpu_facts, gpu_trouble, prove};
 
 mod events;
 pub mod render;

@@ -14,6 +14,10 @@ mod logs;
 mod negotiation;
 mod precedence;
 mod proxy;
+mod gpu;
+mod negotiation;
+mod podman;
+mod private;
 mod rig;
 mod stats;
 mod compose_recognises;
@@ -44,6 +48,7 @@ fn main() -> std::process::ExitCode {
     let trials =
         [compose_recognises::trials(rig), negotiation::trials(rig), refused::trials(rig), stopped::trials(rig), up::trials(rig)];
     let trials = trials.into_iter().flatten().collect();
+    let trials = [gpu::trials(rig), negotiation::trials(rig), podman::trials(rig)].into_iter().flatten().collect();
     let ended = libtest_mimic::run(&arguments, trials);
     rig.clear();
     ended.exit_code()

@@ -30,7 +30,7 @@ impl Rig {
         let socket = host.strip_prefix("unix://").expect("these tests speak to an engine over a Unix socket");
         let engine = runtime.block_on(Engine::connect(&Endpoint::Unix(socket.into()))).unwrap();
         let rig = Rig { run: format!("ops{}", std::process::id()), runtime, engine };
-        rig.make_image();
+        make_image(&[]);
         rig
     }
 
@@ -47,9 +47,7 @@ impl Rig {
 
     /// The command line's answer: the oracle, and the way to make what a test needs.
     pub(crate) fn docker(&self, args: &[&str]) -> String {
-        let done = Command::new("docker").args(args).output().unwrap();
-        assert!(done.status.success(), "docker {args:?}: {}", String::from_utf8_lossy(&done.stderr));
-        String::from_utf8(done.stdout).unwrap().trim_end().to_owned()
+        docker(args)
     }
 
     /// Starts a container of the base image and gives its id. `options` are of `docker run`.
@@ -79,30 +77,39 @@ impl Rig {
             }
         }
     }
+}
 
-    fn make_image(&self) {
-        if !self.docker(&["images", "--quiet", IMAGE]).is_empty() {
-            return;
-        }
-        let root = tempfile::tempdir().unwrap();
-        let bin = root.path().join("bin");
-        std::fs::create_dir_all(&bin).unwrap();
-        std::fs::create_dir_all(root.path().join("tmp")).unwrap();
-        std::fs::copy("/bin/busybox", bin.join("busybox")).expect("a static busybox at `/bin/busybox`");
-        let names = Command::new("/bin/busybox").arg("--list").output().unwrap();
-        for name in String::from_utf8(names.stdout).unwrap().lines().filter(|name| *name != "busybox") {
-            std::os::unix::fs::symlink("busybox", bin.join(name)).unwrap();
-        }
-        let archive = Command::new("tar").arg("-C").arg(root.path()).args(["-c", "."]).output().unwrap();
-        let mut import = Command::new("docker")
-            .args(["import", "--change", "ENV PATH=/bin", "-", IMAGE])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::null())
-            .spawn()
-            .unwrap();
-        import.stdin.take().unwrap().write_all(&archive.stdout).unwrap();
-        assert!(import.wait().unwrap().success());
+/// The command line's answer.
+pub(crate) fn docker(args: &[&str]) -> String {
+    let done = Command::new("docker").args(args).output().unwrap();
+    assert!(done.status.success(), "docker {args:?}: {}", String::from_utf8_lossy(&done.stderr));
+    String::from_utf8(done.stdout).unwrap().trim_end().to_owned()
+}
+
+/// Gives an engine the base image. `options` are of `docker` and name the engine.
+pub(crate) fn make_image(options: &[&str]) {
+    if !docker(&[options, &["images", "--quiet", IMAGE]].concat()).is_empty() {
+        return;
     }
+    let root = tempfile::tempdir().unwrap();
+    let bin = root.path().join("bin");
+    std::fs::create_dir_all(&bin).unwrap();
+    std::fs::create_dir_all(root.path().join("tmp")).unwrap();
+    std::fs::copy("/bin/busybox", bin.join("busybox")).expect("a static busybox at `/bin/busybox`");
+    let names = Command::new("/bin/busybox").arg("--list").output().unwrap();
+    for name in String::from_utf8(names.stdout).unwrap().lines().filter(|name| *name != "busybox") {
+        std::os::unix::fs::symlink("busybox", bin.join(name)).unwrap();
+    }
+    let archive = Command::new("tar").arg("-C").arg(root.path()).args(["-c", "."]).output().unwrap();
+    let mut import = Command::new("docker")
+        .args(options)
+        .args(["import", "--change", "ENV PATH=/bin", "-", IMAGE])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    import.stdin.take().unwrap().write_all(&archive.stdout).unwrap();
+    assert!(import.wait().unwrap().success());
 }
 
 #[expect(clippy::disallowed_methods, reason = "asked for by name in the environment, since it needs an engine")]
