@@ -1,10 +1,10 @@
-//! Plain questions to the engine, with its refusals as typed errors.
+//! Plain questions to the engine: one request, one answer in JSON.
 
 use bytes::Bytes;
-use http::{Method, Response, StatusCode};
-use http_body_util::{BodyExt, Collected, Limited};
+use http::{Method, Response};
+use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
-use serde::de::DeserializeOwned;
+use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{Engine, Error, ErrorKind};
 
@@ -12,41 +12,43 @@ use crate::{Engine, Error, ErrorKind};
 const MOST: usize = 64 << 20;
 
 impl Engine {
-    /// The answer, if the engine did not refuse. `what` names the operand in the error.
-    pub(crate) async fn ask(&self, method: Method, path: &str, body: Bytes, what: &str) -> Result<Response<Incoming>, Error> {
-        let answer = self.send(method, path, body).await?;
-        if answer.status().is_success() { Ok(answer) } else { Err(refusal(answer, what).await) }
-    }
-
-    /// What stands at `path`, as JSON.
+    /// What stands at `path`, as JSON. `what` names the operand in the error.
     pub(crate) async fn read<T: DeserializeOwned>(&self, path: &str, what: &str) -> Result<T, Error> {
         parsed(self.ask(Method::GET, path, Bytes::new(), what).await?, what).await
     }
 }
 
+/// Asks for an object.
+pub(crate) async fn get<T: DeserializeOwned>(engine: &Engine, path: &str) -> Result<T, Error> {
+    parsed(engine.send(Method::GET, path, Bytes::new()).await?, path).await
+}
+
+/// Sends an object, and gives the answer.
+pub(crate) async fn post<T: DeserializeOwned>(engine: &Engine, path: &str, body: &impl Serialize) -> Result<T, Error> {
+    let body = serde_json::to_vec(body)
+        .map_err(|error| Error::new(ErrorKind::InvalidConfig, format!("`{path}` can't be asked for")).because(error))?;
+    parsed(engine.send(Method::POST, path, body.into()).await?, path).await
+}
+
+/// Removes an object; one that is not there is well too, and answers `false`.
+pub(crate) async fn delete(engine: &Engine, path: &str) -> Result<bool, Error> {
+    match engine.send(Method::DELETE, path, Bytes::new()).await {
+        Ok(_) => Ok(true),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
 /// The whole body as JSON.
 pub(crate) async fn parsed<T: DeserializeOwned>(answer: Response<Incoming>, what: &str) -> Result<T, Error> {
-    let body = Limited::new(answer.into_body(), MOST).collect().await;
-    let body =
-        body.map_err(|error| Error::new(ErrorKind::Protocol, format!("the answer on `{what}` broke off")).because(error))?;
-    serde_json::from_slice(&body.to_bytes()).map_err(|error| {
+    let bytes = whole(answer, what).await?;
+    serde_json::from_slice(&bytes).map_err(|error| {
         Error::new(ErrorKind::Protocol, format!("the answer on `{what}` is not what an engine sends")).because(error)
     })
 }
 
-/// Older engines refuse in plain text, newer ones in JSON.
-pub(crate) async fn refusal(answer: Response<Incoming>, what: &str) -> Error {
-    let status = answer.status();
-    let body = Limited::new(answer.into_body(), MOST).collect().await.map(Collected::to_bytes).unwrap_or_default();
-    let told = serde_json::from_slice::<serde_json::Value>(&body).ok();
-    let told = told.as_ref().and_then(|value| value.get("message")?.as_str()).map(str::to_owned);
-    let told = told.unwrap_or_else(|| String::from_utf8_lossy(&body).trim().to_owned());
-    let kind = match status {
-        StatusCode::BAD_REQUEST => ErrorKind::BadRequest,
-        StatusCode::NOT_FOUND => ErrorKind::NotFound,
-        StatusCode::CONFLICT => ErrorKind::Conflict,
-        StatusCode::NOT_IMPLEMENTED => ErrorKind::Unsupported,
-        _ => ErrorKind::Server,
-    };
-    Error::new(kind, format!("the engine refuses for `{what}`: {told}"))
+/// The whole body.
+pub(crate) async fn whole(answer: Response<Incoming>, what: &str) -> Result<Bytes, Error> {
+    let body = Limited::new(answer.into_body(), MOST).collect().await;
+    Ok(body.map_err(|error| Error::new(ErrorKind::Broken, format!("the answer on `{what}` broke off")).because(error))?.to_bytes())
 }

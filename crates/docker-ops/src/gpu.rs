@@ -8,6 +8,7 @@ use bollard::models::DeviceRequest;
 use crate::Gpu;
 
 mod facts;
+pub(crate) use facts::Resource;
 pub use facts::{GpuFacts, GpuTrouble, gpu_facts, gpu_trouble};
 
 mod proof;

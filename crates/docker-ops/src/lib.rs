@@ -84,3 +84,4 @@ pub use preflight::{EngineFacts, FolderFacts, Identity, PortFact, Space, folder,
 
 mod project_lock;
 pub use project_lock::ProjectLock;
+pub mod swarm;

@@ -3,4 +3,7 @@
 mod compose;
 pub use compose::{WRITTEN_BY, compose};
 
+mod swarm;
+pub use swarm::swarm;
+
 mod yaml;

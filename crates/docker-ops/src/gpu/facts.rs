@@ -112,14 +112,14 @@ struct Device {
 }
 
 /// A resource that a node offers or a task was given.
-#[derive(Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(crate) struct Resource {
     named_resource_spec: Option<Spec<String>>,
     discrete_resource_spec: Option<Spec<i64>>,
 }
 
-#[derive(Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Spec<V> {
     kind: String,

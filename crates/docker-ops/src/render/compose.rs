@@ -196,7 +196,7 @@ fn logs(yaml: &mut Yaml, logs: &LogRotation) {
 }
 
 /// Whole seconds where they are whole, else milliseconds: an engine counts nothing finer.
-fn duration(duration: Duration) -> String {
+pub(super) fn duration(duration: Duration) -> String {
     match duration.subsec_millis() {
         0 => format!("{}s", duration.as_secs()),
         _ => format!("{}ms", duration.as_millis()),
@@ -204,7 +204,7 @@ fn duration(duration: Duration) -> String {
 }
 
 /// With every `$` doubled, which Compose would put a variable in place of.
-fn escaped(text: &str) -> String {
+pub(super) fn escaped(text: &str) -> String {
     text.replace('$', "$$")
 }
 

@@ -27,6 +27,7 @@ mod refused;
 mod rig;
 mod stopped;
 mod up;
+mod swarm;
 
 use libtest_mimic::{Arguments, Completion, Trial};
 
@@ -49,6 +50,8 @@ fn main() -> std::process::ExitCode {
         [compose_recognises::trials(rig), negotiation::trials(rig), refused::trials(rig), stopped::trials(rig), up::trials(rig)];
     let trials = trials.into_iter().flatten().collect();
     let trials = [gpu::trials(rig), negotiation::trials(rig), podman::trials(rig)].into_iter().flatten().collect();
+    let trials =
+        [gpu::trials(rig), negotiation::trials(rig), podman::trials(rig), swarm::trials(rig)].into_iter().flatten().collect();
     let ended = libtest_mimic::run(&arguments, trials);
     rig.clear();
     ended.exit_code()

@@ -1,0 +1,225 @@
+//! The changes themselves, and the wait until they hold.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+
+use bollard::models::ServiceSpec as EngineService;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use tokio::time::{Instant, sleep, sleep_until};
+
+use super::{
+    Change, NAMESPACE, PASSWORD_OF, Plan, SERVICE, Status,
+    observe::{self, Secret, Service},
+    plan::in_engines_words,
+    status::{status, tasks},
+};
+use crate::{Engine, Error, ErrorKind, ask};
+
+/// A Swarm announces no change of a task, so it is asked again.
+const BETWEEN: Duration = Duration::from_millis(250);
+
+/// On each task's container: the id of its service.
+const OF_SERVICE: &str = "com.docker.swarm.service.id";
+
+/// What happens during a roll-out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Event {
+    /// This is done.
+    Done(Change),
+    /// So many replicas of a service run as they should.
+    Running {
+        /// Its full name.
+        service: String,
+        /// Now.
+        running: u64,
+        /// In the end.
+        wanted: u64,
+    },
+    /// A task can't run, or failed; the Swarm tries again by itself.
+    Trouble {
+        /// The service's full name.
+        service: String,
+        /// Which replica, from 1.
+        slot: u64,
+        /// The engine's words.
+        error: String,
+    },
+    /// A secret or a network is still used by what is not ours, so it stays.
+    Kept(String),
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Container {
+    labels: BTreeMap<String, String>,
+}
+
+#[derive(Deserialize)]
+struct Made {
+    #[serde(alias = "Id", alias = "ID")]
+    id: String,
+}
+
+/// Makes the changes of a plan, in order, and waits until every replica runs or `patience` is at its end; then removes what no service
+/// reads any more. It may be stopped anywhere and begun again with a new plan.
+///
+/// What comes back is how it stands: not [`converged`](Status::converged) if the patience ended, or the Swarm stopped the roll-out because a
+/// changed task failed. Secrets of earlier versions then stay, since tasks may still read them.
+///
+/// # Errors
+/// [`ErrorKind::Conflict`] if somebody else changed a service meanwhile, and what befalls a connection.
+pub async fn roll_out(engine: &Engine, plan: Plan, patience: Duration, sink: &mut dyn FnMut(Event)) -> Result<Status, Error> {
+    let late = Instant::now() + patience;
+    let Plan { changes, desired, observed } = plan;
+    let mut network = observed.network.as_ref().map(|network| network.id.clone());
+    let mut secrets: BTreeMap<String, String> =
+        observed.secrets.iter().map(|(name, secret)| (name.clone(), secret.id.clone())).collect();
+    for change in &changes {
+        match change {
+            Change::CreateNetwork(name) => {
+                let body = json!({
+                    "Name": name, "Driver": "overlay", "CheckDuplicate": true, "Labels": {NAMESPACE: desired.project},
+                });
+                network = Some(ask::post::<Made>(engine, "/networks/create", &body).await?.id);
+            }
+            Change::CreateSecret(name) => {
+                let Some((service, file)) = desired.secrets.get(name) else { continue };
+                let labels = json!({NAMESPACE: desired.project, PASSWORD_OF: service});
+                let body = json!({"Name": name, "Labels": labels, "Data": *file.base64()});
+                secrets.insert(name.clone(), ask::post::<Made>(engine, "/secrets/create", &body).await?.id);
+            }
+            Change::CreateService { name, .. } => {
+                let body = by_id(&desired.services[name], network.as_deref(), &secrets);
+                ask::post::<Value>(engine, "/services/create", &body).await?;
+            }
+            Change::UpdateService { name, .. } => {
+                let found = &observed.services[name];
+                let mut body = by_id(&desired.services[name], network.as_deref(), &secrets);
+                // Somebody's `docker service update --force` is no part of the stack, and is not undone.
+                body["TaskTemplate"]["ForceUpdate"] = found.spec["TaskTemplate"]["ForceUpdate"].clone();
+                let path = format!("/services/{}/update?version={}", found.id, found.version.index);
+                ask::post::<Value>(engine, &path, &body).await?;
+            }
+            Change::RemoveService(name) => {
+                ask::delete(engine, &format!("/services/{name}")).await?;
+            }
+            // After the roll-out; and the network when all is removed.
+            Change::RemoveSecret(_) | Change::RemoveNetwork(_) => continue,
+        }
+        sink(Event::Done(change.clone()));
+    }
+    let status = wait(engine, &desired.project, late, sink).await?;
+    if status.converged() {
+        for change in changes {
+            let Change::RemoveSecret(name) = &change else { continue };
+            match ask::delete(engine, &format!("/secrets/{}", observed.secrets[name].id)).await {
+                Ok(_) => sink(Event::Done(change)),
+                Err(error) if error.kind() == ErrorKind::InUse => sink(Event::Kept(name.clone())),
+                Err(error) => return Err(error),
+            }
+        }
+    }
+    Ok(status)
+}
+
+/// The engine wants networks and secrets by id.
+fn by_id(service: &EngineService, network: Option<&str>, secrets: &BTreeMap<String, String>) -> Value {
+    let mut body = in_engines_words(service);
+    let task = &mut body["TaskTemplate"];
+    for used in task["Networks"].as_array_mut().into_iter().flatten() {
+        used["Target"] = network.into();
+    }
+    for used in task["ContainerSpec"]["Secrets"].as_array_mut().into_iter().flatten() {
+        used["SecretID"] = used["SecretName"].as_str().and_then(|name| secrets.get(name)).map(String::as_str).into();
+    }
+    body
+}
+
+async fn wait(engine: &Engine, project: &str, late: Instant, sink: &mut dyn FnMut(Event)) -> Result<Status, Error> {
+    let mut seen: BTreeSet<(String, String)> = BTreeSet::new();
+    let mut counts: BTreeMap<String, u64> = BTreeMap::new();
+    loop {
+        let status = status(engine, project).await?;
+        for service in &status.services {
+            if counts.insert(service.name.clone(), service.running) != Some(service.running) {
+                let (running, wanted) = (service.running, service.wanted);
+                sink(Event::Running { service: service.name.clone(), running, wanted });
+            }
+            // A task of an earlier version that was told to end is no trouble of this roll-out.
+            for task in service.tasks.iter().filter(|task| task.current && !task.error.is_empty()) {
+                if seen.insert((task.id.clone(), task.error.clone())) {
+                    sink(Event::Trouble { service: service.name.clone(), slot: task.slot, error: task.error.clone() });
+                }
+            }
+        }
+        if status.converged() || status.paused() || Instant::now() >= late {
+            return Ok(status);
+        }
+        sleep_until(late.min(Instant::now() + BETWEEN)).await;
+    }
+}
+
+/// Removes the services, the network and the secrets of a stack, and nothing that was not made from it. What is not there is well.
+///
+/// # Errors
+/// [`ErrorKind::Timeout`] if containers still end after `patience`, [`ErrorKind::NoSwarm`], and what befalls a connection.
+pub async fn remove(
+    engine: &Engine,
+    project: &str,
+    network: &str,
+    patience: Duration,
+    sink: &mut dyn FnMut(Event),
+) -> Result<(), Error> {
+    let late = Instant::now() + patience;
+    let services: Vec<Service> = observe::services(engine, project).await?;
+    let (ours, others): (Vec<Service>, Vec<Service>) = services.into_iter().partition(|service| service.label(SERVICE).is_some());
+    for service in &ours {
+        if ask::delete(engine, &format!("/services/{}", service.id)).await? {
+            sink(Event::Done(Change::RemoveService(service.name().to_owned())));
+        }
+    }
+    while ending(engine, project, &others).await? {
+        if Instant::now() >= late {
+            let message = format!("containers of `{project}` still end");
+            return Err(Error::new(ErrorKind::Timeout, message).hint("run the same command again: it goes on from here"));
+        }
+        sleep(BETWEEN).await;
+    }
+    let observed = observe::observe(engine, project, network).await?;
+    for name in observed.passwords() {
+        let secret: &Secret = &observed.secrets[name];
+        let gone = gone(engine, &format!("/secrets/{}", secret.id), late).await?;
+        sink(if gone { Event::Done(Change::RemoveSecret(name.clone())) } else { Event::Kept(name.clone()) });
+    }
+    if let Some(network) = &observed.network {
+        let gone = gone(engine, &format!("/networks/{}", network.id), late).await?;
+        sink(if gone { Event::Done(Change::RemoveNetwork(network.name.clone())) } else { Event::Kept(network.name.clone()) });
+    }
+    Ok(())
+}
+
+/// Whether tasks of removed services are left, or their containers on this machine, which go last. They hold the network and the secrets.
+async fn ending(engine: &Engine, project: &str, others: &[Service]) -> Result<bool, Error> {
+    let is_other = |id: &str| others.iter().any(|other| other.id == id);
+    if tasks(engine, project).await?.iter().any(|task| !is_other(&task.service)) {
+        return Ok(true);
+    }
+    let containers: Vec<Container> = observe::list(engine, "/containers/json?all=true", NAMESPACE, project).await?;
+    Ok(containers.iter().filter_map(|container| container.labels.get(OF_SERVICE)).any(|service| !is_other(service)))
+}
+
+/// Removes an object, and asks again while it is in use.
+async fn gone(engine: &Engine, path: &str, late: Instant) -> Result<bool, Error> {
+    loop {
+        match ask::delete(engine, path).await {
+            Ok(_) => return Ok(true),
+            Err(error) if error.kind() != ErrorKind::InUse => return Err(error),
+            Err(_) if Instant::now() >= late => return Ok(false),
+            Err(_) => sleep(BETWEEN).await,
+        }
+    }
+}
