@@ -12,6 +12,7 @@ impl Error {
             ErrorKind::NotFound => format!("{operand}: not found"),
             ErrorKind::Conflict => format!("{operand}: the name is taken, or its state does not allow this"),
             ErrorKind::InUse => format!("{operand}: in use"),
+            ErrorKind::NoSwarm => format!("{operand}: the engine is no manager of a Swarm"),
             ErrorKind::NoPermission => format!("{operand}: the engine does not allow it"),
             ErrorKind::TooOld => format!("{operand}: the engine is too old for this API version"),
             ErrorKind::TooNew => format!("{operand}: the engine no longer speaks this API version"),
@@ -20,6 +21,8 @@ impl Error {
         };
         let error = Error::new(kind, message).because(Answer { status, words: words.to_owned() });
         match kind {
+            ErrorKind::NoSwarm if words.contains("Worker nodes") => error.hint("ask a manager of the Swarm: `--host`"),
+            ErrorKind::NoSwarm => error.hint("make this machine a Swarm of one: `docker swarm init --advertise-addr 127.0.0.1`"),
             ErrorKind::TooOld | ErrorKind::TooNew => error.hint("connect again, so that both sides agree on a version"),
             _ => error,
         }
@@ -31,9 +34,12 @@ fn kind(status: u16, words: &str) -> ErrorKind {
     match status {
         400 if says(&["client version"]) && says(&["is too new"]) => ErrorKind::TooOld,
         400 if says(&["client version"]) && says(&["is too old"]) => ErrorKind::TooNew,
+        400 if says(&["is in use by the following service"]) => ErrorKind::InUse,
         403 if says(&["active endpoints"]) => ErrorKind::InUse,
         409 if says(&["in use", "being used", "active endpoints"]) && !says(&["name", "Name"]) => ErrorKind::InUse,
+        500 if says(&["update out of sequence"]) => ErrorKind::Conflict,
         500 if says(&["port is already allocated", "address already in use"]) => ErrorKind::InUse,
+        503 if says(&["not a swarm manager"]) => ErrorKind::NoSwarm,
         401 | 403 | 407 => ErrorKind::NoPermission,
         404 => ErrorKind::NotFound,
         409 => ErrorKind::Conflict,
@@ -53,6 +59,13 @@ mod tests {
             (400, "client version 1.53 is too new. Maximum supported API version is 1.41", ErrorKind::TooOld),
             (400, "{\"message\":\"client version 1.41 is too old. Minimum supported API version is 1.44\"}", ErrorKind::TooNew),
             (400, "{\"message\":\"invalid reference format\"}", ErrorKind::BadRequest),
+            (
+                400,
+                "{\"message\":\"rpc error: code = InvalidArgument desc = secret 'a' is in use by the following service: b\"}",
+                ErrorKind::InUse,
+            ),
+            (500, "{\"message\":\"rpc error: code = Unknown desc = update out of sequence\"}", ErrorKind::Conflict),
+            (503, "{\"message\":\"This node is not a swarm manager. Use \\\"docker swarm init\\\" or …\"}", ErrorKind::NoSwarm),
             (403, "{\"message\":\"error while removing network: network x id 1 has active endpoints\"}", ErrorKind::InUse),
             (403, "{\"message\":\"authorization denied by plugin opa\"}", ErrorKind::NoPermission),
             (404, "{\"message\":\"No such container: x\"}", ErrorKind::NotFound),
