@@ -1,6 +1,7 @@
 //! The command line. The doc comments are the help.
 
 mod render;
+mod swarm;
 
 pub(crate) use render::{Render, RenderCompose, RenderTo};
 mod door;
@@ -8,6 +9,8 @@ mod events;
 
 pub(crate) use door::Door;
 pub(crate) use events::Events;
+pub(crate) use render::{Render, RenderCompose, RenderSwarm, RenderTo};
+pub(crate) use swarm::{Swarm, SwarmAction};
 
 use clap::{Parser, Subcommand};
 use console::Shared;
@@ -34,4 +37,5 @@ pub(crate) enum Command {
     Events(Events),
     /// Show what runs
     Status,
+    Swarm(Swarm),
 }

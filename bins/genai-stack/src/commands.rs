@@ -3,6 +3,7 @@
 mod render;
 mod events;
 mod status;
+mod swarm;
 
 use console::{ExitCode, Screen};
 
@@ -14,5 +15,6 @@ pub(crate) async fn run(cli: &Cli, screen: &Screen) -> ExitCode {
         Command::Render(args) => render::run(cli, args, screen).await,
         Command::Events(args) => events::run(cli, args, screen).await,
         Command::Status => status::run(screen).await,
+        Command::Swarm(args) => swarm::run(cli, args, screen).await,
     }
 }

@@ -242,7 +242,7 @@ fn plain() -> Table {
 }
 
 /// Rows under a header; text from elsewhere is made harmless.
-fn table<const N: usize>(header: [&str; N], rows: impl Iterator<Item = [String; N]>) -> String {
+pub(crate) fn table<const N: usize>(header: [&str; N], rows: impl Iterator<Item = [String; N]>) -> String {
     let mut table = plain();
     table.set_header(header);
     for row in rows {

@@ -9,6 +9,7 @@ pub mod stack_events_v1;
 pub mod stack_lines_v1;
 pub mod stack_v1;
 pub mod stack_watch_v1;
+pub mod swarm_v1;
 pub mod v1;
 pub mod watch_v1;
 
@@ -65,6 +66,7 @@ pub fn schemas() -> [(&'static str, String); 8] {
         ("stack-lines-v1.json", pretty(&schemars::schema_for!(stack_lines_v1::Line))),
         ("stack-v1.json", pretty(&schemars::schema_for!(stack_v1::Answer))),
         ("stack-watch-v1.json", pretty(&schemars::schema_for!(stack_watch_v1::Line))),
+        ("swarm-v1.json", pretty(&schemars::schema_for!(swarm_v1::Answer))),
         ("watch-v1.json", pretty(&schemars::schema_for!(watch_v1::Line))),
     ]
 }

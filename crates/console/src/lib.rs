@@ -58,6 +58,7 @@ mod style;
 
 mod terminal;
 pub use terminal::{Lent, lend_terminal, pass_on, terminal_size};
+mod swarm;
 
 mod watch_lines;
 

@@ -11,13 +11,15 @@ use console::{ExitCode, Screen};
 use docker_ops::render;
 use flows::stack::wanted;
 use report::{Failure, FailureKind};
+use settings::World;
 
-use crate::cli::{Cli, Render, RenderCompose, RenderTo};
+use crate::cli::{Cli, Render, RenderCompose, RenderSwarm, RenderTo};
 
 /// Runs the command to its end.
 pub(super) async fn run(cli: &Cli, args: &Render, screen: &Screen) -> ExitCode {
     let ended = match &args.to {
         RenderTo::Compose(args) => compose(cli, args, screen).await,
+        RenderTo::Swarm(args) => swarm(cli, args, screen).await,
     };
     ended.unwrap_or_else(|failure| screen.fail(&failure))
 }
@@ -36,8 +38,19 @@ async fn compose(cli: &Cli, args: &RenderCompose, screen: &Screen) -> Result<Exi
             screen.warn(&message, "make them: Compose 2 would, but for root, and Compose 1.29 refuses");
         }
     }
-    let text = render::compose(&wanted.spec);
-    let Some(out) = &args.out else { return Ok(screen.document(&text)) };
+    written(&world, &render::compose(&wanted.spec), args.out.as_deref(), args.yes, screen).await
+}
+
+async fn swarm(cli: &Cli, args: &RenderSwarm, screen: &Screen) -> Result<ExitCode, Failure> {
+    let world = console::world()?;
+    let wanted = wanted::stack(&cli.shared.settings(), &world)?;
+    let text = flows::stack::swarm::drawn(&wanted.spec).await?;
+    written(&world, &text, args.out.as_deref(), args.yes, screen).await
+}
+
+/// Shows the file, or writes it where it may.
+async fn written(world: &World, text: &str, out: Option<&Path>, yes: bool, screen: &Screen) -> Result<ExitCode, Failure> {
+    let Some(out) = out else { return Ok(screen.document(text)) };
     let (path, shown) = (world.current_dir.join(out), out.display());
     let there = match fs::read(&path) {
         Ok(bytes) => Some(bytes),
@@ -49,7 +62,7 @@ async fn compose(cli: &Cli, args: &RenderCompose, screen: &Screen) -> Result<Exi
             screen.say(&format!("{shown} is as it should be"));
             return Ok(ExitCode::Well);
         }
-        Some(bytes) if !(args.yes || bytes.starts_with(render::WRITTEN_BY.as_bytes())) => {
+        Some(bytes) if !(yes || bytes.starts_with(render::WRITTEN_BY.as_bytes())) => {
             let question = format!("genai-stack did not write {shown}: replace it?");
             if !console::interruptible(screen.ask(&question)).await? {
                 let failure =
@@ -59,7 +72,7 @@ async fn compose(cli: &Cli, args: &RenderCompose, screen: &Screen) -> Result<Exi
         }
         _ => {}
     }
-    write(&path, &text).map_err(|error| unusable(out, "write", &error))?;
+    write(&path, text).map_err(|error| unusable(out, "write", &error))?;
     screen.say(&format!("wrote {shown}"));
     Ok(ExitCode::Well)
 }

@@ -36,7 +36,7 @@ fn refused(service: &ServiceSpec, add: &mut dyn FnMut(&str, &str, &str)) {
         Gpu::All | Gpu::Cdi(_) => add(
             "gpu",
             "a Swarm's services can't ask for devices; they reserve cards that the nodes offer, so many for each replica",
-            "say `count = 1` and how many replicas, and start each node's engine with `--node-generic-resource GPU=GPU-…` for each card",
+            "say how many cards each replica gets, and how many replicas; start each node's engine with `--node-generic-resource GPU=GPU-…` for each card",
         ),
         Gpu::Ids(ids) if service.replicas > 1 && usize::try_from(service.replicas).ok() != Some(ids.len()) => {
             add(

@@ -101,8 +101,7 @@ pub async fn roll_out(engine: &Engine, plan: Plan, patience: Duration, sink: &mu
                 let mut body = by_id(&desired.services[name], network.as_deref(), &secrets);
                 // Somebody's `docker service update --force` is no part of the stack, and is not undone.
                 body["TaskTemplate"]["ForceUpdate"] = found.spec["TaskTemplate"]["ForceUpdate"].clone();
-                let path = format!("/services/{}/update?version={}", found.id, found.version.index);
-                ask::post::<Value>(engine, &path, &body).await?;
+                update(engine, found, &body).await?;
             }
             Change::RemoveService(name) => {
                 ask::delete(engine, &format!("/services/{name}")).await?;
@@ -124,6 +123,25 @@ pub async fn roll_out(engine: &Engine, plan: Plan, patience: Duration, sink: &mu
         }
     }
     Ok(status)
+}
+
+/// Changes a service. Its version also counts what the Swarm notes of a roll-out, so a stale one is no conflict if the service is still
+/// what the plan saw.
+async fn update(engine: &Engine, seen: &Service, body: &Value) -> Result<(), Error> {
+    let mut index = seen.version.index;
+    loop {
+        let stale = match ask::post::<Value>(engine, &format!("/services/{}/update?version={index}", seen.id), body).await {
+            Ok(_) => return Ok(()),
+            Err(error) if error.kind() == ErrorKind::Conflict => error,
+            Err(error) => return Err(error),
+        };
+        let now: Service = ask::get(engine, &format!("/services/{}", seen.id)).await?;
+        if now.spec != seen.spec || now.version.index == index {
+            let message = format!("the service `{}` was changed by somebody else meanwhile", seen.name());
+            return Err(Error::new(ErrorKind::Conflict, message).because(stale).hint("run the same command again"));
+        }
+        index = now.version.index;
+    }
 }
 
 /// The engine wants networks and secrets by id.

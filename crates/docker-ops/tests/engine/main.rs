@@ -5,6 +5,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![expect(clippy::disallowed_methods, reason = "the command lines of Docker and Compose are the oracles")]
+#![expect(clippy::disallowed_methods, reason = "engines and their command line are programs, and their time can't be paused")]
 
 mod autopsy;
 mod compose;

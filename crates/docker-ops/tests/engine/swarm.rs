@@ -171,6 +171,7 @@ async fn rotated(private: &Private, stack: &StackSpec, old: &str) {
     let parts = vec!["TaskTemplate.ContainerSpec.Env".to_owned()];
     let drift = planned(private, stack, &second).await;
     assert_eq!(drift.changes(), [Change::UpdateService { name: "fleet_comfyui".to_owned(), parts }]);
+    rolled_out(private, drift).await;
 }
 
 /// A third replica waits, and says why.
@@ -185,7 +186,7 @@ async fn no_card_left(private: &Private) {
             troubles.push(error);
         }
     };
-    let status = roll_out(&private.engine, changes, Duration::from_secs(4), &mut sink).await.unwrap();
+    let status = roll_out(&private.engine, changes, Duration::from_secs(10), &mut sink).await.unwrap();
     assert_eq!((status.converged(), status.services[0].running, status.services[0].wanted), (false, 2, 3));
     assert_eq!(troubles, ["no suitable node (insufficient resources on 1 node)"]);
 }

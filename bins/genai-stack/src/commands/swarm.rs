@@ -1,0 +1,96 @@
+//! `genai-stack swarm`: up, down, status.
+
+use std::time::Duration;
+
+use console::{
+    ExitCode, Screen,
+    json::swarm_v1::{Document, Service, Task},
+};
+use docker_ops::{
+    Asked, Engine, StackSpec,
+    swarm::{Event, Status},
+};
+use flows::stack::{swarm, wanted};
+use report::{Failure, FailureKind};
+
+use crate::cli::{Cli, Swarm, SwarmAction};
+
+/// Runs the command to its end.
+pub(super) async fn run(cli: &Cli, args: &Swarm, screen: &Screen) -> ExitCode {
+    match console::interruptible(act(cli, &args.action, screen)).await {
+        Ok(Ok(document)) => screen.swarm(document),
+        Ok(Err(failure)) | Err(failure) => screen.fail(&failure),
+    }
+}
+
+async fn act(cli: &Cli, action: &SwarmAction, screen: &Screen) -> Result<Document, Failure> {
+    let wanted = wanted::stack(&cli.shared.settings(), &console::world()?)?;
+    let engine = connect().await?;
+    match action {
+        SwarmAction::Up { dry_run, timeout } => {
+            for note in swarm::notes(&wanted.spec, engine.negotiated().used)?.iter().chain(&wanted.warnings) {
+                screen.warn(&note.to_string(), &note.hint);
+            }
+            let plan = swarm::plan(&engine, &wanted.spec).await?;
+            if *dry_run {
+                return Ok(Document::Plan { changes: plan.changes().iter().map(ToString::to_string).collect() });
+            }
+            let mut changes = Vec::new();
+            let mut sink = |event: Event| tell(&event, &mut changes, screen);
+            let status = swarm::up(&engine, plan, Duration::from_secs(*timeout), &mut sink).await?;
+            Ok(Document::Applied { changes, services: services(status) })
+        }
+        SwarmAction::Down { timeout } => Ok(Document::Removed { changes: down(&engine, &wanted.spec, *timeout, screen).await? }),
+        SwarmAction::Status => Ok(Document::Status { services: services(swarm::status(&engine, &wanted.spec).await?) }),
+    }
+}
+
+async fn down(engine: &Engine, stack: &StackSpec, timeout: u64, screen: &Screen) -> Result<Vec<String>, Failure> {
+    let mut changes = Vec::new();
+    swarm::down(engine, stack, Duration::from_secs(timeout), &mut |event| tell(&event, &mut changes, screen)).await?;
+    Ok(changes)
+}
+
+/// Says what happens, and remembers what was changed.
+fn tell(event: &Event, changes: &mut Vec<String>, screen: &Screen) {
+    match event {
+        Event::Done(change) => {
+            screen.say(&format!("{change}: done"));
+            changes.push(change.to_string());
+        }
+        Event::Running { service, running, wanted } => screen.say(&format!("{service}: {running} of {wanted} run")),
+        Event::Trouble { service, slot, error } => screen.say(&format!("{service}.{slot}: {error}")),
+        Event::Kept(name) => screen.say(&format!("`{name}` is still used by what is not this stack's, so it stays")),
+        _ => {}
+    }
+}
+
+async fn connect() -> Result<Engine, Failure> {
+    let chosen = Asked::default().choose().await;
+    let failed = |error: docker_ops::Error| Failure::of(FailureKind::Unreachable, &error).hints(error.hints());
+    Engine::connect(&chosen.map_err(failed)?.endpoint).await.map_err(failed)
+}
+
+fn services(status: Status) -> Vec<Service> {
+    let service = |service: docker_ops::swarm::ServiceState| Service {
+        name: service.name,
+        image: service.image,
+        running: service.running,
+        wanted: service.wanted,
+        update: service.update,
+        tasks: service.tasks.into_iter().map(task).collect(),
+    };
+    status.services.into_iter().map(service).collect()
+}
+
+fn task(task: docker_ops::swarm::TaskState) -> Task {
+    Task {
+        slot: task.slot,
+        state: task.state,
+        error: task.error,
+        meant: task.meant,
+        current: task.current,
+        cards: task.cards,
+        container: task.container,
+    }
+}

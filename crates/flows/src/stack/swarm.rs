@@ -1,0 +1,181 @@
+//! The stack on a Swarm: what must change, the change, and what runs.
+
+use std::time::Duration;
+
+use docker_ops::{
+    Engine, Error, ErrorKind, MountRole, Severity, StackSpec, Violation,
+    swarm::{self, Desired, Event, PasswordFile, Passwords, Plan, ServiceState, Status},
+};
+use report::{Failure, FailureKind};
+
+/// The PASSWORD of each service, from the host's `login` folder that its `login` is mounted from elsewhere.
+///
+/// # Errors
+/// A PASSWORD that is not there, or that the plugin could not work with.
+pub async fn passwords(stack: &StackSpec) -> Result<Passwords, Failure> {
+    let mut passwords = Passwords::new();
+    for (name, service) in &stack.services {
+        if let Some(login) = service.mounts.iter().find(|mount| mount.role == MountRole::Login) {
+            passwords.insert(name.clone(), PasswordFile::read(&login.source).await.map_err(|error| failed(&error))?);
+        }
+    }
+    Ok(passwords)
+}
+
+/// What a Swarm can't do for the stack, or does in another way; nothing of it forbids to run it.
+///
+/// # Errors
+/// A stack that no Swarm can run, with each reason.
+pub fn notes(stack: &StackSpec, api: docker_ops::ApiVersion) -> Result<Vec<Violation>, Failure> {
+    let (refused, notes): (Vec<_>, Vec<_>) =
+        swarm::check(stack, api).into_iter().partition(|found| found.severity == Severity::Refuse);
+    if refused.is_empty() {
+        return Ok(notes);
+    }
+    let mut failure =
+        Failure::new(FailureKind::Settings, format!("no Swarm can run the stack `{}` as it is written", stack.project));
+    failure.causes = refused.iter().map(ToString::to_string).collect();
+    Err(failure.hints(&refused.iter().map(|found| found.hint.as_str()).collect::<Vec<_>>()))
+}
+
+/// The stack as a file for `docker stack deploy`; no engine is asked.
+///
+/// # Errors
+/// A stack that no Swarm can run, and a PASSWORD that is not there.
+pub async fn drawn(stack: &StackSpec) -> Result<String, Failure> {
+    notes(stack, docker_ops::ApiVersion::OLDEST)?;
+    docker_ops::render::swarm(stack, &passwords(stack).await?).map_err(|error| failed(&error))
+}
+
+/// What must change so that the Swarm has what the stack asks for.
+///
+/// # Errors
+/// No PASSWORD, no Swarm, no such cards, something foreign of the same name, or an engine that can't be asked.
+pub async fn plan(engine: &Engine, stack: &StackSpec) -> Result<Plan, Failure> {
+    let passwords = passwords(stack).await?;
+    let plan = async {
+        let desired = Desired::new(stack, &passwords, engine.negotiated().used)?;
+        swarm::plan(desired, swarm::observe(engine, &stack.project, &stack.network()).await?)
+    };
+    plan.await.map_err(|error| failed(&error))
+}
+
+/// Makes the changes, and waits until every replica runs.
+///
+/// # Errors
+/// Replicas that don't run in that time, with what the Swarm says of them; an engine that can't be asked.
+pub async fn up(engine: &Engine, plan: Plan, patience: Duration, sink: &mut dyn FnMut(Event)) -> Result<Status, Failure> {
+    let status = swarm::roll_out(engine, plan, patience, sink).await.map_err(|error| failed(&error))?;
+    match unfinished(&status, patience) {
+        Some(failure) => Err(failure),
+        None => Ok(status),
+    }
+}
+
+/// Removes the stack from the Swarm.
+///
+/// # Errors
+/// Containers that don't end in that time; an engine that can't be asked.
+pub async fn down(engine: &Engine, stack: &StackSpec, patience: Duration, sink: &mut dyn FnMut(Event)) -> Result<(), Failure> {
+    swarm::remove(engine, &stack.project, &stack.network(), patience, sink).await.map_err(|error| failed(&error))
+}
+
+/// What runs of the stack.
+///
+/// # Errors
+/// No Swarm, or an engine that can't be asked.
+pub async fn status(engine: &Engine, stack: &StackSpec) -> Result<Status, Failure> {
+    swarm::status(engine, &stack.project).await.map_err(|error| failed(&error))
+}
+
+/// Why a roll-out is not at its end, and what to do.
+fn unfinished(status: &Status, patience: Duration) -> Option<Failure> {
+    let behind: Vec<&ServiceState> = status.services.iter().filter(|service| !service.converged()).collect();
+    if behind.is_empty() {
+        return None;
+    }
+    let names: Vec<String> =
+        behind.iter().map(|service| format!("`{}` has {} of {}", service.name, service.running, service.wanted)).collect();
+    let when =
+        if status.paused() { "the Swarm stopped the roll-out".to_owned() } else { format!("after {} s", patience.as_secs()) };
+    let mut failure = Failure::new(FailureKind::Declined, format!("not every replica runs: {}, {when}", names.join("; ")));
+    let tasks = behind.iter().flat_map(|service| service.tasks.iter().map(move |task| (service, task)));
+    failure.causes = tasks
+        .filter(|(_, task)| !task.error.is_empty())
+        .map(|(service, task)| format!("{}.{}: {}", service.name, task.slot, task.error))
+        .collect();
+    let said = |words: &str| failure.causes.iter().any(|cause| cause.contains(words));
+    let mut hints = Vec::new();
+    if said("insufficient resources") {
+        hints.push(
+            "no node has a free card: ask for fewer replicas, or offer more cards with `--node-generic-resource GPU=GPU-…`"
+                .to_owned(),
+        );
+    }
+    if said("No such image") {
+        hints.push("push the image where each node can pull it, or load it on each node".to_owned());
+    }
+    if said("unhealthy container") {
+        hints.push("the probe says that the login does not guard ComfyUI: see its log".to_owned());
+    }
+    hints.push(format!("see what the containers say: `docker service logs {}`", behind[0].name));
+    Some(failure.hints(&hints))
+}
+
+fn failed(error: &Error) -> Failure {
+    let kind = match error.kind() {
+        ErrorKind::NoEngine | ErrorKind::NoPermission | ErrorKind::Timeout | ErrorKind::NoSwarm => FailureKind::Unreachable,
+        ErrorKind::Untrusted | ErrorKind::NotAnEngine | ErrorKind::TooOld | ErrorKind::TooNew | ErrorKind::Broken => {
+            FailureKind::Unreachable
+        }
+        ErrorKind::InvalidConfig | ErrorKind::Io => FailureKind::Settings,
+        ErrorKind::NotFound | ErrorKind::Conflict | ErrorKind::InUse | ErrorKind::BadRequest | ErrorKind::Server => {
+            FailureKind::Refused
+        }
+        _ => FailureKind::Unexpected,
+    };
+    Failure::of(kind, error).hints(error.hints())
+}
+
+#[cfg(test)]
+mod tests {
+    use docker_ops::swarm::TaskState;
+
+    use super::*;
+
+    fn status(update: &str, running: u64, error: &str) -> Status {
+        let task = TaskState {
+            id: "t".to_owned(),
+            slot: 3,
+            state: "pending".to_owned(),
+            error: error.to_owned(),
+            meant: true,
+            current: true,
+            cards: Vec::new(),
+            container: None,
+        };
+        let service = ServiceState {
+            name: "p_comfyui".to_owned(),
+            image: "a".to_owned(),
+            wanted: 1,
+            running,
+            update: update.to_owned(),
+            message: String::new(),
+            tasks: vec![task],
+        };
+        Status { services: vec![service] }
+    }
+
+    #[test]
+    fn a_replica_that_does_not_run_says_why_and_what_to_do() {
+        let patience = Duration::from_secs(9);
+        assert!(unfinished(&status("completed", 1, ""), patience).is_none());
+        let waits = unfinished(&status("", 0, "no suitable node (insufficient resources on 1 node)"), patience).unwrap();
+        assert_eq!(waits.message, "not every replica runs: `p_comfyui` has 0 of 1, after 9 s");
+        assert_eq!(waits.causes, ["p_comfyui.3: no suitable node (insufficient resources on 1 node)"]);
+        assert!(waits.hints[0].contains("no node has a free card"));
+        let paused = unfinished(&status("paused", 0, "task: non-zero exit (1)"), patience).unwrap();
+        assert!(paused.message.ends_with("the Swarm stopped the roll-out"), "{}", paused.message);
+        assert_eq!(paused.hints, ["see what the containers say: `docker service logs p_comfyui`"]);
+    }
+}
