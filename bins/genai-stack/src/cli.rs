@@ -1,14 +1,19 @@
 //! The command line. The doc comments are the help.
 
-mod render;
-mod swarm;
-
-pub(crate) use render::{Render, RenderCompose, RenderTo};
+mod doctor;
 mod door;
 mod events;
+mod lifecycle;
+mod plugin;
+mod render;
+pub(crate) mod streams;
+mod swarm;
 
+pub(crate) use doctor::{Doctor, Watch};
 pub(crate) use door::Door;
 pub(crate) use events::Events;
+pub(crate) use lifecycle::{Down, Restart, Up};
+pub(crate) use plugin::{Plugin, PluginAction, Which};
 pub(crate) use render::{Render, RenderCompose, RenderSwarm, RenderTo};
 pub(crate) use swarm::{Swarm, SwarmAction};
 
@@ -33,9 +38,20 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    Render(Render),
-    Events(Events),
-    /// Show what runs
+    Up(Up),
+    Down(Down),
+    Restart(Restart),
+    /// Show how the project stands: state, health, ports, folders, cards, what differs from genai.toml, the token's age
+    ///
+    /// Exit code 3 if a service does not run, is not well, or differs.
     Status,
+    Logs(streams::Logs),
+    Stats(streams::Stats),
+    Exec(streams::Exec),
+    Events(Events),
+    Watch(Watch),
+    Doctor(Doctor),
+    Plugin(Plugin),
+    Render(Render),
     Swarm(Swarm),
 }

@@ -54,7 +54,7 @@ pub(crate) fn line(object: &impl serde::Serialize) -> String {
 }
 
 /// The published schemas: file name in `docs/reference/schemas/`, and text.
-pub fn schemas() -> [(&'static str, String); 8] {
+pub fn schemas() -> [(&'static str, String); 12] {
     [
         ("batch-v1.json", pretty(&schemars::schema_for!(batch_v1::Line))),
         ("comfy-v1.json", pretty(&schemars::schema_for!(comfy_v1::Answer))),

@@ -50,9 +50,9 @@ mod summary;
 
 mod settings_table;
 
+mod stack;
 mod stack_events;
 mod stack_lines;
-mod stack;
 
 mod style;
 

@@ -50,5 +50,7 @@ pub(crate) async fn parsed<T: DeserializeOwned>(answer: Response<Incoming>, what
 /// The whole body.
 pub(crate) async fn whole(answer: Response<Incoming>, what: &str) -> Result<Bytes, Error> {
     let body = Limited::new(answer.into_body(), MOST).collect().await;
-    Ok(body.map_err(|error| Error::new(ErrorKind::Broken, format!("the answer on `{what}` broke off")).because(error))?.to_bytes())
+    Ok(body
+        .map_err(|error| Error::new(ErrorKind::Broken, format!("the answer on `{what}` broke off")).because(error))?
+        .to_bytes())
 }

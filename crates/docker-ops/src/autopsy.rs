@@ -227,7 +227,7 @@ impl Engine {
             inspect::read_memory(&mut autopsy.memory, &stats["memory_stats"]);
         }
         for port in &mut autopsy.ports {
-            port.taken_by = self.holder_of(port, &id).await;
+            port.taken_by = self.other_with(port, &id).await;
         }
         let has_terminal = inspect["Config"]["Tty"].as_bool().unwrap_or(false);
         let path = format!("/containers/{id}/logs?stdout=true&stderr=true&tail={LINES}");
@@ -256,7 +256,7 @@ impl Engine {
     }
 
     /// The other container that publishes this port.
-    async fn holder_of(&self, port: &PortFacts, id: &str) -> Option<String> {
+    async fn other_with(&self, port: &PortFacts, id: &str) -> Option<String> {
         let number: u16 = port.host.parse().ok().filter(|number| *number > 0)?;
         let list = ask::json(self, "/containers/json", "containers").await.ok()?;
         let publishes =

@@ -6,7 +6,7 @@ use std::{fmt, time::Duration};
 
 use bollard::{BollardRequest, ClientVersion, Docker};
 use bytes::Bytes;
-use http::{Method, Request, Response, StatusCode, Uri, header, uri::PathAndQuery};
+use http::{Method, Request, Response, StatusCode, Uri, header, request::Builder, uri::PathAndQuery};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 
@@ -79,6 +79,11 @@ impl Engine {
         ask(&self.pool, method, &format!("/v{}{path}", self.negotiated.used), body, &operand).await
     }
 
+    /// The same, of which an error says `what`.
+    pub(crate) async fn ask(&self, method: Method, path: &str, body: Bytes, what: &str) -> Result<Response<Incoming>, Error> {
+        ask(&self.pool, method, &format!("/v{}{path}", self.negotiated.used), body, what).await
+    }
+
     async fn open(endpoint: &Endpoint, wanted: Option<crate::ApiVersion>) -> Result<Engine, Error> {
         let pool = pool(endpoint)?;
         let negotiated = negotiation::negotiate(&pool, endpoint, wanted).await?;
@@ -88,28 +93,26 @@ impl Engine {
 
     /// The same, for a POST that asks for the connection itself.
     pub(crate) async fn send_to_upgrade(&self, path: &str, body: Bytes) -> Result<Response<Incoming>, Error> {
-        let uri = format!("{HOST}/v{}{path}", self.negotiated.used);
-        let request = Request::post(uri).header(header::CONTENT_TYPE, "application/json");
-        let request = request.header(header::CONNECTION, "Upgrade").header(header::UPGRADE, "tcp").body(Full::new(body));
-        let request = request
-            .map_err(|error| Error::new(ErrorKind::InvalidConfig, format!("`{path}` can't be asked for")).because(error))?;
-        self.pool.request(request).await.map_err(|error| refused(&self.endpoint, error))
-    }
-
-    /// The same, for a POST that asks for the connection itself.
-    pub(crate) async fn send_to_upgrade(&self, path: &str, body: Bytes) -> Result<Response<Incoming>, Error> {
-        let uri = format!("{HOST}/v{}{path}", self.negotiated.used);
-        let request = Request::post(uri).header(header::CONTENT_TYPE, "application/json");
-        let request = request.header(header::CONNECTION, "Upgrade").header(header::UPGRADE, "tcp").body(Full::new(body));
-        let request = request
-            .map_err(|error| Error::new(ErrorKind::InvalidConfig, format!("`{path}` can't be asked for")).because(error))?;
-        self.pool.request(request).await.map_err(|error| refused(&self.endpoint, error))
+        let operand = format!("`{}`", path.split('?').next().unwrap_or_default());
+        let request = request(Method::POST, &format!("/v{}{path}", self.negotiated.used))
+            .header(header::CONNECTION, "Upgrade")
+            .header(header::UPGRADE, "tcp");
+        answered(&self.pool, request, body, &operand).await
     }
 }
 
 /// One request with the whole path, and its answer, if it is no failure.
 async fn ask(pool: &Pool, method: Method, path: &str, body: Bytes, operand: &str) -> Result<Response<Incoming>, Error> {
-    let request = Request::builder().method(method).uri(format!("{HOST}{path}")).header(header::CONTENT_TYPE, "application/json");
+    answered(pool, request(method, path), body, operand).await
+}
+
+/// The head of a request.
+fn request(method: Method, path: &str) -> Builder {
+    Request::builder().method(method).uri(format!("{HOST}{path}")).header(header::CONTENT_TYPE, "application/json")
+}
+
+/// The answer to it, if it is no failure.
+async fn answered(pool: &Pool, request: Builder, body: Bytes, operand: &str) -> Result<Response<Incoming>, Error> {
     let request = request
         .body(Full::new(body).map_err(Into::into).boxed_unsync())
         .map_err(|error| Error::new(ErrorKind::InvalidConfig, format!("{operand}: it can't be asked for")).because(error))?;

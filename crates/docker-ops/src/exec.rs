@@ -201,8 +201,7 @@ struct Sorter<'a> {
 impl Sorter<'_> {
     async fn pass(&mut self, mut body: Incoming) -> Result<(), Error> {
         while let Some(frame) = body.frame().await {
-            let frame =
-                frame.map_err(|error| Error::new(ErrorKind::Protocol, "the command's output broke off").because(error))?;
+            let frame = frame.map_err(|error| Error::new(ErrorKind::Broken, "the command's output broke off").because(error))?;
             self.push(frame.data_ref().map_or(&[], |data| data)).await?;
         }
         Ok(())
@@ -227,7 +226,7 @@ impl Sorter<'_> {
                 match from.read(&mut buffer).await {
                     Ok(0) => return Ok(()),
                     Ok(length) => self.push(&buffer[..length]).await?,
-                    Err(error) => return Err(Error::new(ErrorKind::Protocol, "the command's output broke off").because(error)),
+                    Err(error) => return Err(Error::new(ErrorKind::Broken, "the command's output broke off").because(error)),
                 }
             }
         };

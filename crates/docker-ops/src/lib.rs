@@ -15,9 +15,6 @@
 //! # }
 //! ```
 
-pub mod autopsy;
-mod answer;
-
 mod error;
 pub use error::{Error, ErrorKind};
 
@@ -34,33 +31,13 @@ mod ask;
 mod engine;
 pub use engine::Engine;
 
-pub mod render;
-mod ask;
-
-mod standing;
-pub use standing::{Member, Standing};
-
-mod logs;
-pub use logs::{Channel, LineEnd, LogLine, LogQuery, fuzz_lines};
-
-mod stats;
-pub use stats::{Memory, Stats, StatsEvent, Traffic};
-
-mod exec;
-pub use exec::{ExecCommand, ExecEnd, ExecInput, ExecOutput, NotStarted};
-mod events;
-mod gpu;
-pub use gpu::{GpuFacts, GpuProof, GpuTrouble, Toolkit, device_requests_json, gpu_facts, gpu_trouble, prove};
-
-mod events;
-pub mod render;
-pub use events::{Action, Event, EventQuery, Events, Origin, Told};
-
 mod spec;
 pub use spec::{
     Gpu, Health, Image, Limits, LogRotation, Mount, MountRole, Probe, Publish, PullPolicy, Restart, ServiceSpec, Severity,
     StackSpec, Violation, holds_secret,
 };
+
+pub mod render;
 
 mod create;
 mod labels;
@@ -73,6 +50,7 @@ pub use observe::{
 mod plan;
 pub use plan::{Handle, Plan, Step, Wish};
 
+mod answer;
 mod apply;
 pub use apply::{Progress, ProgressSink};
 
@@ -84,4 +62,25 @@ pub use preflight::{EngineFacts, FolderFacts, Identity, PortFact, Space, folder,
 
 mod project_lock;
 pub use project_lock::ProjectLock;
+
+mod gpu;
+pub use gpu::{GpuFacts, GpuProof, GpuTrouble, Toolkit, device_requests_json, gpu_facts, gpu_trouble, prove};
+
 pub mod swarm;
+
+mod standing;
+pub use standing::{Member, Standing};
+
+mod logs;
+pub use logs::{Channel, LineEnd, LogLine, LogQuery, fuzz_lines};
+
+mod stats;
+pub use stats::{Memory, Stats, StatsEvent, Traffic};
+
+mod exec;
+pub use exec::{ExecCommand, ExecEnd, ExecInput, ExecOutput, NotStarted};
+
+mod events;
+pub use events::{Action, Event, EventQuery, Events, Origin, Told};
+
+pub mod autopsy;

@@ -167,7 +167,7 @@ impl Readings {
                 Some(Ok(frame)) => self.text.extend_from_slice(frame.data_ref().map_or(&[], |data| data)),
                 Some(Err(error)) => {
                     return Err(
-                        Error::new(ErrorKind::Protocol, format!("the figures of `{}` broke off", self.container)).because(error)
+                        Error::new(ErrorKind::Broken, format!("the figures of `{}` broke off", self.container)).because(error)
                     );
                 }
             }

@@ -70,7 +70,7 @@ impl Dial {
                 stream.set_nodelay(true)?;
                 Stream::Tcp(TokioIo::new(stream))
             }
-            (Endpoint::Ssh(target), _) => Stream::Ssh(TokioIo::new(ssh::connect(target)?)),
+            (Endpoint::Ssh(target), _) => Stream::Ssh(Box::new(TokioIo::new(ssh::connect(target)?))),
         })
     }
 }

@@ -11,7 +11,7 @@ use std::{
 };
 
 use docker_ops::{Engine, ServiceSpec, autopsy::Autopsy};
-use report::{Failure, FailureKind, Report, Sink};
+use report::{Failure, Report, Sink};
 use settings::{Settings, World};
 use token_sync::scan::{Scanner, Secret};
 
@@ -19,6 +19,7 @@ use crate::{
     checks,
     journey::Journey,
     plugin::{self, Python, Wanted},
+    stack::failure,
 };
 
 pub(crate) use cause::{Cause, Memory, cause};
@@ -50,13 +51,7 @@ pub struct Options {
 }
 
 /// Examines every container of the project. An engine that doesn't answer ends it.
-pub async fn run(
-    engine: Result<Engine, docker_ops::Error>,
-    stack: &Stack<'_>,
-    options: &Options,
-    world: &World,
-    sink: &Sink,
-) -> Report {
+pub async fn run(engine: Result<Engine, Failure>, stack: &Stack<'_>, options: &Options, world: &World, sink: &Sink) -> Report {
     let mut journey = Journey::new("stack doctor", world, sink);
     journey.about("project", stack.project.clone());
     let stopped = steps(&mut journey, engine, stack, options, world).await.err();
@@ -65,21 +60,21 @@ pub async fn run(
 
 async fn steps(
     journey: &mut Journey,
-    engine: Result<Engine, docker_ops::Error>,
+    engine: Result<Engine, Failure>,
     stack: &Stack<'_>,
     options: &Options,
     world: &World,
 ) -> Result<(), Failure> {
     journey.section("Engine");
     let asked = match &engine {
-        Ok(engine) => engine.machine().await.map(|machine| (engine, machine)).map_err(|error| engine_failure(&error)),
-        Err(error) => Err(engine_failure(error)),
+        Ok(engine) => engine.machine().await.map(|machine| (engine, machine)).map_err(|error| failure(&error)),
+        Err(failure) => Err(failure.clone()),
     };
     let endpoint = engine.as_ref().map(|engine| engine.endpoint().to_string()).unwrap_or_default();
     let seen = asked.as_ref().map(|(_, machine)| machine);
     journey.found(ready(checks::engine_reachable(&endpoint, seen, world.clock.now()))).await;
     let (engine, machine) = asked?;
-    let containers = engine.containers_of(&stack.project).await.map_err(|error| engine_failure(&error))?;
+    let containers = engine.containers_of(&stack.project).await.map_err(|error| failure(&error))?;
     if containers.is_empty() {
         journey.found(ready(checks::no_container(&stack.project))).await;
     }
@@ -87,7 +82,7 @@ async fn steps(
     let kills = docker_ops::autopsy::out_of_memory(options.kernel_log.as_deref().unwrap_or_default());
     for (id, name) in containers {
         journey.section(&name);
-        let autopsy = engine.autopsy(&id, &machine).await.map_err(|error| engine_failure(&error))?;
+        let autopsy = engine.autopsy(&id, &machine).await.map_err(|error| failure(&error))?;
         let patient = Patient {
             cards: cards(engine, &autopsy).await,
             kills: kills.iter().filter(|kill| kill.container.as_deref() == Some(&*id)).cloned().collect(),
@@ -111,18 +106,6 @@ async fn steps(
     }
     journey.found(ready(checks::stack_in_sync(&stack.drift))).await;
     Ok(())
-}
-
-/// What stops a command that needs an engine.
-pub(crate) fn engine_failure(error: &docker_ops::Error) -> Failure {
-    use docker_ops::ErrorKind as Kind;
-    let kind = match error.kind() {
-        Kind::NoEngine | Kind::Timeout | Kind::Protocol | Kind::Server => FailureKind::Unreachable,
-        Kind::InvalidConfig => FailureKind::Settings,
-        Kind::NotFound => FailureKind::Declined,
-        _ => FailureKind::Refused,
-    };
-    Failure::of(kind, error).hints(error.hints())
 }
 
 /// What must not be shown, and is looked for where everybody reads.

@@ -1,12 +1,84 @@
-//! The journeys of the containers, through the one way from settings to an engine ([`connect`]).
+//! The journeys of the containers, through the one way from settings to an engine ([`connect`]). What is shown of them holds no secret.
 
-mod connect;
-pub use connect::{connect, failure};
-
+pub mod down;
 pub mod events;
+pub mod exec;
+pub mod logs;
+pub mod redact;
+pub mod restart;
+pub mod stats;
+pub mod status;
+pub mod swarm;
+pub mod up;
 pub mod wanted;
 
-use std::path::Path;
+mod connect;
+mod doing;
+mod preflight;
+mod proof;
+
+pub use connect::{connect, failure};
+
+use std::{collections::BTreeSet, path::Path, time::Duration};
+
+use docker_ops::{Engine, Member, ProjectLock, StackSpec, Wish};
+use report::{Failure, FailureKind};
+use settings::{Settings, World};
+
+/// How long a run waits for another one of the same project.
+const LOCK_WAIT: Duration = Duration::from_secs(60);
+
+/// A project and the engine that it runs on.
+#[derive(Debug)]
+pub struct Stack<'a> {
+    /// The engine.
+    pub engine: &'a Engine,
+    /// Every service of the project, whether it is meant or not: what is of none of them is an orphan.
+    pub services: &'a [Settings],
+    /// The services that are meant; all if empty.
+    pub only: BTreeSet<String>,
+}
+
+impl Stack<'_> {
+    fn spec(&self) -> Result<StackSpec, Failure> {
+        Ok(Settings::stack_spec(self.services)?)
+    }
+
+    fn wish(&self) -> Wish {
+        Wish { services: self.only.clone(), ..Wish::default() }
+    }
+
+    /// The services that are meant.
+    fn chosen(&self) -> impl Iterator<Item = &Settings> {
+        self.services.iter().filter(|one| self.only.is_empty() || self.only.contains(&one.service.value))
+    }
+}
+
+/// Waits for other runs of the same project to end, and keeps them off.
+async fn lock(spec: &StackSpec, world: &World) -> Result<ProjectLock, Failure> {
+    let holder = format!("pid {}, `genai-stack`, since {}", std::process::id(), world.clock.stamp());
+    ProjectLock::take(&spec.working_dir, &holder, LOCK_WAIT).await.map_err(|error| failure(&error))
+}
+
+/// The containers of the project, or of one service of it.
+///
+/// # Errors
+/// An engine that does not answer; a project or service without a container.
+pub(crate) async fn members(engine: &Engine, project: &str, service: Option<&str>) -> Result<Vec<Member>, Failure> {
+    let all = engine.members(project).await.map_err(|error| failure(&error))?;
+    let services = all.iter().map(|member| format!("`{}`", member.service)).collect::<Vec<_>>().join(", ");
+    let members: Vec<_> = all.into_iter().filter(|member| service.is_none_or(|service| member.service == service)).collect();
+    match (members.is_empty(), service) {
+        (false, _) => Ok(members),
+        (true, Some(service)) if !services.is_empty() => {
+            let message = format!("the project `{project}` has no container of a service `{service}`");
+            Err(Failure::new(FailureKind::Declined, message).hint(format!("it has {services}")))
+        }
+        (true, _) => Err(Failure::new(FailureKind::Declined, format!("the project `{project}` has no container"))
+            .hint("bring it up: `genai-stack up`")
+            .hint("or name the project that is meant: `--project-name NAME`")),
+    }
+}
 
 /// The project's name as Compose makes it from its folder's: small letters, digits, `-` and `_`, and a letter or digit first.
 #[must_use]
@@ -22,7 +94,7 @@ mod tests {
 
     #[test]
     fn a_project_is_named_as_compose_names_it() {
-        for (folder, name) in [("/srv/My ComfyUI.v2", "mycomfyuiv2"), ("/srv/_gen-AI_1/", "gen-ai_1"), ("/", ""), ("/é!", "")] {
+        for (folder, name) in [("/p/My ComfyUI.v2", "mycomfyuiv2"), ("/p/_gen-AI_1/", "gen-ai_1"), ("/", ""), ("/é!", "")] {
             assert_eq!(project_name(Path::new(folder)), name);
         }
     }

@@ -71,7 +71,7 @@ impl Settings {
         match self.stack() {
             Ok(Some(stack)) => all.extend(stack.describe()),
             Ok(None) => say("stack", none().0, none().1),
-            Err(error) => say("stack", format!("(not usable: {error})"), crate::file::NAME.to_owned()),
+            Err(error) => say("stack", format!("(not usable: {error})"), file::NAME.to_owned()),
         }
         all
     }

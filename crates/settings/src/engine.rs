@@ -76,8 +76,7 @@ mod tests {
         let mut lines = vec![told(&Flags::default(), &world).1];
         std::fs::write(project.path().join("genai.toml"), "[engine]\nhost = \"ssh://box\"\n").unwrap();
         lines.push(told(&Flags::default(), &world).1);
-        let world =
-            world.with_env("DOCKER_HOST", "ssh://me:hunter2@box").with_env("HOME", "/home/ann").with_env("DOCKER_TLS", "1");
+        let world = world.with_env("DOCKER_HOST", "ssh://me:hunter2@box").with_env("HOME", "/h/ann").with_env("DOCKER_TLS", "1");
         let flags = Flags { context: Some("gpu".into()), ..Flags::default() };
         let (asked, text) = told(&flags, &world);
         lines.push(text);
@@ -89,7 +88,7 @@ mod tests {
         engine-host: (not a usable host) (environment variable `DOCKER_HOST`)
         engine-context: gpu (flag `--context`)
         ");
-        assert_eq!(asked.config, Some("/home/ann/.docker".into()));
+        assert_eq!(asked.config, Some("/h/ann/.docker".into()));
         assert!(asked.tls && asked.certificates.is_none());
         let world = world.with_env("DOCKER_CONFIG", "conf").with_env("DOCKER_CERT_PATH", "certs");
         let asked = told(&flags, &world).0;

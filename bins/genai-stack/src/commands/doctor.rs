@@ -7,18 +7,23 @@ use flows::doctor::{self, Options, Stack};
 use report::{Failure, FailureKind, Report};
 use settings::{Settings, World};
 
-use super::meant::{self, Meant};
+use super::meant;
 use crate::cli::{Cli, Doctor};
 
 pub(super) async fn run(cli: &Cli, world: &World, args: &Doctor, screen: &Screen) -> Result<Report, Failure> {
-    let settings = Settings::load(&cli.shared.settings(), world)?;
-    let Meant { project, wanted, plugin, .. } = meant::of(&settings, args.name.as_deref())?;
+    let services = meant::services(world, cli)?;
+    let settings = Settings::load(&cli.settings(), world)?;
+    let project = meant::project(args.project.project_name.as_deref(), &services)?;
+    let stack = settings.stack()?;
+    let plugin = meant::plugin(stack.as_ref(), world)?;
+    let wanted = stack.map(|stack| stack.service);
     let drift = Err("`up` has not said what it would change".to_owned());
-    let stack = Stack { settings: &settings, project, wanted, drift, plugin };
+    let patient = Stack { settings: &settings, project, wanted, drift, plugin };
     let options =
         Options { kernel_log: args.kernel_log.as_ref().map(|path| kernel_log(&world.current_dir.join(path))).transpose()? };
     let sink = screen.sink();
-    console::interruptible(async { doctor::run(meant::engine().await, &stack, &options, world, &sink).await }).await
+    console::interruptible(async { doctor::run(meant::engine(&services, screen).await, &patient, &options, world, &sink).await })
+        .await
 }
 
 /// What the file holds, any bytes: the kernel's log is not always UTF-8.

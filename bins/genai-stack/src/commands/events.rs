@@ -9,31 +9,31 @@ use console::{
 use docker_ops::{Action, Origin, Told};
 use flows::stack::{self, events};
 use report::{Failure, FailureKind};
-use settings::Settings;
+use settings::World;
 
+use super::meant;
 use crate::cli::{Cli, Events};
 
 /// Tells until the user or the reader wants no more.
-pub(crate) async fn run(cli: &Cli, args: &Events, screen: &Screen) -> ExitCode {
+pub(super) async fn run(world: &World, cli: &Cli, args: &Events, screen: &Screen) -> ExitCode {
     if cli.shared.format == console::Format::Sarif {
         return screen.fail(
             &Failure::new(FailureKind::Usage, "there is nothing in it for `--format sarif`")
                 .hint("choose `--format json`: an object a line"),
         );
     }
-    match console::interruptible(tell(cli, args, screen)).await.and_then(|ended| ended) {
+    match console::interruptible(tell(world, cli, args, screen)).await.and_then(|ended| ended) {
         Ok(()) => screen.unread(),
         Err(failure) => screen.events_failed(&failure),
     }
 }
 
-async fn tell(cli: &Cli, args: &Events, screen: &Screen) -> Result<(), Failure> {
-    let world = console::world()?;
-    let settings = Settings::load(&cli.settings(), &world)?;
+async fn tell(world: &World, cli: &Cli, args: &Events, screen: &Screen) -> Result<(), Failure> {
+    let services = meant::services(world, cli)?;
     let moment = |text: &Option<String>| text.as_ref().map(|text| events::moment(text, world.clock.now())).transpose();
-    let project = args.project_name.clone().unwrap_or_else(|| stack::project_name(&settings.project.value));
+    let project = meant::project(args.project_name.as_deref(), &services)?;
     let options = events::Options { project, since: moment(&args.since)?, until: moment(&args.until)? };
-    let engine = stack::connect(&settings, &screen.sink()).await?;
+    let engine = meant::engine(&services, screen).await?;
     events::run(&engine, &options, &mut |told| {
         shown(told).map_or(ControlFlow::Continue(()), |event| screen.container_event(event))
     })

@@ -2,7 +2,7 @@
 
 use std::process;
 
-use console::ExitCode;
+use console::{ExitCode, Screen};
 use docker_ops::{Channel, ExecCommand, ExecEnd, ExecInput, ExecOutput, NotStarted};
 use flows::stack::{exec, redact::Redaction};
 use report::{Failure, FailureKind};
@@ -12,8 +12,12 @@ use tokio::sync::mpsc;
 use super::streams::{Stage, stage};
 use crate::cli::{Cli, streams::Exec};
 
-pub(super) async fn run(world: &World, cli: &Cli, args: &Exec, screen: &console::Screen) -> Result<process::ExitCode, Failure> {
-    let Stage { engine, project, redaction } = console::interruptible(stage(world, cli, &args.project)).await??;
+pub(super) async fn run(world: &World, cli: &Cli, args: &Exec, screen: &Screen) -> process::ExitCode {
+    act(world, cli, args, screen).await.unwrap_or_else(|failure| screen.fail(&failure).into())
+}
+
+async fn act(world: &World, cli: &Cli, args: &Exec, screen: &Screen) -> Result<process::ExitCode, Failure> {
+    let Stage { engine, project, redaction } = console::interruptible(stage(world, cli, &args.project, screen)).await??;
     let command = ExecCommand {
         command: args.command.clone(),
         environment: args.env.clone(),

@@ -1,38 +1,74 @@
-//! What the settings mean for these commands, and the engine that is asked: the one place for both.
+//! What the command line means: the project, its services, and the engine that is asked.
 
-use std::time::Duration;
+use std::collections::BTreeSet;
 
-use docker_ops::{Endpoint, Engine, ServiceSpec};
-use flows::plugin::Wanted;
+use console::Screen;
+use docker_ops::Engine;
+use flows::{
+    plugin::Wanted,
+    stack::{self, Stack},
+};
 use report::{Failure, FailureKind};
-use settings::Settings;
+use settings::{Flags, Settings, World};
 
-/// What the settings mean.
+use crate::cli::Cli;
+
+/// The project, every service of it, those that are meant, and its engine.
 pub(super) struct Meant {
-    /// Compose's project name.
-    pub(super) project: String,
-    /// What must run.
-    pub(super) wanted: Option<ServiceSpec>,
-    /// The plugin that must guard it.
-    pub(super) plugin: Wanted,
-    /// After how long without work the models are unloaded.
-    pub(super) idle_unload: Option<Duration>,
+    pub(super) engine: Engine,
+    pub(super) services: Vec<Settings>,
+    only: BTreeSet<String>,
 }
 
-/// `name` is the project's, where it was given.
-pub(super) fn of(settings: &Settings, name: Option<&str>) -> Result<Meant, Failure> {
-    let folder = settings.project.value.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
-    let allowed = |sign: &char| sign.is_ascii_lowercase() || sign.is_ascii_digit() || matches!(sign, '-' | '_');
-    let folder: String = folder.chars().filter(allowed).collect();
-    let project = name.map_or_else(|| folder.trim_start_matches(['-', '_']).to_owned(), str::to_owned);
-    if project.is_empty() {
-        return Err(Failure::new(FailureKind::Settings, "the project's folder has no name that containers could carry")
-            .hint("name the project with `--name NAME`"));
+impl Meant {
+    /// Of a project whose `[stack]` says what runs.
+    pub(super) async fn of(world: &World, cli: &Cli, screen: &Screen) -> Result<Self, Failure> {
+        let flags = cli.settings();
+        let named = flags.service.or_else(|| world.var("GENAI_SERVICE").map(str::to_owned));
+        let only = named.into_iter().filter(|name| name != "all").collect();
+        let services = services(world, cli)?;
+        // Whether there is a stack at all is told before any engine is asked.
+        Settings::stack_spec(&services)?;
+        let engine = engine(&services, screen).await?;
+        Ok(Self { engine, services, only })
     }
-    Ok(Meant { project, wanted: None, plugin: Wanted::default(), idle_unload: None })
+
+    pub(super) fn stack(&self) -> Stack<'_> {
+        Stack { engine: &self.engine, services: &self.services, only: self.only.clone() }
+    }
 }
 
-/// The engine, connected.
-pub(super) async fn engine() -> Result<Engine, docker_ops::Error> {
-    Engine::connect(&Endpoint::Unix("/var/run/docker.sock".into())).await
+/// Every service: what is of none of them, and what must not be shown, can only be told by who knows all.
+pub(super) fn services(world: &World, cli: &Cli) -> Result<Vec<Settings>, Failure> {
+    Ok(Settings::load_each(&Flags { service: Some("all".to_owned()), ..cli.settings() }, world)?)
+}
+
+/// The project's name in Compose's labels: as given, as `[stack]` says, or as Compose makes it of the folder's.
+pub(super) fn project(given: Option<&str>, services: &[Settings]) -> Result<String, Failure> {
+    if let Some(name) = given {
+        return Ok(name.to_owned());
+    }
+    let Some(first) = services.first() else { return Err(Failure::new(FailureKind::Settings, "there is no service")) };
+    let name = first.stack()?.map_or_else(|| stack::project_name(&first.project.value), |stack| stack.project);
+    if name.is_empty() {
+        return Err(Failure::new(FailureKind::Settings, "the project's folder has no name that containers could carry")
+            .hint("name the project with `--project-name NAME`"));
+    }
+    Ok(name)
+}
+
+/// The engine, which is the same for all services.
+pub(super) async fn engine(services: &[Settings], screen: &Screen) -> Result<Engine, Failure> {
+    let Some(first) = services.first() else { return Err(Failure::new(FailureKind::Settings, "there is no service")) };
+    stack::connect(first, &screen.sink()).await
+}
+
+/// The plugin that guards the service; the one that this program knows where nobody says otherwise.
+pub(super) fn plugin(stack: Option<&settings::Stack>, world: &World) -> Result<Wanted, Failure> {
+    let Some(settings::Plugin { source, commit, digest, offline }) = stack.map(|stack| &stack.plugin) else {
+        return Ok(Wanted::default());
+    };
+    let text = |set: &Option<settings::Setting<String>>| set.as_ref().map(|set| set.value.clone());
+    let offline = offline.as_ref().map(|set| set.value.as_path());
+    Wanted::new(text(source).as_deref(), text(commit).as_deref(), text(digest).as_deref(), offline, &world.current_dir)
 }

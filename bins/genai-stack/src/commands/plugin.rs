@@ -16,7 +16,7 @@ use crate::cli::{Cli, Plugin, PluginAction, Which};
 
 pub(super) async fn run(cli: &Cli, world: &World, args: &Plugin, screen: &Screen) -> Result<Report, Failure> {
     let (PluginAction::Install(which) | PluginAction::Verify(which)) = &args.action;
-    let flags = Flags { comfy_dir: which.comfy_dir.clone(), ..cli.shared.settings() };
+    let flags = Flags { comfy_dir: which.comfy_dir.clone(), ..cli.settings() };
     let settings = Settings::load(&flags, world)?;
     let custom_nodes = custom_nodes(which, &settings, world)?;
     let wanted = wanted(which, &settings, world)?;
@@ -29,7 +29,7 @@ pub(super) async fn run(cli: &Cli, world: &World, args: &Plugin, screen: &Screen
                 Some(Box::new(LocalPython { interpreter: world.current_dir.join(interpreter), plugin }))
             }
             (None, Some(container)) => {
-                engine = meant::engine().await.map_err(failed)?;
+                engine = meant::engine(std::slice::from_ref(&settings), screen).await?;
                 Some(Box::new(in_container(&engine, container).await?))
             }
             (None, None) => None,
@@ -66,7 +66,7 @@ fn custom_nodes(which: &Which, settings: &Settings, world: &World) -> Result<Pat
 fn wanted(which: &Which, settings: &Settings, world: &World) -> Result<Wanted, Failure> {
     let Which { from, commit, digest, offline, .. } = which;
     if from.is_none() && commit.is_none() && digest.is_none() && offline.is_none() {
-        return Ok(meant::of(settings, None)?.plugin);
+        return meant::plugin(settings.stack()?.as_ref(), world);
     }
     Wanted::new(from.as_deref(), commit.as_deref(), digest.as_deref(), offline.as_deref(), &world.current_dir)
 }

@@ -16,17 +16,16 @@ use settings::World;
 use crate::cli::{Cli, Render, RenderCompose, RenderSwarm, RenderTo};
 
 /// Runs the command to its end.
-pub(super) async fn run(cli: &Cli, args: &Render, screen: &Screen) -> ExitCode {
+pub(super) async fn run(world: &World, cli: &Cli, args: &Render, screen: &Screen) -> ExitCode {
     let ended = match &args.to {
-        RenderTo::Compose(args) => compose(cli, args, screen).await,
-        RenderTo::Swarm(args) => swarm(cli, args, screen).await,
+        RenderTo::Compose(args) => compose(world, cli, args, screen).await,
+        RenderTo::Swarm(args) => swarm(world, cli, args, screen).await,
     };
     ended.unwrap_or_else(|failure| screen.fail(&failure))
 }
 
-async fn compose(cli: &Cli, args: &RenderCompose, screen: &Screen) -> Result<ExitCode, Failure> {
-    let world = console::world()?;
-    let wanted = wanted::stack(&cli.shared.settings(), &world)?;
+async fn compose(world: &World, cli: &Cli, args: &RenderCompose, screen: &Screen) -> Result<ExitCode, Failure> {
+    let wanted = wanted::stack(&cli.settings(), world)?;
     for warning in &wanted.warnings {
         screen.warn(&warning.to_string(), &warning.hint);
     }
@@ -38,14 +37,13 @@ async fn compose(cli: &Cli, args: &RenderCompose, screen: &Screen) -> Result<Exi
             screen.warn(&message, "make them: Compose 2 would, but for root, and Compose 1.29 refuses");
         }
     }
-    written(&world, &render::compose(&wanted.spec), args.out.as_deref(), args.yes, screen).await
+    written(world, &render::compose(&wanted.spec), args.out.as_deref(), args.yes, screen).await
 }
 
-async fn swarm(cli: &Cli, args: &RenderSwarm, screen: &Screen) -> Result<ExitCode, Failure> {
-    let world = console::world()?;
-    let wanted = wanted::stack(&cli.shared.settings(), &world)?;
+async fn swarm(world: &World, cli: &Cli, args: &RenderSwarm, screen: &Screen) -> Result<ExitCode, Failure> {
+    let wanted = wanted::stack(&cli.settings(), world)?;
     let text = flows::stack::swarm::drawn(&wanted.spec).await?;
-    written(&world, &text, args.out.as_deref(), args.yes, screen).await
+    written(world, &text, args.out.as_deref(), args.yes, screen).await
 }
 
 /// Shows the file, or writes it where it may.

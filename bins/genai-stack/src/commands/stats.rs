@@ -15,8 +15,12 @@ use tokio::sync::mpsc;
 use super::streams::{Stage, container, stage};
 use crate::cli::{Cli, streams::Stats};
 
-pub(super) async fn run(world: &World, cli: &Cli, args: &Stats, screen: &Screen) -> Result<ExitCode, Failure> {
-    let Stage { engine, project, .. } = console::interruptible(stage(world, cli, &args.project)).await??;
+pub(super) async fn run(world: &World, cli: &Cli, args: &Stats, screen: &Screen) -> ExitCode {
+    show(world, cli, args, screen).await.unwrap_or_else(|failure| screen.fail(&failure))
+}
+
+async fn show(world: &World, cli: &Cli, args: &Stats, screen: &Screen) -> Result<ExitCode, Failure> {
+    let Stage { engine, project, .. } = console::interruptible(stage(world, cli, &args.project, screen)).await??;
     let service = cli.shared.service.as_deref();
     if !args.watch {
         let all = console::interruptible(stats::once(&engine, &project, service)).await??;

@@ -7,22 +7,22 @@ use console::{
 use docker_ops::{ContainerHealth, ContainerState};
 use flows::stack::status;
 use report::Failure;
+use settings::World;
 
-use super::lifecycle::Meant;
+use super::meant::Meant;
 use crate::cli::Cli;
 
 /// Shows how the project stands.
-pub(crate) async fn run(cli: &Cli, screen: &Screen) -> ExitCode {
-    match console::interruptible(look(cli, screen)).await.and_then(|ended| ended) {
+pub(super) async fn run(world: &World, cli: &Cli, screen: &Screen) -> ExitCode {
+    match console::interruptible(look(world, cli, screen)).await.and_then(|ended| ended) {
         Ok(status) => screen.stack_status(status),
         Err(failure) => screen.answer_failed(&failure),
     }
 }
 
-async fn look(cli: &Cli, screen: &Screen) -> Result<Status, Failure> {
-    let world = console::world()?;
-    let meant = Meant::of(cli, &world, screen).await?;
-    Ok(shown(status::run(&meant.stack(), &world).await?))
+async fn look(world: &World, cli: &Cli, screen: &Screen) -> Result<Status, Failure> {
+    let meant = Meant::of(world, cli, screen).await?;
+    Ok(shown(status::run(&meant.stack(), world).await?))
 }
 
 fn shown(status: status::Status) -> Status {

@@ -1,11 +1,12 @@
 //! What `logs`, `stats` and `exec` share: the engine, the project's name, and what must not be shown.
 
-use console::json::stack_lines_v1::Container;
-use docker_ops::{Endpoint, Engine, Member};
-use flows::stack::{self, redact::Redaction};
+use console::{Screen, json::stack_lines_v1::Container};
+use docker_ops::{Engine, Member};
+use flows::stack::redact::Redaction;
 use report::Failure;
-use settings::{Flags, Settings, World};
+use settings::World;
 
+use super::meant;
 use crate::cli::{Cli, streams::Project};
 
 pub(super) struct Stage {
@@ -14,15 +15,11 @@ pub(super) struct Stage {
     pub(super) redaction: Redaction,
 }
 
-pub(super) async fn stage(world: &World, cli: &Cli, project: &Project) -> Result<Stage, Failure> {
-    // `--service` means the containers' here; what must not be shown is of every service.
-    let every = Flags { service: Some("all".to_owned()), ..cli.shared.settings() };
-    let services = Settings::load_each(&every, world)?;
+pub(super) async fn stage(world: &World, cli: &Cli, project: &Project, screen: &Screen) -> Result<Stage, Failure> {
+    let services = meant::services(world, cli)?;
     let redaction = Redaction::of(&services)?;
-    let of_folder = || services.first().map_or_else(String::new, |settings| stack::project_name(&settings.project.value));
-    let project = project.project_name.clone().unwrap_or_else(of_folder);
-    let engine = Engine::connect(&Endpoint::Unix("/var/run/docker.sock".into())).await;
-    Ok(Stage { engine: engine.map_err(|error| stack::failure(&error))?, project, redaction })
+    let project = meant::project(project.project_name.as_deref(), &services)?;
+    Ok(Stage { engine: meant::engine(&services, screen).await?, project, redaction })
 }
 
 pub(super) fn container(member: &Member) -> Container {

@@ -7,25 +7,27 @@ use console::{
     json::swarm_v1::{Document, Service, Task},
 };
 use docker_ops::{
-    Asked, Engine, StackSpec,
+    Engine, StackSpec,
     swarm::{Event, Status},
 };
 use flows::stack::{swarm, wanted};
-use report::{Failure, FailureKind};
+use report::Failure;
+use settings::World;
 
+use super::meant;
 use crate::cli::{Cli, Swarm, SwarmAction};
 
 /// Runs the command to its end.
-pub(super) async fn run(cli: &Cli, args: &Swarm, screen: &Screen) -> ExitCode {
-    match console::interruptible(act(cli, &args.action, screen)).await {
+pub(super) async fn run(world: &World, cli: &Cli, args: &Swarm, screen: &Screen) -> ExitCode {
+    match console::interruptible(act(world, cli, &args.action, screen)).await {
         Ok(Ok(document)) => screen.swarm(document),
         Ok(Err(failure)) | Err(failure) => screen.fail(&failure),
     }
 }
 
-async fn act(cli: &Cli, action: &SwarmAction, screen: &Screen) -> Result<Document, Failure> {
-    let wanted = wanted::stack(&cli.shared.settings(), &console::world()?)?;
-    let engine = connect().await?;
+async fn act(world: &World, cli: &Cli, action: &SwarmAction, screen: &Screen) -> Result<Document, Failure> {
+    let wanted = wanted::stack(&cli.settings(), world)?;
+    let engine = meant::engine(&wanted.settings, screen).await?;
     match action {
         SwarmAction::Up { dry_run, timeout } => {
             for note in swarm::notes(&wanted.spec, engine.negotiated().used)?.iter().chain(&wanted.warnings) {
@@ -63,12 +65,6 @@ fn tell(event: &Event, changes: &mut Vec<String>, screen: &Screen) {
         Event::Kept(name) => screen.say(&format!("`{name}` is still used by what is not this stack's, so it stays")),
         _ => {}
     }
-}
-
-async fn connect() -> Result<Engine, Failure> {
-    let chosen = Asked::default().choose().await;
-    let failed = |error: docker_ops::Error| Failure::of(FailureKind::Unreachable, &error).hints(error.hints());
-    Engine::connect(&chosen.map_err(failed)?.endpoint).await.map_err(failed)
 }
 
 fn services(status: Status) -> Vec<Service> {

@@ -33,15 +33,16 @@ pub(super) async fn run(cli: &Cli, world: &World, args: &Watch, screen: &Screen)
 }
 
 async fn watch(cli: &Cli, world: &World, args: &Watch, screen: &Screen) -> Result<(), Failure> {
-    let settings = Settings::load(&cli.shared.settings(), world)?;
-    let meant = meant::of(&settings, args.name.as_deref())?;
+    let services = meant::services(world, cli)?;
+    let settings = Settings::load(&cli.settings(), world)?;
+    let project = meant::project(args.project.project_name.as_deref(), &services)?;
+    let idle_unload = settings.stack()?.and_then(|stack| stack.idle_unload);
     let minutes = args.idle_unload_minutes.map(|minutes| (minutes > 0).then(|| Duration::from_secs(u64::from(minutes) * 60)));
-    let options = Options { every: Duration::from_secs(args.every.into()), idle_unload: minutes.unwrap_or(meant.idle_unload) };
+    let options = Options { every: Duration::from_secs(args.every.into()), idle_unload: minutes.unwrap_or(idle_unload) };
     console::interruptible(async {
-        let engine = meant::engine().await;
-        let engine = engine.map_err(|error| Failure::of(FailureKind::Unreachable, &error).hints(error.hints()))?;
+        let engine = meant::engine(&services, screen).await?;
         let mut tell = |happening| screen.tell_of_stack(&happening);
-        stack_watch::run(&engine, &meant.project, &settings, options, world, &mut tell).await
+        stack_watch::run(&engine, &project, &settings, options, world, &mut tell).await
     })
     .await?
 }

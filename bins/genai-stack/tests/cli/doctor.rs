@@ -2,8 +2,6 @@
 //!
 //! Runs only with `GENAI_LIVE_DOCKER=1`, as the tests of `docker-ops` do, and takes their image.
 
-#![expect(clippy::disallowed_methods, reason = "starts docker and the binary under test, and asks whether an engine is there")]
-
 use std::{fs, process::Command};
 
 use serde_json::Value;

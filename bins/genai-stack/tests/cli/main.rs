@@ -1,4 +1,11 @@
-//! The binary as a person or a script meets it, without an engine: help pages and commands as data.
+//! The binary as a person or a script meets it: help pages and commands as data; the doctor and the streams on a real engine, where one
+//! is.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(clippy::disallowed_methods, reason = "these tests run programs, and are asked for in the environment")]
+
+mod doctor;
+mod streams;
 
 /// Help pages: what `--help` prints is the reference.
 #[test]
@@ -12,12 +19,12 @@ fn renderings() {
     trycmd::TestCases::new().case("tests/cli/render/*.trycmd");
 }
 
-/// Which engine is meant, and what is said where there is none.
+/// Which engine is meant, and what is said where there is none; what is refused before one is asked.
 #[test]
-fn no_engine() {
+fn without_an_engine() {
     let cases = trycmd::TestCases::new();
     for name in ["DOCKER_HOST", "DOCKER_CONTEXT", "DOCKER_CONFIG", "DOCKER_TLS_VERIFY", "DOCKER_TLS", "DOCKER_API_VERSION"] {
         cases.env(name, "");
     }
-    cases.case("tests/cli/no-engine.trycmd");
+    cases.case("tests/cli/*.trycmd");
 }

@@ -1,3 +1,5 @@
+//! Every request over the wire, and what becomes of it.
+
 use bollard::{container::LogOutput, models, query_parameters as query};
 use bytes::Bytes;
 use futures_util::StreamExt;

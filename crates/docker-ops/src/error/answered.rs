@@ -39,6 +39,7 @@ fn kind(status: u16, words: &str) -> ErrorKind {
         409 if says(&["in use", "being used", "active endpoints"]) && !says(&["name", "Name"]) => ErrorKind::InUse,
         500 if says(&["update out of sequence"]) => ErrorKind::Conflict,
         500 if says(&["port is already allocated", "address already in use"]) => ErrorKind::InUse,
+        501 => ErrorKind::Unsupported,
         503 if says(&["not a swarm manager"]) => ErrorKind::NoSwarm,
         401 | 403 | 407 => ErrorKind::NoPermission,
         404 => ErrorKind::NotFound,
@@ -65,6 +66,7 @@ mod tests {
                 ErrorKind::InUse,
             ),
             (500, "{\"message\":\"rpc error: code = Unknown desc = update out of sequence\"}", ErrorKind::Conflict),
+            (501, "{\"message\":\"configured logging driver does not support reading\"}", ErrorKind::Unsupported),
             (503, "{\"message\":\"This node is not a swarm manager. Use \\\"docker swarm init\\\" or …\"}", ErrorKind::NoSwarm),
             (403, "{\"message\":\"error while removing network: network x id 1 has active endpoints\"}", ErrorKind::InUse),
             (403, "{\"message\":\"authorization denied by plugin opa\"}", ErrorKind::NoPermission),
@@ -89,6 +91,7 @@ mod tests {
             (409, "{\"message\":\"Container 1 is not running\"}", ErrorKind::Conflict),
             (500, "{\"message\":\"driver failed: Bind for 127.0.0.1:80 failed: port is already allocated\"}", ErrorKind::InUse),
             (500, "{\"message\":\"could not select device driver\"}", ErrorKind::Server),
+            (501, "{\"message\":\"configured logging driver does not support reading\"}", ErrorKind::Unsupported),
             (503, "{\"message\":\"This node is not a swarm manager.\"}", ErrorKind::Server),
         ];
         for (status, body, expected) in table {

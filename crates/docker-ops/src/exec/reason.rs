@@ -39,7 +39,7 @@ pub(super) fn may_begin(output: &[u8]) -> bool {
 
 /// The engine refused to run it.
 pub(super) fn of_refusal(error: &Error) -> ExecEnd {
-    of_text(error.to_string().as_bytes())
+    of_text(error.engine_said().unwrap_or_default().as_bytes())
 }
 
 /// The reason in what the engine said.

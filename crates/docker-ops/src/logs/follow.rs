@@ -174,7 +174,7 @@ impl<'a> Reader<'a> {
                 Some(Err(_)) if ask.follow => return Ok(Ended::Whole),
                 Some(Err(error)) => {
                     let message = format!("the logs of `{}` broke off", self.standing.id);
-                    return Err(Error::new(ErrorKind::Protocol, message).because(error));
+                    return Err(Error::new(ErrorKind::Broken, message).because(error));
                 }
                 None => {
                     if !ask.follow {

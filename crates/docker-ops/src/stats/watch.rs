@@ -110,7 +110,9 @@ impl Engine {
         match passed {
             Ok(()) => {}
             // It went, or its stream broke: the list will say.
-            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Protocol | ErrorKind::Timeout) => {}
+            Err(error)
+                if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Broken | ErrorKind::Protocol | ErrorKind::Timeout) => {
+            }
             Err(error) => return Err(error),
         }
         time::sleep(WAIT).await;

@@ -26,7 +26,7 @@ pub(crate) enum Stream {
     /// TLS over TCP.
     Tls(Box<TokioIo<TlsStream<TcpStream>>>),
     /// The standard streams of an ssh process.
-    Ssh(TokioIo<Piped>),
+    Ssh(Box<TokioIo<Piped>>),
 }
 
 /// The same call on whatever carries the stream.

@@ -48,13 +48,17 @@ fn words(events: &[Event]) -> String {
     events.iter().map(word).collect::<Vec<_>>().join(", ")
 }
 
+/// A shell whose variable grows for ever.
+const FILL: &str = "x=x; while true; do x=$x$x; done";
+
+/// Name, options, command, what is done to it, and what is told between its start and its removal.
+type Case = (&'static str, &'static [&'static str], &'static [&'static str], &'static [&'static str], &'static str);
+
 async fn grammar(rig: &'static Rig) {
-    let fill = "x=x; while true; do x=$x$x; done";
-    // (name, options, command, what is done to it, and what is told between its start and its removal)
-    let table: [(&str, &[&str], &[&str], &[&str], &str); 5] = [
+    let table: [Case; 5] = [
         ("exits", &[], &["sh", "-c", "exit 3"], &["wait"], "die 3"),
         ("killed", &["--init"], &["sleep", "600"], &["kill"], "kill 9, die 137"),
-        ("full", &["--memory", "16m", "--memory-swap", "16m"], &["sh", "-c", fill], &["wait"], "oom, die 137"),
+        ("full", &["--memory", "16m", "--memory-swap", "16m"], &["sh", "-c", FILL], &["wait"], "oom, die 137"),
         ("paused", &["--init"], &["sleep", "600"], &["pause", "unpause", "kill"], "pause, unpause, kill 9, die 137"),
         ("removed", &["--init"], &["sleep", "600"], &[], "kill 9, die 137"),
     ];

@@ -4,35 +4,50 @@
 //! absence is a failure. Nothing is pulled. Every object carries the run's label and is removed by it.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-#![expect(clippy::disallowed_methods, reason = "the command lines of Docker and Compose are the oracles")]
 #![expect(clippy::disallowed_methods, reason = "engines and their command line are programs, and their time can't be paused")]
 
 mod autopsy;
 mod compose;
+mod compose_recognises;
 mod events;
 mod exec;
+mod gpu;
 mod logs;
 mod negotiation;
-mod precedence;
-mod proxy;
-mod gpu;
-mod negotiation;
 mod podman;
+mod precedence;
 mod private;
-mod rig;
-mod stats;
-mod compose_recognises;
-mod negotiation;
 mod project;
+mod proxy;
 mod refused;
 mod rig;
+mod stats;
 mod stopped;
-mod up;
 mod swarm;
+mod up;
 
 use libtest_mimic::{Arguments, Completion, Trial};
 
 use rig::Rig;
+
+/// The tests of each subject.
+const SUBJECTS: &[fn(&'static Rig) -> Vec<Trial>] = &[
+    autopsy::trials,
+    compose::trials,
+    compose_recognises::trials,
+    events::trials,
+    exec::trials,
+    gpu::trials,
+    logs::trials,
+    negotiation::trials,
+    podman::trials,
+    precedence::trials,
+    refused::trials,
+    stats::trials,
+    stopped::trials,
+    swarm::trials,
+    up::trials,
+];
 
 fn main() -> std::process::ExitCode {
     let arguments = Arguments::from_args();
@@ -42,18 +57,7 @@ fn main() -> std::process::ExitCode {
         return libtest_mimic::run(&arguments, vec![absent]).exit_code();
     }
     let rig: &'static Rig = Box::leak(Box::new(Rig::new()));
-    let trials = [autopsy::trials(rig), negotiation::trials(rig)].into_iter().flatten().collect();
-    let trials = [compose::trials(rig), negotiation::trials(rig)].into_iter().flatten().collect();
-    let trials = [events::trials(rig), negotiation::trials(rig), precedence::trials(rig)].into_iter().flatten().collect();
-    let trials =
-        [exec::trials(rig), logs::trials(rig), negotiation::trials(rig), stats::trials(rig)].into_iter().flatten().collect();
-    let trials =
-        [compose_recognises::trials(rig), negotiation::trials(rig), refused::trials(rig), stopped::trials(rig), up::trials(rig)];
-    let trials = trials.into_iter().flatten().collect();
-    let trials = [gpu::trials(rig), negotiation::trials(rig), podman::trials(rig)].into_iter().flatten().collect();
-    let trials =
-        [gpu::trials(rig), negotiation::trials(rig), podman::trials(rig), swarm::trials(rig)].into_iter().flatten().collect();
-    let ended = libtest_mimic::run(&arguments, trials);
+    let ended = libtest_mimic::run(&arguments, SUBJECTS.iter().flat_map(|trials| trials(rig)).collect());
     rig.clear();
     ended.exit_code()
 }

@@ -41,16 +41,12 @@ fn stack() -> StackSpec {
     service.labels = [("team".to_owned(), "art".to_owned())].into();
     let login = Mount {
         role: MountRole::Login,
-        source: "/srv/comfyui/login".into(),
+        source: "/p/comfyui/login".into(),
         target: "/comfyui/login".to_owned(),
         read_only: false,
     };
     service.mounts = vec![login];
-    StackSpec {
-        project: "fleet".to_owned(),
-        working_dir: "/srv/fleet".into(),
-        services: [("comfyui".to_owned(), service)].into(),
-    }
+    StackSpec { project: "fleet".to_owned(), working_dir: "/p/fleet".into(), services: [("comfyui".to_owned(), service)].into() }
 }
 
 fn password(first: &str) -> Passwords {

@@ -6,8 +6,8 @@ use docker_ops::{Engine, ExecCommand, ExecEnd, ExecOutput, Probe, ServiceSpec, a
 use report::Failure;
 use tokio::sync::mpsc;
 
-use super::engine_failure;
 use crate::plugin::{Asked, NAME, Python, Ran};
+use crate::stack::failure;
 
 /// A stuck driver holds up whoever asks it.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -31,7 +31,7 @@ async fn run(engine: &Engine, container: &str, command: Vec<String>, patience: D
         end
     };
     let (end, bytes) = tokio::join!(run, gather);
-    let end = end.map_err(|error| engine_failure(&error))?;
+    let end = end.map_err(|error| failure(&error))?;
     let said = match &end {
         ExecEnd::NotStarted { said, .. } => said.clone(),
         ExecEnd::Exited(_) => String::from_utf8_lossy(&bytes).into_owned(),

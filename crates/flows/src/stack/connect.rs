@@ -44,6 +44,7 @@ pub fn failure(error: &Error) -> Failure {
             FailureKind::Refused
         }
         ErrorKind::NotFound => FailureKind::Declined,
+        ErrorKind::Unsupported | ErrorKind::NoSwarm => FailureKind::Refused,
         _ => FailureKind::Unexpected,
     };
     Failure::of(kind, error).hints(error.hints())

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use docker_ops::{Engine, ErrorKind, autopsy::Autopsy};
 use report::{Failure, stack_watch::What};
 
-use crate::doctor::{cause, engine_failure};
+use crate::{doctor::cause, stack::failure};
 
 /// What is told of one container.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -22,7 +22,7 @@ pub(super) struct Look {
 /// The one place that asks the engine.
 pub(super) async fn at(engine: &Engine, project: &str) -> Result<BTreeMap<String, Look>, Failure> {
     let mut looks = BTreeMap::new();
-    let known = engine.containers_of(project).await.map_err(|error| engine_failure(&error))?;
+    let known = engine.containers_of(project).await.map_err(|error| failure(&error))?;
     // The engine's events tell a kill from a kill, and are asked for only when something has ended.
     let mut machine = None;
     for (id, name) in known {
@@ -41,7 +41,7 @@ pub(super) async fn at(engine: &Engine, project: &str) -> Result<BTreeMap<String
                 looks.insert(name, look(&autopsy));
             }
             Err(error) if error.kind() == ErrorKind::NotFound => {} // it went in between
-            Err(error) => return Err(engine_failure(&error)),
+            Err(error) => return Err(failure(&error)),
         }
     }
     Ok(looks)

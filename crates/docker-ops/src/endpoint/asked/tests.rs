@@ -1,3 +1,5 @@
+//! What Docker's own rules choose.
+
 use std::path::Path;
 
 use super::*;

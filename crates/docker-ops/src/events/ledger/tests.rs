@@ -1,3 +1,5 @@
+//! Nothing is told twice, nothing is lost.
+
 use proptest::prelude::*;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! The stack file, as a person reads it.
+
 use super::*;
 use crate::{Gpu, Image, Limits, Mount, Publish, PullPolicy, swarm::PasswordFile};
 
@@ -14,10 +16,10 @@ fn stack() -> StackSpec {
     let mount =
         |role, source: &str, target: &str, read_only| Mount { role, source: source.into(), target: target.to_owned(), read_only };
     service.mounts = vec![
-        mount(MountRole::Login, "/srv/comfyui/login", "/comfyui/login", false),
-        mount(MountRole::Models, "/srv/models", "/comfyui/models", true),
+        mount(MountRole::Login, "/p/comfyui/login", "/comfyui/login", false),
+        mount(MountRole::Models, "/p/models", "/comfyui/models", true),
     ];
-    StackSpec { project: "genai".to_owned(), working_dir: "/srv".into(), services: [("comfyui".to_owned(), service)].into() }
+    StackSpec { project: "genai".to_owned(), working_dir: "/p".into(), services: [("comfyui".to_owned(), service)].into() }
 }
 
 fn passwords() -> Passwords {
@@ -30,7 +32,7 @@ fn a_service_with_all_that_a_swarm_knows() {
     # Written by genai-stack from `[stack]` in genai.toml: change that file, and write this one anew.
     #
     # It holds no secret. Each PASSWORD is a secret of the Swarm, whose name ends in its version; give it to the Swarm first:
-    #   docker secret create --label com.docker.stack.namespace=genai --label genai-stack.password-of=comfyui genai_comfyui-password-e4a649e2 /srv/comfyui/login/PASSWORD
+    #   docker secret create --label com.docker.stack.namespace=genai --label genai-stack.password-of=comfyui genai_comfyui-password-e4a649e2 /p/comfyui/login/PASSWORD
     # Then: docker stack deploy --compose-file THIS_FILE genai
     #
     # What a Swarm can't do, or does in another way:
@@ -56,7 +58,7 @@ fn a_service_with_all_that_a_swarm_knows() {
             mode: 292
         volumes:
           - type: bind
-            source: "/srv/models"
+            source: "/p/models"
             target: "/comfyui/models"
             read_only: true
           - type: tmpfs

@@ -1,3 +1,5 @@
+//! What a roll-out would change.
+
 use serde_json::json;
 
 use super::*;
