@@ -53,7 +53,7 @@ fn ended(rig: &Rig, name: &str, options: &[&str], script: &str) -> String {
 async fn outputs(rig: &'static Rig) {
     let script = r"echo out; echo err >&2; printf '\377\000x\n'; echo; printf ' 0%%\r 50%%\r100%%\n'; printf end";
     let lines = read(rig, &ended(rig, "outputs", &[], script), LogQuery::default()).await;
-    let of = |channel| lines.iter().filter(|line| line.channel == channel).map(docker_ops::LogLine::settled).collect::<Vec<_>>();
+    let of = |channel| lines.iter().filter(|line| line.channel == channel).map(LogLine::settled).collect::<Vec<_>>();
     // What is no UTF-8 the engine itself does not keep: its file is JSON.
     assert_eq!(of(Channel::Stdout), [&b"out"[..], "\u{fffd}\0x".as_bytes(), b"", b"100%", b"end"]);
     assert_eq!(of(Channel::Stderr), [b"err"]);
