@@ -103,7 +103,7 @@ impl Client {
         self.connect().await;
         let client_id = self.socket().registry().client_id();
         let linked = subscription.begin();
-        let request = Request::post("/prompt").body(submission.body(&prompt_id, &client_id));
+        let request = Request::post("/prompt").body(submission.body(&prompt_id, &client_id)?);
         let mut accepted = match self.deliver(&request, &prompt_id).await {
             Ok(accepted) => accepted,
             Err(error) => {
