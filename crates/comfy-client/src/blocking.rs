@@ -91,6 +91,11 @@ impl Client {
         Job { inner, thread: self.thread.clone() }
     }
 
+    /// As [`crate::Client::connect`].
+    pub fn connect(&self) -> bool {
+        self.block_on(self.inner.connect())
+    }
+
     /// As [`crate::Client::submit`].
     ///
     /// # Errors

@@ -13,7 +13,7 @@ use crate::transport::Transport;
 
 /// A ComfyUI server, spoken to in types. Clones are cheap and share everything: connections, and the one WebSocket.
 ///
-/// The WebSocket is opened by the first [`Client::submit`] and closed when the last clone and the last
+/// The WebSocket is opened by [`Client::connect`] or the first [`Client::submit`], and closed when the last clone and the last
 /// [`Job`](crate::Job) are gone.
 ///
 /// ```no_run

@@ -136,6 +136,7 @@ impl Client {
     /// [`ErrorKind::NotFound`]; [`ErrorKind::Protocol`] for a file cut short or over the limit for answers in memory;
     /// else as [`Client::health`].
     pub async fn view(&self, file: &StoredFile) -> Result<Bytes, Error> {
+        let _coming = self.looks().file();
         let mut incoming = self.transport().file(&file.request()).await?;
         let limit = self.transport().config().body_limit;
         let (mut bytes, mut ends) = (BytesMut::new(), Ends::default());

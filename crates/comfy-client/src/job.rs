@@ -2,34 +2,35 @@
 
 mod driver;
 mod feed;
+mod helm;
 mod pictures;
 mod translate;
 mod waiter;
 
 use std::collections::HashSet;
 use std::fmt;
+use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use futures_util::stream::{BoxStream, Stream, StreamExt, unfold};
+use futures_util::stream::Stream;
 use tokio::sync::watch;
-use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout};
-use tracing::Instrument;
 
 use crate::client::Client;
 use crate::error::{Error, ErrorKind};
 use crate::event::Event;
+use crate::mailbox::Mailbox;
 use crate::outcome::{Outcome, Stall, StallCause};
 use crate::rejection::NodeError;
 use crate::request::segment;
 use crate::socket::Subscription;
 use driver::{Driver, Known};
 use feed::Feed;
+use helm::{Hand, Helm};
 use pictures::Pictures;
-use waiter::Waiter;
 
 /// How long the last look at the history may take, after the deadline.
 const LAST_LOOK: Duration = Duration::from_secs(1);
@@ -56,12 +57,12 @@ struct Inner {
     feed: Arc<Feed>,
     pictures: Pictures,
     known: watch::Receiver<Known>,
-    task: JoinHandle<()>,
+    helm: Arc<Helm>,
 }
 
 impl Drop for Inner {
     fn drop(&mut self) {
-        self.task.abort();
+        self.helm.leave();
         self.feed.close();
     }
 }
@@ -73,22 +74,9 @@ impl Job {
         let (feed, submitted) = (Arc::new(Feed::new()), Instant::now());
         let (prompt_id, room) = (subscription.prompt_id().to_owned(), client.transport().config().body_limit);
         let pictures = Pictures::new(subscription.wanted(), room, linked == Some(true));
-        let jitter = prompt_id.bytes().fold(0_u8, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte));
-        let driver = Driver {
-            client: client.clone(),
-            prompt_id: prompt_id.clone(),
-            submitted,
-            looked: submitted,
-            subscription,
-            feed: feed.clone(),
-            pictures: pictures.clone(),
-            known: report,
-            waiter: linked.map_or_else(|| Waiter::attached(jitter), |linked| Waiter::new(linked, jitter)),
-            hears: linked.is_some(),
-        };
-        let span = tracing::debug_span!("follow", prompt_id);
-        let task = tokio::spawn(driver.run().instrument(span));
-        Self(Arc::new(Inner { client, prompt_id, submitted, dropped, feed, pictures, known, task }))
+        let driver = Driver::new(client.clone(), subscription, linked, feed.clone(), pictures.clone(), report, submitted);
+        let helm = Helm::man(driver);
+        Self(Arc::new(Inner { client, prompt_id, submitted, dropped, feed, pictures, known, helm }))
     }
 
     /// The prompt's id, for the server's queue and history.
@@ -138,9 +126,7 @@ impl Job {
     /// # }
     /// ```
     pub fn events(&self) -> impl Stream<Item = Event> + Send + Unpin + use<> {
-        let mailbox = self.0.feed.subscribe();
-        let keep = self.clone();
-        Events(unfold((mailbox, keep), |(mailbox, keep)| async move { Some((mailbox.next().await?, (mailbox, keep))) }).boxed())
+        Events { mailbox: self.0.feed.subscribe(), hand: Hand::new(self.0.helm.clone(), false), _keep: self.clone() }
     }
 
     /// Waits for the end, but no longer than `deadline`; then the history is looked at once more (for up to 1 s), and
@@ -163,10 +149,10 @@ impl Job {
     /// server does not answer either, what keeps it from answering.
     #[tracing::instrument(level = "debug", skip_all, fields(prompt_id = self.prompt_id()))]
     pub async fn wait(&self, deadline: Duration) -> Result<Outcome, Error> {
-        let mut known = self.0.known.clone();
-        if let Ok(Ok(known)) = timeout(deadline, known.wait_for(|known| known.result.is_some())).await
-            && let Some(result) = &known.result
-        {
+        let mut hand = Hand::new(self.0.helm.clone(), true);
+        let ended = timeout(deadline, poll_fn(|context| hand.poll(context, || true))).await;
+        drop(hand);
+        if let (Ok(()), Some(result)) = (ended, &self.0.known.borrow().result) {
             return result.clone();
         }
         let trouble = match timeout(LAST_LOOK, self.0.client.history(&self.0.prompt_id)).await {
@@ -179,13 +165,13 @@ impl Job {
             }
             Ok(Ok(None)) => None,
             Ok(Err(error)) => Some(error),
-            Err(_) => known.borrow().trouble.clone(),
+            Err(_) => self.0.known.borrow().trouble.clone(),
         };
         match trouble {
             Some(error) => Err(error.hint(format!("the prompt `{}` may still run", self.0.prompt_id))),
             None => Ok(Outcome::Stalled(Stall {
                 prompt_id: self.0.prompt_id.clone(),
-                last: known.borrow().standing.clone(),
+                last: self.0.known.borrow().standing.clone(),
                 cause: StallCause::Deadline,
             })),
         }
@@ -243,12 +229,24 @@ fn forsaken(prompt_id: &str) -> Error {
     Error::new(ErrorKind::Refused, format!("the server refuses to say what became of `{prompt_id}`"))
 }
 
-struct Events(BoxStream<'static, Event>);
+struct Events {
+    mailbox: Arc<Mailbox<Event>>,
+    hand: Hand,
+    _keep: Job,
+}
 
 impl Stream for Events {
     type Item = Event;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Event>> {
-        self.0.poll_next_unpin(context)
+        let Self { mailbox, hand, .. } = &mut *self;
+        // Whoever drives tells himself.
+        mailbox.forget_reader();
+        let _ = hand.poll(context, || mailbox.is_empty());
+        let polled = mailbox.poll_next(context);
+        if polled.is_ready() {
+            hand.rest();
+        }
+        polled
     }
 }

@@ -23,9 +23,23 @@ const FRESH_AT_MOST: Duration = Duration::from_secs(1);
 /// How many prompts read their history at once.
 const HISTORIES: usize = 8;
 
+/// How long a look at a history gives way to the files that callers wait for.
+const GIVE_WAY: Duration = Duration::from_millis(5);
+
 pub(crate) struct Looks {
     last: Mutex<Option<Look>>,
     histories: Semaphore,
+    /// How many files are on their way to callers.
+    files: watch::Sender<usize>,
+}
+
+/// A file on its way to a caller, as long as this is held.
+pub(crate) struct Coming<'a>(&'a watch::Sender<usize>);
+
+impl Drop for Coming<'_> {
+    fn drop(&mut self) {
+        self.0.send_modify(|files| *files -= 1);
+    }
 }
 
 /// A look at the queue, under way or over.
@@ -42,11 +56,24 @@ struct Seen {
 
 impl Default for Looks {
     fn default() -> Self {
-        Self { last: Mutex::new(None), histories: Semaphore::new(HISTORIES) }
+        Self { last: Mutex::new(None), histories: Semaphore::new(HISTORIES), files: watch::Sender::new(0) }
     }
 }
 
 impl Looks {
+    /// Lets a file go before what the client asks by itself.
+    pub(crate) fn file(&self) -> Coming<'_> {
+        self.files.send_modify(|files| *files += 1);
+        Coming(&self.files)
+    }
+
+    /// Whoever was told of a file just now has it soon.
+    async fn give_way(&self) {
+        if *self.files.borrow() > 0 {
+            let _ = timeout(GIVE_WAY, self.files.subscribe().wait_for(|files| *files == 0)).await;
+        }
+    }
+
     fn one(&self, transport: &Transport, since: Instant, limit: Duration) -> Look {
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         match &*last {
@@ -112,6 +139,7 @@ impl Client {
 
     /// As [`Client::history`], within `limit` and a few at a time; for tasks, which go on whoever waits.
     pub(crate) async fn ended(&self, prompt_id: &str, limit: Duration) -> Result<Option<HistoryEntry>, Error> {
+        self.looks().give_way().await;
         // The semaphore is never closed; without a permit it would only be asked sooner.
         let _permit = self.looks().histories.acquire().await.ok();
         timeout(limit, self.history(prompt_id)).await.unwrap_or_else(|_| Err(Error::out_of_time(self.url(), limit)))

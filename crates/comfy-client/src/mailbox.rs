@@ -2,8 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-
-use tokio::sync::Notify;
+use std::task::{Context, Poll, Waker};
 
 /// How much it matters that an item arrives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,7 +22,6 @@ const PICTURE_BYTES: usize = 64 << 20;
 
 pub(crate) struct Mailbox<T> {
     inner: Mutex<Inner<T>>,
-    changed: Notify,
 }
 
 struct Inner<T> {
@@ -32,6 +30,7 @@ struct Inner<T> {
     /// How many items may wait, of whatever rank.
     bound: usize,
     closed: bool,
+    reader: Option<Waker>,
 }
 
 impl<T> Mailbox<T> {
@@ -42,8 +41,8 @@ impl<T> Mailbox<T> {
 
     /// With room for so many items; the oldest go where more are kept.
     pub(crate) fn bounded(bound: usize) -> Self {
-        let inner = Inner { items: VecDeque::new(), picture_bytes: 0, bound, closed: false };
-        Self { inner: Mutex::new(inner), changed: Notify::new() }
+        let inner = Inner { items: VecDeque::new(), picture_bytes: 0, bound, closed: false, reader: None };
+        Self { inner: Mutex::new(inner) }
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner<T>> {
@@ -61,14 +60,14 @@ impl<T> Mailbox<T> {
         }
         inner.items.push_back((rank, item));
         inner.make_room();
-        drop(inner);
-        self.changed.notify_one();
+        Inner::wake_reader(inner);
     }
 
     /// Says that nothing more will come; what waits can still be taken.
     pub(crate) fn close(&self) {
-        self.lock().closed = true;
-        self.changed.notify_one();
+        let mut inner = self.lock();
+        inner.closed = true;
+        Inner::wake_reader(inner);
     }
 
     /// Throws away all but what is kept.
@@ -86,26 +85,45 @@ impl<T> Mailbox<T> {
         inner.picture_bytes = 0;
     }
 
-    /// The next item, or none once it is closed and empty. For one reader at a time; may be dropped at any point.
-    pub(crate) async fn next(&self) -> Option<T> {
-        loop {
-            let changed = self.changed.notified();
-            {
-                let mut inner = self.lock();
-                if let Some((rank, item)) = inner.items.pop_front() {
-                    inner.forget(rank);
-                    return Some(item);
-                }
-                if inner.closed {
-                    return None;
-                }
-            }
-            changed.await;
+    pub(crate) fn is_empty(&self) -> bool {
+        self.lock().items.is_empty()
+    }
+
+    /// Wakes nobody until it is read from again.
+    pub(crate) fn forget_reader(&self) {
+        self.lock().reader = None;
+    }
+
+    /// The next item, or none once it is closed and empty. For one reader at a time.
+    pub(crate) fn poll_next(&self, context: &mut Context<'_>) -> Poll<Option<T>> {
+        let mut inner = self.lock();
+        if let Some((rank, item)) = inner.items.pop_front() {
+            inner.forget(rank);
+            return Poll::Ready(Some(item));
         }
+        if inner.closed {
+            return Poll::Ready(None);
+        }
+        inner.reader = Some(context.waker().clone());
+        Poll::Pending
+    }
+
+    #[cfg(test)]
+    pub(crate) async fn next(&self) -> Option<T> {
+        std::future::poll_fn(|context| self.poll_next(context)).await
     }
 }
 
 impl<T> Inner<T> {
+    /// Not before the lock is gone, which whoever is woken may take.
+    fn wake_reader(mut inner: MutexGuard<'_, Self>) {
+        let reader = inner.reader.take();
+        drop(inner);
+        if let Some(reader) = reader {
+            reader.wake();
+        }
+    }
+
     fn forget(&mut self, rank: Rank) {
         if let Rank::Picture(bytes) = rank {
             self.picture_bytes = self.picture_bytes.saturating_sub(bytes);

@@ -40,11 +40,20 @@ impl Client {
         I: IntoIterator,
         I::Item: AsRef<str>,
     {
+        self.delete("/history", ids).await.map(drop)
+    }
+
+    /// Orders that what has one of these ids is taken out of the list behind `path`; the ids. Of none nothing is sent.
+    pub(crate) async fn delete<I>(&self, path: &str, ids: I) -> Result<Vec<String>, Error>
+    where
+        I: IntoIterator,
+        I::Item: AsRef<str>,
+    {
         let ids: Vec<String> = ids.into_iter().map(|id| id.as_ref().to_owned()).collect();
-        if ids.is_empty() {
-            return Ok(());
+        if !ids.is_empty() {
+            self.transport().order(&Request::post(path).json(&json!({"delete": ids}))).await?;
         }
-        self.transport().order(&Request::post("/history").json(&json!({"delete": ids}))).await
+        Ok(ids)
     }
 
     /// Makes the server forget every run, of everybody; their files stay (`POST /history`).

@@ -1,6 +1,6 @@
 //! The queue: who waits, who runs, and taking one's own out again.
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::client::Client;
 use crate::error::Error;
@@ -124,13 +124,8 @@ impl Client {
         I: IntoIterator,
         I::Item: AsRef<str>,
     {
-        let ids: Vec<String> = ids.into_iter().map(|id| id.as_ref().to_owned()).collect();
-        if ids.is_empty() {
-            return Ok(());
-        }
-        self.transport().order(&Request::post("/queue").json(&json!({"delete": ids}))).await?;
-        for id in &ids {
-            self.socket().registry().cancel_asked(id);
+        for id in self.delete("/queue", ids).await? {
+            self.socket().registry().cancel_asked(&id);
         }
         Ok(())
     }
@@ -142,6 +137,7 @@ mod tests {
     use crate::json::tests::json_value;
     use proptest::collection::vec;
     use proptest::prelude::*;
+    use serde_json::json;
 
     #[test]
     fn pending_is_put_in_the_order_in_which_it_runs() {

@@ -42,12 +42,12 @@ impl Socket {
     }
 
     /// Opens it, or waits until it is open, but no longer than `limit`, not past a failed try, and not again after a wait in
-    /// vain: what it brings are hints, and everything goes on without.
-    pub(crate) async fn open(&self, limit: Duration) {
+    /// vain: what it brings are hints, and everything goes on without. Says whether it is open.
+    pub(crate) async fn open(&self, limit: Duration) -> bool {
         let mut keeper = self.keeper();
         if *keeper.link.borrow() == Link::Open {
             self.vain.store(false, Ordering::Relaxed);
-            return;
+            return true;
         }
         // A keeper that is gone answers nothing; there is nothing to wait for then.
         if keeper.commands.send(Command::Need).is_ok() && !self.vain.load(Ordering::Relaxed) {
@@ -55,6 +55,7 @@ impl Socket {
             let in_vain = timeout(limit, settled).await.is_err();
             self.vain.store(in_vain, Ordering::Relaxed);
         }
+        *keeper.link.borrow() == Link::Open
     }
 
     /// Says that the connection seems open, but brings nothing any more.

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::fmt;
 
+use serde::Serialize;
 use serde_json::{Map, Value, json};
 use zeroize::Zeroizing;
 
@@ -44,6 +45,22 @@ enum Order {
     Back,
     Front,
     Number(f64),
+}
+
+/// The body of `POST /prompt`, in this order.
+#[derive(Serialize)]
+struct Prompt<'a> {
+    prompt: &'a Map<String, Value>,
+    prompt_id: &'a str,
+    client_id: &'a str,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    front: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    number: Option<f64>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    partial_execution_targets: &'a [String],
+    #[serde(skip_serializing_if = "Map::is_empty")]
+    extra_data: Map<String, Value>,
 }
 
 impl<'a> Submission<'a> {
@@ -214,16 +231,7 @@ impl<'a> Submission<'a> {
     }
 
     /// The body of `POST /prompt`.
-    pub(crate) fn body(&self, prompt_id: &str, client_id: &str) -> Body {
-        let mut body = json!({"prompt": self.workflow.nodes(), "prompt_id": prompt_id, "client_id": client_id});
-        match self.order {
-            Order::Back => {}
-            Order::Front => body["front"] = true.into(),
-            Order::Number(number) => body["number"] = number.into(),
-        }
-        if !self.targets.is_empty() {
-            body["partial_execution_targets"] = self.targets.clone().into();
-        }
+    pub(crate) fn body(&self, prompt_id: &str, client_id: &str) -> Result<Body, Error> {
         let mut extra = self.extra.clone();
         if let Some(ui) = self.workflow.ui() {
             let info = extra.entry("extra_pnginfo").or_insert_with(|| json!({}));
@@ -234,11 +242,18 @@ impl<'a> Submission<'a> {
         for (name, secret) in &self.secrets {
             extra.insert(name.clone(), secret.expose().into());
         }
-        if !extra.is_empty() {
-            body["extra_data"] = extra.into();
-        }
-        let text = body.to_string();
-        if self.secrets.is_empty() { Body::Json(text) } else { Body::SecretJson(Zeroizing::new(text).as_str().into()) }
+        let prompt = Prompt {
+            prompt: self.workflow.nodes(),
+            prompt_id,
+            client_id,
+            front: self.order == Order::Front,
+            number: if let Order::Number(number) = self.order { Some(number) } else { None },
+            partial_execution_targets: &self.targets,
+            extra_data: extra,
+        };
+        let text = serde_json::to_string(&prompt)
+            .map_err(|cause| Error::new(ErrorKind::InvalidWorkflow, "the workflow can't be written as JSON").because(cause))?;
+        Ok(if self.secrets.is_empty() { Body::Json(text) } else { Body::SecretJson(Zeroizing::new(text).as_str().into()) })
     }
 }
 
@@ -271,7 +286,7 @@ mod tests {
     }
 
     fn sent(submission: &Submission<'_>) -> String {
-        match submission.body("p", "c") {
+        match submission.body("p", "c").unwrap() {
             Body::Json(text) => text,
             Body::SecretJson(secret) => format!("secret: {}", secret.expose()),
             other => panic!("{other:?}"),

@@ -34,6 +34,20 @@ struct Accepted {
 }
 
 impl Client {
+    /// Opens the WebSocket now, which the first [`Client::submit`] would else do, and says whether it is open. Nothing depends
+    /// on it: where it can't be opened, prompts are followed by looking.
+    ///
+    /// ```no_run
+    /// # async fn example(client: comfy_client::Client) {
+    /// if !client.connect().await {
+    ///     eprintln!("{} opens no WebSocket now: there will be no previews", client.url());
+    /// }
+    /// # }
+    /// ```
+    pub async fn connect(&self) -> bool {
+        self.socket().open(self.transport().config().connect_timeout.min(SOCKET_WAIT)).await
+    }
+
     /// Submits a workflow, and follows it.
     ///
     /// The prompt's id is made here. If the answer is lost, the server's queue and history are searched for that id, and
@@ -86,10 +100,10 @@ impl Client {
         tracing::Span::current().record("prompt_id", prompt_id.as_str());
         // First the subscription, which holds the client id in place, then the connection, then the prompt.
         let mut subscription = self.socket().registry().subscribe(&prompt_id, submission.image_nodes());
-        self.socket().open(config.connect_timeout.min(SOCKET_WAIT)).await;
+        self.connect().await;
         let client_id = self.socket().registry().client_id();
         let linked = subscription.begin();
-        let request = Request::post("/prompt").body(submission.body(&prompt_id, &client_id));
+        let request = Request::post("/prompt").body(submission.body(&prompt_id, &client_id)?);
         let mut accepted = match self.deliver(&request, &prompt_id).await {
             Ok(accepted) => accepted,
             Err(error) => {

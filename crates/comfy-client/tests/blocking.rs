@@ -35,6 +35,7 @@ fn a_picture_is_made_and_brought_home() {
     with_server(|url| {
         let client = Client::new(Config::new(url).unwrap()).unwrap();
         assert_eq!(client.dry_run(&workflow(1)).unwrap(), []);
+        assert!(client.connect());
         let job = client.submit(&workflow(1)).unwrap();
         let events: Vec<Event> = job.events().collect();
         assert_eq!(events.last(), Some(&Event::Finished { how: Ending::Succeeded }));

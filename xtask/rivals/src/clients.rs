@@ -30,7 +30,12 @@ impl Client {
     /// The client of that name, for the server at `url`. Only ours can show a token.
     pub async fn open(name: &str, url: &str, token_file: Option<&Path>) -> Outcome<Self> {
         Ok(match NAMES.iter().position(|known| *known == name).ok_or("an unknown client")? {
-            0 => Self::Ours(ours(url, token_file)?),
+            0 => {
+                let client = ours(url, token_file)?;
+                // Before the clock starts, as comfyui-client does when it is built.
+                client.connect().await;
+                Self::Ours(client)
+            }
             1 => Self::Rucomfyui(rucomfyui::Client::new(url)),
             2 => {
                 let (client, mut events) = ClientBuilder::new(format!("{url}/")).build().await?;

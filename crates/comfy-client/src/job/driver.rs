@@ -1,12 +1,14 @@
-//! The task behind a job: it feeds the waiter with what the server says, and the caller with what it means.
+//! What is done for a job: it feeds the waiter with what the server says, and the caller with what it means.
 
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, Sleep, sleep_until};
+use tracing::Span;
 
 use super::feed::Feed;
 use super::pictures::Pictures;
@@ -28,18 +30,25 @@ pub(super) struct Known {
 }
 
 pub(super) struct Driver {
-    pub(super) client: Client,
-    pub(super) prompt_id: String,
-    pub(super) submitted: Instant,
+    client: Client,
+    prompt_id: String,
+    submitted: Instant,
     /// When the last look at the server began.
-    pub(super) looked: Instant,
-    pub(super) subscription: Subscription,
-    pub(super) feed: Arc<Feed>,
-    pub(super) pictures: Pictures,
-    pub(super) known: watch::Sender<Known>,
-    pub(super) waiter: Waiter,
+    looked: Instant,
+    subscription: Subscription,
+    feed: Arc<Feed>,
+    pictures: Pictures,
+    known: watch::Sender<Known>,
+    waiter: Waiter,
     /// Whether the state of the connection means anything to this prompt.
-    pub(super) hears: bool,
+    hears: bool,
+    translator: Translator,
+    cancel_asked: bool,
+    asking: Option<Asking>,
+    patience: Duration,
+    /// One timer for all pauses: most messages do not change when to look next.
+    timer: Pin<Box<Sleep>>,
+    span: Span,
 }
 
 /// A look that is under way.
@@ -50,85 +59,143 @@ struct Asking {
 
 /// How long a look may take at first; each that fails doubles it, up to what a request may take.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// How long a look that is due is left to a caller who acts upon what he was told just now.
+const LEFT: Duration = Duration::from_millis(2);
+/// How often to see to a look that is under way, in case that they whom its answer woke do nothing.
+const UNDER_WAY: Duration = Duration::from_secs(1);
 
 impl Driver {
-    pub(super) async fn run(mut self) {
-        let mut translator = Translator::default();
-        let mut cancel_asked = false;
-        let mut asking: Option<Asking> = None;
-        let longest = self.client.transport().config().request_timeout;
-        // One timer for all pauses: most messages do not change when to look next.
-        let timer = sleep_until(self.submitted);
-        tokio::pin!(timer);
-        let mut patience = PATIENCE.min(longest);
-        self.feed.push(&Event::Queued { position: None });
-        let verdict = loop {
-            let mut waits = false;
-            if asking.is_none() {
-                match self.waiter.next(self.submitted.elapsed()) {
-                    Step::Ask(ask) => {
-                        // What was seen before this prompt was there, or before the last look at it, is not about it.
-                        let since = self.looked.max(self.submitted + self.waiter.since());
-                        self.looked = Instant::now();
-                        let answer = look(self.client.clone(), self.prompt_id.clone(), ask, since, patience);
-                        asking = Some(Asking { ask, answer: Box::pin(answer) });
+    /// `linked` as in [`Job::follow`](super::Job::follow).
+    pub(super) fn new(
+        client: Client,
+        subscription: Subscription,
+        linked: Option<bool>,
+        feed: Arc<Feed>,
+        pictures: Pictures,
+        known: watch::Sender<Known>,
+        submitted: Instant,
+    ) -> Self {
+        feed.push(Event::Queued { position: None });
+        let prompt_id = subscription.prompt_id().to_owned();
+        let jitter = prompt_id.bytes().fold(0_u8, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte));
+        Self {
+            waiter: linked.map_or_else(|| Waiter::attached(jitter), |linked| Waiter::new(linked, jitter)),
+            hears: linked.is_some(),
+            looked: submitted,
+            translator: Translator::default(),
+            cancel_asked: false,
+            asking: None,
+            patience: PATIENCE.min(client.transport().config().request_timeout),
+            timer: Box::pin(sleep_until(submitted)),
+            span: tracing::debug_span!("follow", prompt_id),
+            client,
+            prompt_id,
+            submitted,
+            subscription,
+            feed,
+            pictures,
+            known,
+        }
+    }
+
+    /// Does what there is to do, but asks the server only if `asks` says so. Else it is left for a little while to the caller,
+    /// or to one who `stays` and is woken too. For messages and answers `context` is woken, and `watch` when it is time.
+    pub(super) fn poll(
+        &mut self,
+        context: &mut Context<'_>,
+        watch: &mut Context<'_>,
+        asks: impl Fn() -> bool,
+        stays: bool,
+    ) -> Poll<Verdict> {
+        let span = self.span.clone();
+        let _inside = span.enter();
+        loop {
+            if let Poll::Ready(Some(notice)) = self.subscription.poll_next(context) {
+                self.hear(notice);
+                continue;
+            }
+            if let Some(asking) = &mut self.asking
+                && let Poll::Ready(heard) = asking.answer.as_mut().poll(context)
+            {
+                self.answered(heard);
+                continue;
+            }
+            let until = match self.asking {
+                Some(_) => self.timer.is_elapsed().then(|| Instant::now() + UNDER_WAY),
+                None => match self.waiter.next(self.submitted.elapsed()) {
+                    Step::Ask(ask) if asks() => {
+                        self.ask(ask);
+                        continue;
+                    }
+                    // A timer that has run out is set again in any case: it would be ready for ever.
+                    Step::Ask(_) => {
+                        let left = Instant::now() + LEFT;
+                        (self.timer.is_elapsed() || (!stays && self.timer.deadline() > left)).then_some(left)
                     }
                     Step::Redial => {
                         self.client.socket().is_deaf();
                         continue;
                     }
-                    Step::Wait(until) => {
-                        waits = true;
-                        let until = self.submitted + until;
-                        if timer.deadline() != until {
-                            timer.as_mut().reset(until);
-                        }
-                    }
-                    Step::Done(verdict) => break verdict,
-                }
+                    Step::Wait(until) => Some(self.submitted + until),
+                    Step::Done(verdict) => return Poll::Ready(verdict),
+                },
+            };
+            if let Some(until) = until.filter(|until| *until != self.timer.deadline()) {
+                self.timer.as_mut().reset(until);
             }
-            tokio::select! {
-                // What has come is heard before a timer is set, which would wake another thread for nothing.
-                biased;
-                Some(notice) = self.subscription.next() => {
-                    let now = self.submitted.elapsed();
-                    match notice {
-                        Notice::Link(up) => {
-                            self.pictures.broke();
-                            if self.hears {
-                                self.waiter.link(now, up);
-                            }
-                        }
-                        Notice::CancelAsked => {
-                            cancel_asked = true;
-                            self.waiter.cancel_asked(now);
-                        }
-                        Notice::Message(message) => {
-                            self.pictures.message(&message);
-                            self.waiter.message(now, &message);
-                            asking.take_if(|asking| self.waiter.is_over(asking.ask));
-                            self.tell(&translator.message(&message));
-                        }
-                    }
-                }
-                heard = answer(&mut asking) => {
-                    asking = None;
-                    let heard = self.weigh(heard);
-                    patience = if matches!(heard, Heard::Trouble) { (patience * 2).min(longest) } else { PATIENCE.min(longest) };
-                    if let Heard::Queue { place, .. } = &heard {
-                        self.tell(&translator.place(*place));
-                    }
-                    self.waiter.heard(self.submitted.elapsed(), heard);
-                }
-                () = &mut timer, if waits => {}
+            if self.timer.as_mut().poll(watch).is_pending() {
+                let standing = self.translator.standing();
+                self.note(|known| known.standing = standing);
+                return Poll::Pending;
             }
-            self.note(|known| known.standing = translator.standing());
-        };
-        let last = translator.standing();
-        self.finish(verdict, last, cancel_asked);
+        }
     }
 
-    fn tell(&self, events: &[Event]) {
+    fn hear(&mut self, notice: Notice) {
+        let now = self.submitted.elapsed();
+        match notice {
+            Notice::Link(up) => {
+                self.pictures.broke();
+                if self.hears {
+                    self.waiter.link(now, up);
+                }
+            }
+            Notice::CancelAsked => {
+                self.cancel_asked = true;
+                self.waiter.cancel_asked(now);
+            }
+            Notice::Message(message) => {
+                self.pictures.message(&message);
+                self.waiter.message(now, &message);
+                self.asking.take_if(|asking| self.waiter.is_over(asking.ask));
+                let events = self.translator.message(message);
+                self.tell(events);
+            }
+        }
+    }
+
+    fn ask(&mut self, ask: Ask) {
+        // What was seen before this prompt was there, or before the last look at it, is not about it.
+        let since = self.looked.max(self.submitted + self.waiter.since());
+        self.looked = Instant::now();
+        let answer = look(self.client.clone(), self.prompt_id.clone(), ask, since, self.patience);
+        self.asking = Some(Asking { ask, answer: Box::pin(answer) });
+    }
+
+    fn answered(&mut self, heard: Result<Heard, Error>) {
+        self.asking = None;
+        let heard = self.weigh(heard);
+        let longest = self.client.transport().config().request_timeout;
+        let patience = if matches!(heard, Heard::Trouble) { self.patience * 2 } else { PATIENCE };
+        self.patience = patience.min(longest);
+        if let Heard::Queue { place, .. } = &heard {
+            let events = self.translator.place(*place);
+            self.tell(events);
+        }
+        self.waiter.heard(self.submitted.elapsed(), heard);
+    }
+
+    fn tell(&self, events: Vec<Event>) {
         for event in events {
             self.feed.push(event);
         }
@@ -154,7 +221,9 @@ impl Driver {
         heard
     }
 
-    fn finish(self, verdict: Verdict, last: Standing, by_this_client: bool) {
+    pub(super) fn finish(self, verdict: Verdict) {
+        let (last, by_this_client) = (self.translator.standing(), self.cancel_asked);
+        self.note(|known| known.standing = last.clone());
         let prompt_id = self.prompt_id.clone();
         let result = match verdict {
             Verdict::Ended(entry) => {
@@ -172,7 +241,7 @@ impl Driver {
         tracing::debug!(prompt_id = self.prompt_id, ending = ?result.as_ref().map(Outcome::ending), "prompt ended");
         let how = result.as_ref().map_or(Ending::Unknown, Outcome::ending);
         self.known.send_modify(|known| known.result = Some(result));
-        self.feed.push(&Event::Finished { how });
+        self.feed.push(Event::Finished { how });
         self.feed.close();
     }
 }
@@ -185,11 +254,4 @@ async fn look(client: Client, prompt_id: String, ask: Ask, since: Instant, limit
             Heard::Queue { place: places.of(&prompt_id), nothing_runs: places.nothing_runs }
         }
     })
-}
-
-async fn answer(asking: &mut Option<Asking>) -> Result<Heard, Error> {
-    match asking {
-        Some(asking) => asking.answer.as_mut().await,
-        None => std::future::pending().await,
-    }
 }

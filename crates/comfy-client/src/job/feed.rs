@@ -26,18 +26,17 @@ impl Feed {
         Self { inner: Mutex::new(Inner { boxes: vec![first.clone()], first: Some(first), closed: false }) }
     }
 
-    pub(super) fn push(&self, event: &Event) {
+    pub(super) fn push(&self, event: Event) {
         let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
         // Those whose reader is gone are held by nobody else.
         inner.boxes.retain(|mailbox| Arc::strong_count(mailbox) > 1);
-        let unheard = |mailbox| inner.first.as_ref().is_some_and(|first| Arc::ptr_eq(first, mailbox));
-        for mailbox in &inner.boxes {
-            let rank = translate::rank(event);
-            // Nobody may ever ask for them.
-            if !(matches!(rank, Rank::Picture(_)) && unheard(mailbox)) {
-                mailbox.push(rank, event.clone());
-            }
-        }
+        let unheard = |mailbox: &Arc<_>| inner.first.as_ref().is_some_and(|first| Arc::ptr_eq(first, mailbox));
+        let rank = translate::rank(&event);
+        // Nobody may ever ask for the pictures.
+        let mut boxes = inner.boxes.iter().filter(|mailbox| !(matches!(rank, Rank::Picture(_)) && unheard(mailbox)));
+        let Some(last) = boxes.next_back() else { return };
+        boxes.for_each(|mailbox| mailbox.push(rank, event.clone()));
+        last.push(rank, event);
     }
 
     pub(super) fn close(&self) {
@@ -94,8 +93,8 @@ mod tests {
         let steps = [Event::Started, picture(), progress(), Event::Finished { how: Ending::Succeeded }];
         let reader = heard.subscribe();
         for event in &steps {
-            heard.push(event);
-            unheard.push(event);
+            heard.push(event.clone());
+            unheard.push(event.clone());
         }
         unheard.close();
         heard.close();

@@ -20,50 +20,48 @@ pub(super) struct Translator {
 
 impl Translator {
     /// The events that a message of this prompt amounts to.
-    pub(super) fn message(&mut self, message: &Message) -> Vec<Event> {
+    pub(super) fn message(&mut self, message: Message) -> Vec<Event> {
         let mut events = Vec::new();
         match message {
             Message::ExecutionStart { .. } => self.start(&mut events),
             Message::ExecutionCached { nodes, .. } => {
                 self.start(&mut events);
                 if !nodes.is_empty() {
-                    events.push(Event::Cached { nodes: nodes.clone() });
+                    events.push(Event::Cached { nodes });
                 }
             }
             Message::Executing { node: Some(node), .. } => {
                 self.start(&mut events);
-                if self.node.as_ref() != Some(node) {
+                if self.node.as_ref() != Some(&node) {
                     self.node = Some(node.clone());
-                    events.push(Event::NodeStarted { node: node.clone() });
+                    events.push(Event::NodeStarted { node });
                 }
             }
             Message::Progress { node, value, max, .. } => {
-                if let Some(node) = node.clone().or_else(|| self.node.clone()) {
-                    self.progress(node, *value, *max, &mut events);
+                if let Some(node) = node.or_else(|| self.node.clone()) {
+                    self.progress(node, value, max, &mut events);
                 }
             }
             Message::ProgressState { nodes, .. } => {
                 for node in nodes {
                     match node.state.as_str() {
-                        "finished" => self.finish(&node.node, None, &mut events),
+                        "finished" => self.finish(node.node, None, &mut events),
                         // A node that has just begun is told by `executing`.
                         "running" if node.value > 0.0 => {
-                            self.progress(node.node.clone(), node.value, node.max, &mut events);
+                            self.progress(node.node, node.value, node.max, &mut events);
                         }
                         _ => {}
                     }
                 }
             }
-            Message::Executed { node, output, .. } => {
-                self.finish(node, output.clone(), &mut events);
-            }
+            Message::Executed { node, output, .. } => self.finish(node, output, &mut events),
             Message::Preview(preview) => events.push(Event::Preview {
-                node: preview.node.clone().or_else(|| self.node.clone()),
+                node: preview.node.or_else(|| self.node.clone()),
                 format: preview.format,
-                image: preview.image.clone(),
+                image: preview.image,
             }),
-            Message::NodeText { node, text, .. } => events.push(Event::Text { node: node.clone(), text: text.clone() }),
-            Message::OtherText { raw, .. } => events.push(Event::Unknown { raw: raw.clone() }),
+            Message::NodeText { node, text, .. } => events.push(Event::Text { node, text }),
+            Message::OtherText { raw, .. } => events.push(Event::Unknown { raw }),
             // The end is told by the driver, once it is certain; the rest is not about this prompt.
             Message::Executing { node: None, .. }
             | Message::ExecutionSuccess { .. }
@@ -112,10 +110,10 @@ impl Translator {
         }
     }
 
-    fn finish(&mut self, node: &str, output: Option<serde_json::Value>, events: &mut Vec<Event>) {
+    fn finish(&mut self, node: String, output: Option<serde_json::Value>, events: &mut Vec<Event>) {
         // Output nodes say what they show before they are finished, some of them more than once.
-        if self.finished.insert(node.to_owned()) || output.is_some() {
-            events.push(Event::NodeFinished { node: node.to_owned(), output });
+        if self.finished.insert(node.clone()) || output.is_some() {
+            events.push(Event::NodeFinished { node, output });
         }
     }
 }
@@ -158,7 +156,7 @@ mod tests {
         told.extend(translator.place(Place::Pending { position: 2 }));
         for (kind, mut data) in messages {
             data["prompt_id"] = "p".into();
-            told.extend(translator.message(&decode_text(&json!({"type": kind, "data": data}).to_string())));
+            told.extend(translator.message(decode_text(&json!({"type": kind, "data": data}).to_string())));
         }
         told.extend(translator.place(Place::Running));
         let told: Vec<String> = told.iter().map(|event| format!("{event:?}")).collect();

@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
 
 use crate::mailbox::{Mailbox, Rank};
 use crate::wire::Message;
@@ -120,13 +121,14 @@ impl Registry {
             preview.node.clone_from(node);
         }
         let concerned = named.as_ref().or(inner.current.as_ref().map(|(id, _)| id)).and_then(|id| inner.prompts.get(id));
-        let Some(inboxes) = concerned else {
+        let Some([others @ .., last]) = concerned.map(Vec::as_slice) else {
             tracing::trace!(?message, "a message for nobody here");
             return;
         };
-        for inbox in inboxes {
+        for inbox in others {
             inbox.mailbox.push(rank(&message, &inbox.wanted), Notice::Message(message.clone()));
         }
+        last.mailbox.push(rank(&message, &last.wanted), Notice::Message(message));
     }
 }
 
@@ -187,8 +189,8 @@ impl Subscription {
         self.inbox.wanted.clone()
     }
 
-    pub(crate) async fn next(&self) -> Option<Notice> {
-        self.inbox.mailbox.next().await
+    pub(crate) fn poll_next(&self, context: &mut Context<'_>) -> Poll<Option<Notice>> {
+        self.inbox.mailbox.poll_next(context)
     }
 }
 
@@ -211,7 +213,7 @@ mod tests {
     async fn drain(subscription: &Subscription) -> Vec<Notice> {
         subscription.inbox.mailbox.close();
         let mut all = Vec::new();
-        while let Some(notice) = subscription.next().await {
+        while let Some(notice) = subscription.inbox.mailbox.next().await {
             all.push(notice);
         }
         all

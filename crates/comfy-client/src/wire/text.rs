@@ -131,15 +131,18 @@ mod tests {
     }
 
     #[test]
-    fn what_comes_dozens_of_times_goes_the_short_way() {
+    fn what_comes_with_every_run_goes_the_short_way() {
         let node = json!({"value": 1, "max": 20.0, "state": "running", "node_id": "3", "real_node_id": "3"});
         for (kind, data) in [
             ("status", json!({"status": {"exec_info": {"queue_remaining": 1}}})),
             ("execution_start", json!({"prompt_id": "p", "timestamp": 1})),
+            ("execution_cached", json!({"nodes": ["1", "12:3"], "prompt_id": "p", "timestamp": 1})),
             ("executing", json!({"node": "3", "display_node": "3", "prompt_id": "p"})),
             ("executing", json!({"node": null, "prompt_id": "p"})),
             ("progress", json!({"value": 1, "max": 20, "prompt_id": "p", "node": "3"})),
             ("progress_state", json!({"prompt_id": "p", "nodes": {"9": node, "3": node, "12:1": node}})),
+            ("executed", json!({"node": "9", "display_node": "9", "output": {"images": [{"filename": "a"}]}, "prompt_id": "p"})),
+            ("executed", json!({"node": "9", "output": null, "prompt_id": "p"})),
             ("execution_success", json!({"prompt_id": "p", "timestamp": 1})),
         ] {
             let text = json!({"type": kind, "data": data}).to_string();

@@ -7,6 +7,7 @@ mod auth;
 mod cancel;
 mod files;
 mod looks;
+mod order;
 mod run;
 mod server;
 mod submit;

@@ -52,6 +52,7 @@ async fn a_picture_is_made_and_brought_home() {
     // The token has spaces: a header of more than two words is not what the plugin reads.
     let client = client(&server, Credential::Query(TOKEN.into()));
     assert_eq!(client.health().await.unwrap().queue_remaining, 0);
+    assert!(client.connect().await);
     let mut workflow = Workflow::from_json(
         r#"{"1": {"class_type": "EmptyImage", "inputs": {"width": 16, "height": 16, "batch_size": 1, "color": 0}},
             "2": {"class_type": "SaveImage", "inputs": {"images": ["1", 0], "filename_prefix": "home"}}}"#,
@@ -83,6 +84,7 @@ async fn without_the_token_nothing_is_done() {
     for credential in [Credential::None, Credential::Bearer("wrong".into()), Credential::Query("wrong".into())] {
         let client = client(&server, credential.clone());
         assert!(client.health().await.unwrap_err().is_refused());
+        assert!(!client.connect().await);
         assert_eq!(client.probe(&Probe::get("/queue")).await.unwrap().status, 401);
         assert_eq!(client.probe_socket(&credential).await.unwrap().status, 401);
     }

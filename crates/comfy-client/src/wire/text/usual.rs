@@ -1,10 +1,11 @@
-//! The messages of which a run sends dozens, decoded in one pass. Whatever is not of the usual shape is left to the
+//! The messages of every run, of some of which it sends dozens, decoded in one pass. Whatever is not of the usual shape is left to the
 //! tolerant way, which is four times as slow; the tests hold the two against each other.
 
 use std::fmt;
 
 use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};
+use serde_json::Value;
 
 use super::super::{Message, NodeProgress};
 
@@ -17,6 +18,10 @@ enum Usual {
     },
     ExecutionStart {
         prompt_id: String,
+    },
+    ExecutionCached {
+        prompt_id: String,
+        nodes: Vec<String>,
     },
     Executing {
         prompt_id: Option<String>,
@@ -32,6 +37,11 @@ enum Usual {
         prompt_id: Option<String>,
         #[serde(deserialize_with = "nodes")]
         nodes: Vec<NodeProgress>,
+    },
+    Executed {
+        prompt_id: Option<String>,
+        node: String,
+        output: Option<Value>,
     },
     ExecutionSuccess {
         prompt_id: String,
@@ -59,9 +69,11 @@ pub(super) fn decode(text: &str) -> Option<Message> {
     Some(match serde_json::from_str(text).ok()? {
         Usual::Status { status, sid } => Message::Status { queue_remaining: Some(status.exec_info.queue_remaining), sid },
         Usual::ExecutionStart { prompt_id } => Message::ExecutionStart { prompt_id },
+        Usual::ExecutionCached { prompt_id, nodes } => Message::ExecutionCached { prompt_id, nodes },
         Usual::Executing { prompt_id, node } => Message::Executing { prompt_id, node },
         Usual::Progress { prompt_id, node, value, max } => Message::Progress { prompt_id, node, value, max },
         Usual::ProgressState { prompt_id, nodes } => Message::ProgressState { prompt_id, nodes },
+        Usual::Executed { prompt_id, node, output } => Message::Executed { prompt_id, node, output },
         Usual::ExecutionSuccess { prompt_id } => Message::ExecutionSuccess { prompt_id },
     })
 }
