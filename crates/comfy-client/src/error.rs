@@ -139,6 +139,11 @@ impl Error {
         !self.0.sent || self.0.declined || refused || matches!(self.0.status, Some(300..=399 | 404 | 405 | 429))
     }
 
+    /// Whether a connection was there, and broke.
+    pub(crate) fn is_break(&self) -> bool {
+        self.0.kind == ErrorKind::Unreachable && self.0.sent
+    }
+
     /// Each becomes the first of the hints, in place of earlier ones about nodes.
     pub(crate) fn with_node_errors(self, errors: Vec<NodeError>) -> Self {
         self.change(|inner| {

@@ -16,8 +16,8 @@ use crate::error::{Error, ErrorKind};
 use crate::request::Request;
 use crate::transport::{Incoming, Part};
 
-/// How often a download that was cut is taken up again before at least [`PROGRESS`] more has come.
-const RESUMES: u32 = 5;
+/// How often a download is tried again before at least [`PROGRESS`] more has come.
+const TRIES: u32 = 5;
 /// How much must come for the count to begin anew, in bytes.
 const PROGRESS: u64 = 1 << 20;
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
@@ -74,7 +74,8 @@ impl Client {
     /// them when nothing downloads to that folder.
     ///
     /// A connection that breaks is taken up where it broke, a few times, if the server can say that the file is still
-    /// the same; else the file is fetched from its beginning.
+    /// the same; else the file is fetched from its beginning. One that breaks before the file has begun is tried again as
+    /// often; one that cannot be made is not.
     ///
     /// ```no_run
     /// # async fn example(client: comfy_client::Client, output: comfy_client::Output) -> Result<(), comfy_client::Error> {
@@ -119,7 +120,7 @@ impl Client {
     async fn bring_home(&self, file: &StoredFile, dir: &Path, name: &str) -> Result<Downloaded, Error> {
         let path = dir.join(name);
         let mark = HEXLOWER.encode(&self.transport().config().ids.draw()?[..6]);
-        let incoming = self.transport().file(&file.request()).await?;
+        let incoming = self.begin(file).await?;
         let (mut partial, disk) = Partial::make(dir.join(format!(".comfy-{mark}.part"))).await?;
         let arrival = self.receive(file, incoming, disk, &partial.path).await?;
         fs::rename(&partial.path, &path).await.map_err(|cause| failed("put in its place", &path, cause))?;
@@ -132,22 +133,37 @@ impl Client {
         Ok(Downloaded { path, bytes, sha256_hex: HEXLOWER.encode(&arrival.digest.finalize()) })
     }
 
+    /// All of the file from its beginning. Nothing has come yet, so only a connection that breaks is worth another try: a
+    /// server that takes none, or does not answer, is told of at once.
+    async fn begin(&self, file: &StoredFile) -> Result<Incoming, Error> {
+        let mut tries = Tries::default();
+        loop {
+            match self.transport().file(&file.request()).await {
+                Err(error) if error.is_break() && tries.left > 0 => {
+                    tracing::debug!(%file, %error, "no answer: asking for it again");
+                    sleep(tries.next()).await;
+                }
+                answer => return answer,
+            }
+        }
+    }
+
     /// All of the file, through as many connections as it takes, within bounds.
     async fn receive(&self, file: &StoredFile, mut incoming: Incoming, disk: fs::File, path: &Path) -> Result<Arrival, Error> {
         let mut arrival = Arrival::begin(disk, &incoming);
-        let (mut resumes, mut pause, mut counted_at) = (0, FIRST_PAUSE, 0);
+        let (mut tries, mut counted_at) = (Tries::default(), 0);
         while let Err(error) = arrival.take(&mut incoming, path).await {
             let mut lost = error;
             if arrival.ends.length() >= counted_at + PROGRESS {
-                (resumes, pause, counted_at) = (0, FIRST_PAUSE, arrival.ends.length());
+                (tries, counted_at) = (Tries::default(), arrival.ends.length());
             }
             incoming = loop {
-                if resumes == RESUMES || !lost.is_retryable() {
+                if tries.left == 0 || !lost.is_retryable() {
                     return Err(lost);
                 }
                 tracing::debug!(%file, bytes = arrival.ends.length(), error = %lost, "cut: taking it up again");
+                let pause = tries.next();
                 sleep(lost.retry_after().map_or(pause, |asked| asked.min(self.transport().config().request_timeout))).await;
-                (resumes, pause) = (resumes + 1, (pause * 2).min(LONGEST_PAUSE));
                 match self.go_on(file, &mut arrival, path).await {
                     Ok(incoming) => break incoming,
                     Err(error) => lost = error,
@@ -171,6 +187,27 @@ impl Client {
         };
         arrival.restart(&incoming).await.map_err(|cause| failed("written", path, cause))?;
         Ok(incoming)
+    }
+}
+
+/// The tries that are left, and the pause before the next.
+struct Tries {
+    left: u32,
+    pause: Duration,
+}
+
+impl Default for Tries {
+    fn default() -> Self {
+        Self { left: TRIES, pause: FIRST_PAUSE }
+    }
+}
+
+impl Tries {
+    /// Spends one. Returns how long to wait before it.
+    fn next(&mut self) -> Duration {
+        self.left -= 1;
+        let longer = (self.pause * 2).min(LONGEST_PAUSE);
+        std::mem::replace(&mut self.pause, longer)
     }
 }
 

@@ -119,6 +119,34 @@ async fn a_download_that_is_cut_goes_on_where_it_was() {
 }
 
 #[tokio::test]
+async fn a_download_begins_in_spite_of_connections_that_break() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = server(folder.path()).await;
+    std::fs::create_dir_all(folder.path().join("output")).unwrap();
+    std::fs::write(folder.path().join("output/a.txt"), "whole").unwrap();
+    let (client, dir) = (client(&server.url()), tempfile::tempdir().unwrap());
+    let file = StoredFile::new(FileKind::Output, "", "a.txt");
+    let download = async |fault: comfy_sim::Planned| {
+        server.faults().set(fault);
+        let got = client.download(&file, dir.path()).await;
+        server.faults().clear();
+        got
+    };
+    let broken = |times| Fault::LoseRequest { route: "GET /view".parse().unwrap() }.times(times);
+    let got = download(broken(2)).await.unwrap();
+    assert_eq!(std::fs::read(&got.path).unwrap(), b"whole");
+    std::fs::remove_file(&got.path).unwrap();
+    // Five tries more than the first, and no end of breaks.
+    let lost = download(broken(6)).await.unwrap_err();
+    assert_eq!((lost.kind(), lost.was_sent()), (ErrorKind::Unreachable, true));
+    // Nothing broke: one answer is enough.
+    let refused = Fault::Refuse { route: "GET /view".parse().unwrap(), status: comfy_sim::Refusal::Unavailable };
+    assert_eq!(download(refused.times(1)).await.unwrap_err().kind(), ErrorKind::Server);
+    assert!(names(dir.path()).is_empty());
+    server.shutdown().await;
+}
+
+#[tokio::test]
 async fn a_file_that_changes_between_two_pieces_is_fetched_anew() {
     let folder = tempfile::tempdir().unwrap();
     let server = server(folder.path()).await;
