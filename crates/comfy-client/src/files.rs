@@ -4,6 +4,7 @@ mod content;
 mod download;
 mod marker;
 mod name;
+mod partial;
 mod upload;
 
 use std::fmt;
@@ -151,6 +152,11 @@ impl Client {
         ends.check(file, incoming.length)?;
         Ok(bytes.freeze())
     }
+}
+
+/// What the disk here did not do.
+fn failed(what: &str, path: &std::path::Path, cause: std::io::Error) -> Error {
+    Error::new(ErrorKind::Io, format!("`{}` cannot be {what}", path.display())).because(cause)
 }
 
 #[cfg(test)]

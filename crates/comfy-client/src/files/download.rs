@@ -10,9 +10,10 @@ use tokio::fs;
 use tokio::io::{AsyncSeekExt, AsyncWriteExt};
 use tokio::time::sleep;
 
-use super::{Ends, StoredFile, name};
+use super::partial::Partial;
+use super::{Ends, StoredFile, failed, name};
 use crate::client::Client;
-use crate::error::{Error, ErrorKind};
+use crate::error::Error;
 use crate::request::Request;
 use crate::transport::{Incoming, Part};
 
@@ -35,33 +36,6 @@ pub struct Downloaded {
     pub sha256_hex: String,
 }
 
-/// A file that is taken away again unless it is kept.
-struct Partial {
-    path: PathBuf,
-    kept: bool,
-}
-
-impl Partial {
-    /// Makes the file. The guard is made with it, and so takes it away again though the caller has gone meanwhile.
-    async fn make(path: PathBuf) -> Result<(Self, fs::File), Error> {
-        let make = move || match std::fs::OpenOptions::new().write(true).create_new(true).open(&path) {
-            Ok(disk) => Ok((Self { path, kept: false }, fs::File::from_std(disk))),
-            Err(cause) => Err(failed("written", &path, cause)),
-        };
-        let made = tokio::task::spawn_blocking(make).await;
-        made.unwrap_or_else(|cause| Err(Error::new(ErrorKind::Io, "no temporary file was made").because(cause)))
-    }
-}
-
-impl Drop for Partial {
-    fn drop(&mut self) {
-        if !self.kept {
-            // The download has failed already; what is left of it is all that could be reported here.
-            let _ = std::fs::remove_file(&self.path);
-        }
-    }
-}
-
 impl Client {
     /// Brings a file to the folder `dir`, which must exist, under the last part of its name, in place of a file of that
     /// name. It is written to a temporary file in the same folder, checked as [`Client::view`] does, flushed to disk,
@@ -70,8 +44,9 @@ impl Client {
     /// where it can be; where it cannot, as on some network file systems, the file is there all the same, and only a power
     /// cut right then may bring the older one back.
     ///
-    /// A process that is killed on the way leaves its temporary file, `.comfy-….part`. They are never taken up again: delete
-    /// them when nothing downloads to that folder.
+    /// A process that is killed on the way leaves its temporary file, `.comfy-….part`. The next download to that folder
+    /// takes it away, but none that a living process still writes: these are locked. (The file system must know locks, and
+    /// where several machines share it, those of the others; where it knows none, delete such files yourself.)
     ///
     /// A connection that breaks is taken up where it broke, a few times, if the server can say that the file is still
     /// the same; else the file is fetched from its beginning. One that breaks before the file has begun is tried again as
@@ -119,9 +94,8 @@ impl Client {
     #[tracing::instrument(level = "debug", name = "download", skip_all, fields(%file))]
     async fn bring_home(&self, file: &StoredFile, dir: &Path, name: &str) -> Result<Downloaded, Error> {
         let path = dir.join(name);
-        let mark = HEXLOWER.encode(&self.transport().config().ids.draw()?[..6]);
         let incoming = self.begin(file).await?;
-        let (mut partial, disk) = Partial::make(dir.join(format!(".comfy-{mark}.part"))).await?;
+        let (mut partial, disk) = Partial::make(dir, &self.transport().config().ids).await?;
         let arrival = self.receive(file, incoming, disk, &partial.path).await?;
         fs::rename(&partial.path, &path).await.map_err(|cause| failed("put in its place", &path, cause))?;
         partial.kept = true;
@@ -268,32 +242,4 @@ fn total(incoming: &Incoming) -> Option<u64> {
 /// Makes the new name itself lasting, where folders can be flushed.
 async fn flush_folder(dir: &Path) -> std::io::Result<()> {
     if cfg!(unix) { fs::File::open(dir).await?.sync_all().await } else { Ok(()) }
-}
-
-fn failed(what: &str, path: &Path, cause: std::io::Error) -> Error {
-    Error::new(ErrorKind::Io, format!("`{}` cannot be {what}", path.display())).because(cause)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use futures_util::FutureExt;
-    use std::sync::mpsc;
-
-    #[test]
-    fn a_file_that_is_being_made_as_the_caller_goes_is_taken_away() {
-        let runtime = tokio::runtime::Builder::new_current_thread().max_blocking_threads(1).build().unwrap();
-        let dir = tempfile::tempdir().unwrap();
-        runtime.block_on(async {
-            // The one thread for files is held up until the caller has gone.
-            let (go, wait) = mpsc::channel::<()>();
-            tokio::task::spawn_blocking(move || wait.recv());
-            let mut made = Box::pin(Partial::make(dir.path().join("a.part")));
-            assert!(made.as_mut().now_or_never().is_none());
-            drop(made);
-            go.send(()).unwrap();
-            tokio::task::spawn_blocking(|| ()).await.unwrap();
-        });
-        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
-    }
 }

@@ -186,6 +186,32 @@ async fn a_connection_that_always_breaks_is_given_up_and_leaves_nothing() {
 }
 
 #[tokio::test]
+async fn a_download_takes_away_what_a_killed_one_left_and_not_what_another_writes() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = server(folder.path()).await;
+    server.faults().set(Fault::SparseFile { filename: "large.bin".into(), bytes: 4 * MIB });
+    let file = StoredFile::new(FileKind::Output, "", "large.bin");
+    let dir = tempfile::tempdir().unwrap();
+    let left = dir.path().join(".comfy-0123456789ab.part");
+    std::fs::write(&left, "half").unwrap();
+    let wire = Wire::to(&server).await;
+    // In the middle of the one download, another into the same folder runs from its beginning to its end.
+    let (handle, other, place) = (tokio::runtime::Handle::current(), client(&server.url()), dir.path().to_owned());
+    let (inner, (tell, told)) = (file.clone(), tokio::sync::oneshot::channel());
+    let tell = std::sync::Mutex::new(Some(tell));
+    wire.on_cut(move || {
+        let (other, inner, place, tell) = (other.clone(), inner.clone(), place.clone(), tell.lock().unwrap().take().unwrap());
+        handle.spawn(async move { tell.send(other.download(&inner, &place).await.unwrap()).unwrap() });
+    });
+    wire.cut_each_after(2 * MIB, 1);
+    let outer = client(&wire.url);
+    let (got, between) = tokio::join!(outer.download(&file, dir.path()), told);
+    assert_eq!(got.unwrap().sha256_hex, between.unwrap().sha256_hex);
+    assert_eq!(names(dir.path()), ["large.bin"]);
+    server.shutdown().await;
+}
+
+#[tokio::test]
 async fn results_keep_their_subfolder_below_the_folder_that_was_given() {
     let folder = tempfile::tempdir().unwrap();
     let server = server(folder.path()).await;
