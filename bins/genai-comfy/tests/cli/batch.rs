@@ -146,20 +146,23 @@ fn queue(stage: &Stage) -> (usize, usize) {
 #[test]
 fn ctrl_c_is_heard_while_nobody_reads_the_rows() {
     let items = "{\"workflow\": \"w.json\"}\n{\"workflow\": \"slow.json\"}\n";
-    let one = stage(
-        |builder| builder.checkpoint("m.safetensors").step_time(Duration::from_millis(10)),
-        &[("i.jsonl", items), ("slow.json", SLOW), ("r.jsonl", "")],
-    );
+    let build = |builder: Builder| builder.checkpoint("m.safetensors").step_time(Duration::from_millis(10));
+    let one = stage(build, &[("i.jsonl", items), ("slow.json", SLOW), ("r.jsonl", "")]);
+    // A server for each item: which of two comes first to one server is left open.
+    let two = stage(build, &[]);
+    let both = || [queue(&one), queue(&two)];
     let (reader, mut writer) = std::io::pipe().unwrap();
     // As much as the pipe holds: the first row stays in the batch's hands.
     writer.write_all(&[b' '; 1 << 16]).unwrap();
+    let (first, second) = (one.url(), two.url());
+    let urls = ["--url", &first, "--url", &second, "--concurrency", "1"];
     let args = ["batch", "i.jsonl", "--results", "r.jsonl", "--format", "json"];
-    let mut batch = one.command(&args).stdout(writer).spawn().unwrap();
-    while written(&one).is_empty() || queue(&one) != (1, 0) {
+    let mut batch = one.command(&[&args[..], &urls].concat()).stdout(writer).spawn().unwrap();
+    while written(&one).is_empty() || !both().contains(&(1, 0)) {
         assert!(batch.try_wait().unwrap().is_none());
     }
     rustix::process::kill_process(rustix::process::Pid::from_child(&batch), rustix::process::Signal::INT).unwrap();
-    assert_eq!((batch.wait().unwrap().code(), queue(&one)), (Some(130), (0, 0)));
+    assert_eq!((batch.wait().unwrap().code(), both()), (Some(130), [(0, 0); 2]));
     drop(reader);
 }
 
@@ -170,8 +173,9 @@ fn a_workflow_as_the_editor_saves_it_is_converted_for_the_server() {
     let all = ["i.jsonl", "--workflow", "ui.json", "--results", "r.jsonl"];
     assert_eq!(said(&batch(&one, &[&all[..], &["--dry-run"]].concat())), "0\n2 items can be sent\n");
     assert_eq!(sum(&batch(&one, &all)), "0: ✓ 2 succeeded of 2");
-    let picture = &written(&one)[0]["files"][0]["path"];
-    let sent = std::fs::read(one.folder.path().join(picture.as_str().unwrap())).unwrap();
+    let converted = written(&one).into_iter().find(|row| row["id"] == "a").unwrap();
+    let picture = converted["files"][0]["path"].as_str().unwrap();
+    let sent = std::fs::read(one.folder.path().join(picture)).unwrap();
     let file = comfy_client::WorkflowFile::from_bytes(&sent).unwrap();
     assert_eq!((file.api().is_some(), file.ui().is_some()), (true, true), "it opens in the editor as it was saved");
 }
