@@ -92,6 +92,22 @@ impl StoredFile {
         Self { name: name.into(), subfolder: subfolder.into(), kind }
     }
 
+    /// Where [`Client::download_tree`] puts it, below the folder that it is given: nothing there ever leads out of it.
+    ///
+    /// ```
+    /// use comfy_client::{FileKind, StoredFile};
+    ///
+    /// assert!(StoredFile::new(FileKind::Output, "cats", "1.png").local_path()?.ends_with("cats/1.png"));
+    /// assert!(StoredFile::new(FileKind::Output, "..", "1.png").local_path().is_err());
+    /// # Ok::<(), comfy_client::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`ErrorKind::Protocol`] for a name that cannot be used here.
+    pub fn local_path(&self) -> Result<std::path::PathBuf, Error> {
+        Ok(name::place(self)?.join(name::safe(&self.name)?))
+    }
+
     /// Reads `{filename, subfolder, type}`; none for what is not a file.
     pub(crate) fn read(item: &Value) -> Option<Self> {
         let text = |key| item.get(key).and_then(Value::as_str);
