@@ -24,6 +24,12 @@ pub(crate) use name::is_plain;
 pub use upload::{UploadOptions, Uploaded};
 
 /// One of ComfyUI's three folders.
+///
+/// ```
+/// use comfy_client::{FileKind, StoredFile};
+///
+/// assert_eq!(StoredFile::new(FileKind::Temp, "", "a.png").to_string(), "temp/a.png");
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum FileKind {

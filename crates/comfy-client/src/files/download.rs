@@ -25,6 +25,14 @@ const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
 /// A file that lies on this machine now, whole.
+///
+/// ```no_run
+/// # async fn example(client: comfy_client::Client, file: comfy_client::StoredFile) -> Result<(), comfy_client::Error> {
+/// let got = client.download(&file, std::path::Path::new("pictures")).await?;
+/// println!("{}: {} bytes, SHA-256 {}", got.path.display(), got.bytes, got.sha256_hex);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Downloaded {
@@ -61,8 +69,8 @@ impl Client {
     /// ```
     ///
     /// # Errors
-    /// [`ErrorKind::Io`] where it cannot be written; [`ErrorKind::Protocol`] for a name that cannot be used here, and a
-    /// file cut short; [`ErrorKind::NotFound`]; else as [`Client::health`].
+    /// [`Io`](crate::ErrorKind::Io) where it cannot be written; [`Protocol`](crate::ErrorKind::Protocol) for a name that
+    /// cannot be used here, and a file cut short; [`NotFound`](crate::ErrorKind::NotFound); else as [`Client::health`].
     pub async fn download(&self, file: &StoredFile, dir: &Path) -> Result<Downloaded, Error> {
         self.bring_home(file, dir, name::safe(&file.name)?).await
     }
@@ -83,7 +91,7 @@ impl Client {
     /// ```
     ///
     /// # Errors
-    /// As [`Client::download`]; [`ErrorKind::Protocol`] also for a subfolder that would lead out of `dir`.
+    /// As [`Client::download`]; [`Protocol`](crate::ErrorKind::Protocol) also for a subfolder that would lead out of `dir`.
     pub async fn download_tree(&self, file: &StoredFile, dir: &Path) -> Result<Downloaded, Error> {
         let name = name::safe(&file.name)?;
         let folder = dir.join(name::place(file)?);
