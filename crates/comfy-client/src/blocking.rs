@@ -43,6 +43,13 @@ pub use fleet::{Fleet, FleetJob};
 use thread::Thread;
 
 /// [`crate::Client`], whose calls wait. Clones are cheap and share everything.
+///
+/// ```no_run
+/// # fn example(client: comfy_client::blocking::Client) -> Result<(), comfy_client::Error> {
+/// println!("{} prompts wait or run", client.health()?.queue_remaining);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 pub struct Client {
     // Before the thread, which ends what this leaves behind.
@@ -51,6 +58,14 @@ pub struct Client {
 }
 
 /// [`crate::Job`], whose calls wait.
+///
+/// ```no_run
+/// # fn example(client: comfy_client::blocking::Client, workflow: comfy_client::Workflow) -> Result<(), comfy_client::Error> {
+/// let job = client.submit(&workflow)?;
+/// println!("{}: {}", job.prompt_id(), job.wait(std::time::Duration::from_secs(600))?);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 pub struct Job {
     inner: crate::Job,
@@ -60,6 +75,14 @@ pub struct Job {
 impl Client {
     /// As [`crate::Client::new`]; it starts the client's thread.
     ///
+    /// ```
+    /// use comfy_client::{Config, blocking::Client};
+    ///
+    /// let client = Client::new(Config::new("http://127.0.0.1:8188")?)?;
+    /// # drop(client);
+    /// # Ok::<(), comfy_client::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// As there; and [`ErrorKind::Io`](crate::ErrorKind::Io) where no thread can be started.
     pub fn new(config: Config) -> Result<Self, Error> {
@@ -67,6 +90,14 @@ impl Client {
     }
 
     /// The client that this one drives, for the calls that are not here; give them to [`Client::block_on`].
+    ///
+    /// ```no_run
+    /// # fn example(client: comfy_client::blocking::Client) -> Result<(), comfy_client::Error> {
+    /// let classes = client.block_on(client.inner().object_info())?;
+    /// # let _ = classes;
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn inner(&self) -> &crate::Client {
         &self.inner
@@ -98,6 +129,14 @@ impl Client {
 
     /// As [`crate::Client::submit`].
     ///
+    /// ```no_run
+    /// # fn example(client: comfy_client::blocking::Client, workflow: comfy_client::Workflow) -> Result<(), comfy_client::Error> {
+    /// let job = client.submit(&workflow)?;
+    /// # let _ = job;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// As there.
     pub fn submit(&self, workflow: &Workflow) -> Result<Job, Error> {
@@ -106,6 +145,14 @@ impl Client {
 
     /// As [`crate::Client::submit_with`].
     ///
+    /// ```no_run
+    /// # fn example(client: comfy_client::blocking::Client, workflow: comfy_client::Workflow) -> Result<(), comfy_client::Error> {
+    /// let job = client.submit_with(&comfy_client::Submission::new(&workflow).only(["9"]))?;
+    /// # let _ = job;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// As there.
     pub fn submit_with(&self, submission: &Submission<'_>) -> Result<Job, Error> {
@@ -113,6 +160,13 @@ impl Client {
     }
 
     /// As [`crate::Client::job`].
+    ///
+    /// ```no_run
+    /// # fn example(client: comfy_client::blocking::Client, prompt_id: &str) -> Result<(), comfy_client::Error> {
+    /// println!("{}", client.job(prompt_id)?.wait(std::time::Duration::from_secs(600))?);
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// As there.
@@ -173,12 +227,26 @@ waiting! {
 
 impl Job {
     /// As [`crate::Job::prompt_id`].
+    ///
+    /// ```no_run
+    /// # fn example(job: comfy_client::blocking::Job) -> Result<(), comfy_client::Error> {
+    /// println!("sent as {}", job.prompt_id());
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn prompt_id(&self) -> &str {
         self.inner.prompt_id()
     }
 
     /// As [`crate::Job::dropped`].
+    ///
+    /// ```no_run
+    /// # fn example(job: comfy_client::blocking::Job) -> Result<(), comfy_client::Error> {
+    /// job.dropped().iter().for_each(|node| eprintln!("left out: {node}"));
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn dropped(&self) -> &[NodeError] {
         self.inner.dropped()
@@ -214,6 +282,13 @@ impl Job {
     }
 
     /// As [`crate::Job::cancel`].
+    ///
+    /// ```no_run
+    /// # fn example(job: comfy_client::blocking::Job) -> Result<(), comfy_client::Error> {
+    /// println!("{}", if job.cancel()? { "stopped" } else { "had ended" });
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// As there.

@@ -9,6 +9,12 @@ use std::time::Duration;
 use crate::rejection::NodeError;
 
 /// What went wrong, in one word.
+///
+/// ```
+/// use comfy_client::{Config, ErrorKind};
+///
+/// assert_eq!(Config::new("no address").unwrap_err().kind(), ErrorKind::InvalidUrl);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
@@ -139,6 +145,11 @@ impl Error {
         !self.0.sent || self.0.declined || refused || matches!(self.0.status, Some(300..=399 | 404 | 405 | 429))
     }
 
+    /// Whether a connection was there, and broke.
+    pub(crate) fn is_break(&self) -> bool {
+        self.0.kind == ErrorKind::Unreachable && self.0.sent
+    }
+
     /// Each becomes the first of the hints, in place of earlier ones about nodes.
     pub(crate) fn with_node_errors(self, errors: Vec<NodeError>) -> Self {
         self.change(|inner| {
@@ -149,36 +160,99 @@ impl Error {
     }
 
     /// What went wrong, in one word.
+    ///
+    /// ```no_run
+    /// # async fn example(client: comfy_client::Client, file: comfy_client::StoredFile) -> Result<(), comfy_client::Error> {
+    /// use comfy_client::ErrorKind;
+    ///
+    /// let text = match client.view(&file).await {
+    ///     Ok(bytes) => format!("{} bytes", bytes.len()),
+    ///     Err(error) if error.kind() == ErrorKind::NotFound => "gone".to_owned(),
+    ///     Err(error) => return Err(error),
+    /// };
+    /// # let _ = text;
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         self.0.kind
     }
 
     /// What a person could do next, one step a line; may be empty.
+    ///
+    /// ```no_run
+    /// # async fn example(client: comfy_client::Client) {
+    /// if let Err(error) = client.health().await {
+    ///     eprintln!("{error}");
+    ///     error.hints().iter().for_each(|hint| eprintln!("  next: {hint}")); // is ComfyUI running, and is this its …
+    /// }
+    /// # }
+    /// ```
     #[must_use]
     pub fn hints(&self) -> &[String] {
         &self.0.hints
     }
 
     /// The HTTP status that the server answered with, if it answered.
+    ///
+    /// ```no_run
+    /// # async fn example(client: comfy_client::Client) {
+    /// if let Err(error) = client.health().await {
+    ///     match error.status() {
+    ///         Some(status) => eprintln!("HTTP {status}: {error}"),
+    ///         None => eprintln!("nobody answered: {error}"),
+    ///     }
+    /// }
+    /// # }
+    /// ```
     #[must_use]
     pub fn status(&self) -> Option<u16> {
         self.0.status
     }
 
     /// How long the server asks to wait before the next try (`Retry-After`, in either of its shapes).
+    ///
+    /// ```no_run
+    /// # async fn example(client: comfy_client::Client) -> Result<(), comfy_client::Error> {
+    /// while let Err(error) = client.health().await {
+    ///     if !error.is_retryable() {
+    ///         return Err(error);
+    ///     }
+    ///     tokio::time::sleep(error.retry_after().unwrap_or(std::time::Duration::from_secs(1))).await;
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         self.0.retry_after
     }
 
     /// What ComfyUI says is wrong with single nodes; empty unless the kind is [`ErrorKind::Rejected`].
+    ///
+    /// ```no_run
+    /// # async fn example(client: comfy_client::Client, workflow: comfy_client::Workflow) {
+    /// if let Err(error) = client.submit(&workflow).await {
+    ///     let nodes: Vec<&str> = error.node_errors().iter().map(|node| node.node.as_str()).collect();
+    ///     eprintln!("look at the nodes {}", nodes.join(", "));
+    /// }
+    /// # }
+    /// ```
     #[must_use]
     pub fn node_errors(&self) -> &[NodeError] {
         &self.0.node_errors
     }
 
     /// Whether the server wants another credential.
+    ///
+    /// ```no_run
+    /// # async fn example(client: comfy_client::Client) {
+    /// if client.health().await.is_err_and(|error| error.is_refused()) {
+    ///     eprintln!("log in first");
+    /// }
+    /// # }
+    /// ```
     #[must_use]
     pub fn is_refused(&self) -> bool {
         self.0.kind == ErrorKind::Refused
@@ -186,6 +260,20 @@ impl Error {
 
     /// The prompt that may be in the queue in spite of this error: its answer was lost, and the server could not be asked, or
     /// does not show it yet. To send the workflow again without a look for it may run it twice.
+    ///
+    /// ```no_run
+    /// # async fn example(client: comfy_client::Client, workflow: comfy_client::Workflow) -> Result<(), comfy_client::Error> {
+    /// let job = match client.submit(&workflow).await {
+    ///     Err(error) => match error.prompt_id() {
+    ///         Some(id) => client.job(id)?, // It may be there: follow it, and learn.
+    ///         None => return Err(error),
+    ///     },
+    ///     job => job?,
+    /// };
+    /// # let _ = job;
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn prompt_id(&self) -> Option<&str> {
         self.0.prompt_id.as_deref()
@@ -194,6 +282,11 @@ impl Error {
     /// Whether the same request may succeed later without any change: no connection, no answer in time, a gateway that
     /// got no answer from behind it (502 to 504, at Cloudflare 520 to 524), or one that asks for patience (429). A plain 500
     /// is not among them: ComfyUI answers so to malformed requests.
+    ///
+    /// ```
+    /// // A wrong address does not heal.
+    /// assert!(!comfy_client::Config::new("no address").unwrap_err().is_retryable());
+    /// ```
     #[must_use]
     pub fn is_retryable(&self) -> bool {
         match self.0.kind {
@@ -204,6 +297,19 @@ impl Error {
     }
 
     /// Whether the request may have reached the server. False is certain: it did not.
+    ///
+    /// ```
+    /// use comfy_client::{Client, Config};
+    ///
+    /// # #[tokio::main]
+    /// # async fn main() -> Result<(), comfy_client::Error> {
+    /// // Nobody listens at this port.
+    /// let client = Client::new(Config::new("http://127.0.0.1:1")?)?;
+    /// let error = client.health().await.unwrap_err();
+    /// assert!(error.is_retryable() && !error.was_sent());
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn was_sent(&self) -> bool {
         self.0.sent

@@ -9,6 +9,23 @@ use crate::wire::ImageFormat;
 
 /// One step of a run. All but [`Event::Finished`] are hints from the WebSocket: some may be missing, and pictures are
 /// the first to go when the consumer is slow.
+///
+/// ```no_run
+/// # async fn example(job: comfy_client::Job) {
+/// use comfy_client::Event;
+/// use futures_util::StreamExt;
+///
+/// let mut events = job.events();
+/// while let Some(event) = events.next().await {
+///     match event {
+///         Event::Queued { position: Some(position) } => println!("waits behind {position}"),
+///         Event::Progress { node, value, max } => println!("node {node}: {value} of {max}"),
+///         Event::Finished { how } => println!("{how:?}"),
+///         _ => {}
+///     }
+/// }
+/// # }
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Event {

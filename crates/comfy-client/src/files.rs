@@ -4,6 +4,7 @@ mod content;
 mod download;
 mod marker;
 mod name;
+mod partial;
 mod upload;
 
 use std::fmt;
@@ -23,6 +24,12 @@ pub(crate) use name::is_plain;
 pub use upload::{UploadOptions, Uploaded};
 
 /// One of ComfyUI's three folders.
+///
+/// ```
+/// use comfy_client::{FileKind, StoredFile};
+///
+/// assert_eq!(StoredFile::new(FileKind::Temp, "", "a.png").to_string(), "temp/a.png");
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum FileKind {
@@ -91,6 +98,22 @@ impl StoredFile {
         Self { name: name.into(), subfolder: subfolder.into(), kind }
     }
 
+    /// Where [`Client::download_tree`] puts it, below the folder that it is given: nothing there ever leads out of it.
+    ///
+    /// ```
+    /// use comfy_client::{FileKind, StoredFile};
+    ///
+    /// assert!(StoredFile::new(FileKind::Output, "cats", "1.png").local_path()?.ends_with("cats/1.png"));
+    /// assert!(StoredFile::new(FileKind::Output, "..", "1.png").local_path().is_err());
+    /// # Ok::<(), comfy_client::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`ErrorKind::Protocol`] for a name that cannot be used here.
+    pub fn local_path(&self) -> Result<std::path::PathBuf, Error> {
+        Ok(name::place(self)?.join(name::safe(&self.name)?))
+    }
+
     /// Reads `{filename, subfolder, type}`; none for what is not a file.
     pub(crate) fn read(item: &Value) -> Option<Self> {
         let text = |key| item.get(key).and_then(Value::as_str);
@@ -152,6 +175,11 @@ impl Client {
         ends.check(file, incoming.length)?;
         Ok(bytes.freeze())
     }
+}
+
+/// What the disk here did not do.
+fn failed(what: &str, path: &std::path::Path, cause: std::io::Error) -> Error {
+    Error::new(ErrorKind::Io, format!("`{}` cannot be {what}", path.display())).because(cause)
 }
 
 #[cfg(test)]

@@ -14,6 +14,15 @@ use crate::outcome::{Outcome, Output, OutputText};
 use crate::request::{Request, segment};
 
 /// What the server keeps of a prompt that ended, until it restarts.
+///
+/// ```no_run
+/// # async fn example(client: comfy_client::Client) -> Result<(), comfy_client::Error> {
+/// for (id, entry) in client.histories(10, None).await? {
+///     println!("{id}: {}, {} files", entry.status, entry.outputs.len());
+/// }
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct HistoryEntry {

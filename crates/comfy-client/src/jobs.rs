@@ -10,6 +10,15 @@ use crate::judge::not_comfy;
 use crate::request::Request;
 
 /// A prompt in the server's list of jobs. What the server left out is `None`.
+///
+/// ```no_run
+/// # async fn example(client: comfy_client::Client) -> Result<(), comfy_client::Error> {
+/// for job in client.jobs().await?.unwrap_or_default() {
+///     println!("{}: {:?}, {} files", job.prompt_id, job.state, job.outputs.unwrap_or_default());
+/// }
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct JobSummary {
@@ -28,6 +37,15 @@ pub struct JobSummary {
 }
 
 /// How a job stands.
+///
+/// ```
+/// use comfy_client::JobState;
+///
+/// fn is_over(state: &JobState) -> bool {
+///     matches!(state, JobState::Completed | JobState::Failed | JobState::Cancelled)
+/// }
+/// assert!(!is_over(&JobState::Running));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum JobState {

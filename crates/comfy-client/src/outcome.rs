@@ -43,6 +43,16 @@ pub enum Outcome {
 }
 
 /// The name of an [`Outcome`], without its data.
+///
+/// ```no_run
+/// # async fn example(job: comfy_client::Job) {
+/// use comfy_client::{Ending, Event};
+/// use futures_util::StreamExt;
+///
+/// let well = job.events().any(async |event| event == Event::Finished { how: Ending::Succeeded }).await;
+/// # let _ = well;
+/// # }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Ending {
@@ -63,6 +73,20 @@ pub enum Ending {
 }
 
 /// A run that ended well.
+///
+/// ```no_run
+/// # async fn example(job: comfy_client::Job) -> Result<(), comfy_client::Error> {
+/// use comfy_client::Outcome;
+///
+/// if let Outcome::Succeeded(run) = job.wait(std::time::Duration::from_secs(600)).await? {
+///     for output in &run.outputs {
+///         println!("node {} made {}", output.node, output.file);
+///     }
+///     println!("after {:?}", run.timing.waited);
+/// }
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Run {
@@ -83,6 +107,19 @@ pub struct Run {
 }
 
 /// A picture that a node sent in place of a file.
+///
+/// ```no_run
+/// # async fn example(job: comfy_client::Job) -> Result<(), comfy_client::Error> {
+/// use comfy_client::Outcome;
+///
+/// if let Outcome::Succeeded(run) = job.wait(std::time::Duration::from_secs(600)).await? {
+///     for (nth, picture) in run.ws_images.iter().enumerate() {
+///         println!("picture {nth} of node {}: {:?}, {} bytes", picture.node, picture.format, picture.image.len());
+///     }
+/// }
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct WsImage {
@@ -95,6 +132,13 @@ pub struct WsImage {
 }
 
 /// A file that a node made.
+///
+/// ```
+/// let raw = serde_json::json!({"outputs": {"9": {"images": [{"filename": "a.png", "type": "output"}]}}});
+/// let entry = comfy_client::HistoryEntry::read(raw).unwrap();
+/// let output = &entry.outputs[0];
+/// assert_eq!((output.node.as_str(), output.key.as_str(), output.file.name.as_str()), ("9", "images", "a.png"));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Output {
@@ -107,6 +151,13 @@ pub struct Output {
 }
 
 /// A text that a node made, in the history itself.
+///
+/// ```
+/// let raw = serde_json::json!({"outputs": {"7": {"text": ["a fox"]}}});
+/// let entry = comfy_client::HistoryEntry::read(raw).unwrap();
+/// let text = &entry.texts[0];
+/// assert_eq!((text.node.as_str(), text.key.as_str(), text.text.as_str()), ("7", "text", "a fox"));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct OutputText {
@@ -119,6 +170,18 @@ pub struct OutputText {
 }
 
 /// How long a run took.
+///
+/// ```no_run
+/// # async fn example(job: comfy_client::Job) -> Result<(), comfy_client::Error> {
+/// use comfy_client::Outcome;
+///
+/// if let Outcome::Succeeded(run) = job.wait(std::time::Duration::from_secs(600)).await? {
+///     let queued = run.timing.ran_for.map(|ran| run.timing.waited.saturating_sub(ran));
+///     println!("{:?} in all, about {queued:?} of them in the queue", run.timing.waited);
+/// }
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Timing {
@@ -129,6 +192,17 @@ pub struct Timing {
 }
 
 /// A run that failed.
+///
+/// ```no_run
+/// # async fn example(job: comfy_client::Job) -> Result<(), comfy_client::Error> {
+/// use comfy_client::Outcome;
+///
+/// if let Outcome::Failed(failure) = job.wait(std::time::Duration::from_secs(600)).await? {
+///     eprintln!("node {}: {}", failure.error.node, failure.error.exception_message);
+/// }
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Failure {
@@ -143,6 +217,17 @@ pub struct Failure {
 }
 
 /// A run that somebody stopped.
+///
+/// ```no_run
+/// # async fn example(job: comfy_client::Job) -> Result<(), comfy_client::Error> {
+/// use comfy_client::Outcome;
+///
+/// if let Outcome::Interrupted(stop) = job.wait(std::time::Duration::from_secs(600)).await? {
+///     println!("somebody stopped it in node {}", stop.node.as_deref().unwrap_or("?"));
+/// }
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Interruption {
@@ -157,6 +242,17 @@ pub struct Interruption {
 }
 
 /// A prompt that was taken out of the queue.
+///
+/// ```no_run
+/// # async fn example(job: comfy_client::Job) -> Result<(), comfy_client::Error> {
+/// use comfy_client::Outcome;
+///
+/// if let Outcome::Cancelled(cancelled) = job.wait(std::time::Duration::from_secs(600)).await? {
+///     println!("taken out of the queue{}", if cancelled.by_this_client { "" } else { " by somebody else" });
+/// }
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Cancellation {
@@ -167,6 +263,17 @@ pub struct Cancellation {
 }
 
 /// A prompt that the server does not know any more.
+///
+/// ```no_run
+/// # async fn example(job: comfy_client::Job) -> Result<(), comfy_client::Error> {
+/// use comfy_client::Outcome;
+///
+/// if let Outcome::Lost(loss) = job.wait(std::time::Duration::from_secs(600)).await? {
+///     eprintln!("was {} when last seen; restarted: {}", loss.last, loss.connection_broke);
+/// }
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Loss {
@@ -179,6 +286,20 @@ pub struct Loss {
 }
 
 /// A prompt that does not move.
+///
+/// ```no_run
+/// # async fn example(job: comfy_client::Job) -> Result<(), comfy_client::Error> {
+/// use comfy_client::{Outcome, StallCause};
+///
+/// if let Outcome::Stalled(stall) = job.wait(std::time::Duration::from_secs(600)).await? {
+///     match stall.cause {
+///         StallCause::NothingRuns => eprintln!("the server's worker is dead: restart it"),
+///         _ => eprintln!("no longer waited for; it is still {}", stall.last),
+///     }
+/// }
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Stall {
@@ -191,6 +312,18 @@ pub struct Stall {
 }
 
 /// Why a wait ended before the prompt did.
+///
+/// ```no_run
+/// # async fn example(job: comfy_client::Job) -> Result<(), comfy_client::Error> {
+/// use comfy_client::{Outcome, StallCause};
+///
+/// if let Outcome::Stalled(stall) = job.wait(std::time::Duration::from_secs(600)).await? {
+///     let restart = stall.cause == StallCause::NothingRuns;
+///     # let _ = restart;
+/// }
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum StallCause {
@@ -201,6 +334,10 @@ pub enum StallCause {
 }
 
 /// Where a prompt stands.
+///
+/// ```
+/// assert_eq!(comfy_client::Standing::Queued { position: 3 }.to_string(), "waiting behind 3");
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Standing {

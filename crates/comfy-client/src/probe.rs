@@ -92,6 +92,14 @@ impl Probe {
 }
 
 /// What a server answered.
+///
+/// ```no_run
+/// # async fn example(client: comfy_client::Client) -> Result<(), comfy_client::Error> {
+/// let answer = client.probe(&comfy_client::Probe::get("/queue").credential(comfy_client::Credential::None)).await?;
+/// println!("without a credential: {}", if answer.status == 200 { "open" } else { "guarded" });
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Answer {

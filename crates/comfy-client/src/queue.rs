@@ -8,6 +8,14 @@ use crate::judge::not_comfy;
 use crate::request::Request;
 
 /// What waits and what runs, of everybody.
+///
+/// ```no_run
+/// # async fn example(client: comfy_client::Client) -> Result<(), comfy_client::Error> {
+/// let queue = client.queue().await?;
+/// println!("{} run, {} wait", queue.running.len(), queue.pending.len());
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct Queue {
@@ -19,6 +27,15 @@ pub struct Queue {
 
 /// One prompt in the queue. What came with it beside the workflow (`extra_data`) is not kept: it may hold other
 /// people's keys.
+///
+/// ```no_run
+/// # async fn example(client: comfy_client::Client) -> Result<(), comfy_client::Error> {
+/// for item in client.queue().await?.pending {
+///     println!("{}: {} nodes", item.prompt_id, item.workflow.as_object().map_or(0, |nodes| nodes.len()));
+/// }
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct QueueItem {
@@ -31,6 +48,19 @@ pub struct QueueItem {
 }
 
 /// Where a prompt stands in the queue.
+///
+/// ```no_run
+/// # async fn example(client: comfy_client::Client, prompt_id: &str) -> Result<(), comfy_client::Error> {
+/// use comfy_client::Place;
+///
+/// match client.queue().await?.place(prompt_id) {
+///     Place::Pending { position } => println!("waits behind {position}"),
+///     Place::Running => println!("runs"),
+///     _ => println!("has ended, or never was"),
+/// }
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Place {

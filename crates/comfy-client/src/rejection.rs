@@ -10,6 +10,16 @@ use crate::error::{Error, ErrorKind};
 use crate::workflow::InputInfo;
 
 /// One node that ComfyUI does not accept.
+///
+/// ```no_run
+/// # async fn example(client: comfy_client::Client, workflow: comfy_client::Workflow) {
+/// if let Err(error) = client.submit(&workflow).await {
+///     for node in error.node_errors() {
+///         eprintln!("{node}; it keeps {:?} from running", node.dependent_outputs);
+///     }
+/// }
+/// # }
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct NodeError {
@@ -26,6 +36,17 @@ pub struct NodeError {
 }
 
 /// One thing wrong with a node. `Display` says it in words.
+///
+/// ```no_run
+/// # async fn example(client: comfy_client::Client, workflow: comfy_client::Workflow) {
+/// if let Err(error) = client.submit(&workflow).await {
+///     for wrong in error.node_errors().iter().flat_map(|node| &node.errors) {
+///         let input = wrong.input.as_deref().unwrap_or("the node as a whole");
+///         eprintln!("{input}: {wrong} ({})", wrong.kind);
+///     }
+/// }
+/// # }
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct InputError {

@@ -19,12 +19,21 @@ pub struct Secret(Zeroizing<String>);
 
 impl Secret {
     /// Takes the text over.
+    ///
+    /// ```
+    /// let secret = comfy_client::Secret::new("made-up");
+    /// assert!(!format!("{secret:?}").contains("made-up"));
+    /// ```
     #[must_use]
     pub fn new(text: impl Into<String>) -> Self {
         Self(Zeroizing::new(text.into()))
     }
 
     /// The text itself. Every call of this is a place to look at in a review.
+    ///
+    /// ```
+    /// assert_eq!(comfy_client::Secret::from("made-up").expose(), "made-up");
+    /// ```
     #[must_use]
     pub fn expose(&self) -> &str {
         &self.0

@@ -9,6 +9,13 @@ use crate::request::{Request, segment};
 use crate::workflow::ClassInfo;
 
 /// The cheapest sign of life.
+///
+/// ```no_run
+/// # async fn example(client: comfy_client::Client) -> Result<(), comfy_client::Error> {
+/// println!("{} prompts wait or run", client.health().await?.queue_remaining);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Health {
@@ -49,6 +56,17 @@ pub struct SystemStats {
 }
 
 /// A device that ComfyUI computes on. Sizes are in bytes.
+///
+/// ```no_run
+/// # async fn example(client: comfy_client::Client) -> Result<(), comfy_client::Error> {
+/// for device in client.system_stats().await?.devices {
+///     if let (Some(free), Some(total)) = (device.vram_free, device.vram_total) {
+///         println!("{}: {} of {} MiB free", device.name, free >> 20, total >> 20);
+///     }
+/// }
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Device {

@@ -124,6 +124,16 @@ impl Client {
 
     /// An id for a prompt to come, for [`Submission::fresh_id`]: a random UUID, from where the client takes its ids.
     ///
+    /// ```no_run
+    /// # async fn example(client: comfy_client::Client, workflow: comfy_client::Workflow) -> Result<(), comfy_client::Error> {
+    /// let id = client.draw_prompt_id()?;
+    /// println!("will run as {id}"); // Told, or written down, before anything is sent.
+    /// let job = client.submit_with(&comfy_client::Submission::new(&workflow).fresh_id(&id)).await?;
+    /// assert_eq!(job.prompt_id(), id);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// [`ErrorKind::Io`] if the system has no random bytes.
     pub fn draw_prompt_id(&self) -> Result<String, Error> {

@@ -12,6 +12,15 @@ pub(crate) use text::error;
 
 /// One message of the server. Node ids are strings (`12:3` in a subgraph), progress may be broken numbers, and a prompt
 /// id that the server left out is `None`.
+///
+/// ```
+/// use comfy_client::wire::{Message, decode_text};
+///
+/// let text = r#"{"type": "executing", "data": {"prompt_id": "p", "node": "12:3"}}"#;
+/// assert_eq!(decode_text(text), Message::Executing { prompt_id: Some("p".into()), node: Some("12:3".into()) });
+/// // What nobody knows is kept.
+/// assert!(matches!(decode_text(r#"{"type": "new"}"#), Message::OtherText { kind, .. } if kind == "new"));
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Message {
@@ -145,6 +154,14 @@ impl Message {
 }
 
 /// How far one node is.
+///
+/// ```
+/// use comfy_client::wire::{Message, decode_text};
+///
+/// let text = r#"{"type": "progress_state", "data": {"prompt_id": "p", "nodes": {"3": {"value": 5, "max": 20, "state": "running"}}}}"#;
+/// let Message::ProgressState { nodes, .. } = decode_text(text) else { panic!() };
+/// assert_eq!((nodes[0].node.as_str(), nodes[0].value / nodes[0].max), ("3", 0.25));
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct NodeProgress {
@@ -159,6 +176,14 @@ pub struct NodeProgress {
 }
 
 /// Why a node failed.
+///
+/// ```
+/// use comfy_client::wire::{Message, decode_text};
+///
+/// let text = r#"{"type": "execution_error", "data": {"prompt_id": "p", "node_id": "3", "exception_message": "out of memory"}}"#;
+/// let Message::ExecutionError(error) = decode_text(text) else { panic!() };
+/// assert_eq!((error.node.as_str(), error.exception_message.as_str()), ("3", "out of memory"));
+/// ```
 #[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct ExecutionError {
@@ -180,6 +205,12 @@ pub struct ExecutionError {
 
 impl ExecutionError {
     /// Whether only one branch was blocked and the prompt goes on.
+    ///
+    /// ```
+    /// let mut error = comfy_client::ExecutionError::default();
+    /// error.exception_type = "ExecutionBlocked".into();
+    /// assert!(error.is_only_blocked());
+    /// ```
     #[must_use]
     pub fn is_only_blocked(&self) -> bool {
         self.exception_type == "ExecutionBlocked"
@@ -187,6 +218,13 @@ impl ExecutionError {
 }
 
 /// A picture that came over the WebSocket.
+///
+/// ```
+/// use comfy_client::{ImageFormat, wire::{Message, decode_binary}};
+///
+/// let Message::Preview(preview) = decode_binary(&b"\0\0\0\x01\0\0\0\x02\x89PNG"[..].into()) else { panic!() };
+/// assert_eq!((preview.format, &preview.image[..]), (ImageFormat::Png, &b"\x89PNG"[..]));
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Preview {
@@ -201,6 +239,17 @@ pub struct Preview {
 }
 
 /// The format of a picture that came over the WebSocket.
+///
+/// ```
+/// use comfy_client::ImageFormat;
+///
+/// let extension = |format| match format {
+///     ImageFormat::Jpeg => "jpg",
+///     ImageFormat::Png => "png",
+///     _ => "bin",
+/// };
+/// assert_eq!(extension(ImageFormat::Png), "png");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ImageFormat {

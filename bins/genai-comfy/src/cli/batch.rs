@@ -26,7 +26,7 @@ use super::run::time;
 pub(crate) struct Batch {
     /// The items: JSON lines (.jsonl, .ndjson) or CSV (.csv)
     pub(crate) file: PathBuf,
-    /// The workflow of every line that names none: JSON in API format, or a picture that ComfyUI made
+    /// The workflow of every line that names none: JSON in API format or UI format, or a picture that ComfyUI made
     #[arg(long, value_name = "FILE")]
     pub(crate) workflow: Option<PathBuf>,
     /// Give an input another value in every item, before the line's own; may be given several times

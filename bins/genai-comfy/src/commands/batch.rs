@@ -7,7 +7,7 @@ mod row;
 
 use std::time::Duration;
 
-use comfy_client::{Batch, BatchStop, Fleet, FleetEvent};
+use comfy_client::{Batch, BatchStop, Client, Fleet, FleetEvent};
 use console::{BatchView, ExitCode, Screen};
 use flows::connect;
 use futures_util::{StreamExt, stream};
@@ -21,13 +21,22 @@ use results::{Earlier, Results};
 
 pub(super) async fn run(world: &World, cli: &Cli, args: &cli::Batch, screen: &Screen) -> Result<ExitCode, Failure> {
     download::folder(&args.out, world)?;
-    let items = Items::new(world, args)?;
+    let mut items = Items::new(world, args)?;
+    let mut servers = None;
+    if items.want_classes()? {
+        let (fleet, first) = console::interruptible(fleet(world, cli, args, screen)).await??;
+        items = items.with_classes(console::interruptible(first.object_info()).await?.map_err(failed)?);
+        servers = Some(fleet);
+    }
     let ids = items.check()?;
     if args.dry_run {
         screen.say(&format!("{} items can be sent", ids.len()));
         return Ok(ExitCode::Well);
     }
-    let fleet = console::interruptible(fleet(world, cli, args, screen)).await??;
+    let fleet = match servers {
+        Some(fleet) => fleet,
+        None => console::interruptible(fleet(world, cli, args, screen)).await??.0,
+    };
     let (mut results, earlier) = match &args.results {
         Some(path) => {
             let (results, earlier) = Results::open(&world.current_dir.join(path), path, args.resume)?;
@@ -106,18 +115,19 @@ fn stopped(args: &cli::Batch) -> Failure {
 }
 
 /// The servers that the flags and settings mean. One that can't be reached is left out, unless it is the last.
-async fn fleet(world: &World, cli: &Cli, args: &cli::Batch, screen: &Screen) -> Result<Fleet, Failure> {
+/// With them the client of the first.
+async fn fleet(world: &World, cli: &Cli, args: &cli::Batch, screen: &Screen) -> Result<(Fleet, Client), Failure> {
     let each = Settings::load_fleet(&cli.shared.settings(), world)?;
     let door = door(cli)?;
     let mut builder = Fleet::builder();
-    let (mut there, mut lost) = (0, None);
+    let (mut first, mut lost) = (None, None);
     for settings in &each {
         let by_service = each.iter().all(|other| other.service.value != settings.service.value || std::ptr::eq(other, settings));
         match connect::client(settings, world, &door).await {
             Ok(client) => {
                 let name = if each.len() > 1 && by_service { settings.service.value.clone() } else { client.url().to_owned() };
+                first.get_or_insert_with(|| client.clone());
                 builder = builder.server(&name, client, args.concurrency.get());
-                there += 1;
             }
             Err(failure) if each.len() == 1 => return Err(failure),
             Err(failure) => {
@@ -126,12 +136,14 @@ async fn fleet(world: &World, cli: &Cli, args: &cli::Batch, screen: &Screen) -> 
             }
         }
     }
-    match lost {
-        Some(failure) if there == 0 => return Err(failure),
-        _ => {}
-    }
+    let first = match (first, lost) {
+        (Some(first), _) => first,
+        (None, Some(failure)) => return Err(failure),
+        (None, None) => return Err(Failure::new(FailureKind::Unexpected, "there is no server to send anything to")),
+    };
     let told = screen.clone();
-    builder.observe(move |event| told_of(&told, event)).build().map_err(failed)
+    let fleet = builder.observe(move |event| told_of(&told, event)).build().map_err(failed)?;
+    Ok((fleet, first))
 }
 
 fn told_of(screen: &Screen, event: FleetEvent) {

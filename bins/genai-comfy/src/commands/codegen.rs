@@ -14,7 +14,11 @@ pub(super) async fn run(world: &World, cli: &Cli, args: &Codegen, screen: &Scree
         return Err(Failure::new(FailureKind::Unexpected, "no node classes came"));
     };
     if !args.classes.is_empty() {
-        info = info.only(args.classes.iter().map(String::as_str)).map_err(failed)?;
+        info = info.only(args.classes.iter().map(String::as_str)).map_err(|error| {
+            let near = !error.hints().is_empty();
+            let failure = failed(error);
+            if near { failure } else { failure.hint("look for it with `genai-comfy nodes WORD`") }
+        })?;
     }
     let code = info.to_rust();
     let Some(output) = &args.output else { return Ok(screen.document(&code)) };

@@ -30,9 +30,10 @@ pub(super) async fn run(world: &World, cli: &Cli, args: &Download, screen: &Scre
 /// The files that a word of the command line means: one, or those of a run.
 async fn files(client: &Client, what: &str) -> Result<Vec<StoredFile>, Failure> {
     if let Some(file) = stored(what) {
+        file.local_path().map_err(|error| Failure { kind: FailureKind::Usage, hints: Vec::new(), ..failed(error) })?;
         return Ok(vec![file]);
     }
-    let entry = client.history(what).await.map_err(failed)?.ok_or_else(|| history::absent(what))?;
+    let entry = history::entry(client, what).await?;
     Ok(entry.outputs.into_iter().map(|output| output.file).collect())
 }
 

@@ -1,6 +1,6 @@
 //! `genai-comfy history`.
 
-use comfy_client::{HistoryEntry, Outcome};
+use comfy_client::{Client, HistoryEntry, Outcome, Place};
 use console::{
     Screen,
     json::comfy_v1::{Document, Ending, Past},
@@ -32,10 +32,7 @@ async fn act(world: &World, cli: &Cli, args: &History) -> Result<Document, Failu
             client.clear_history().await.map_err(failed)?;
             Ok(Document::Done { what: "The server remembers no run any more.".to_owned() })
         }
-        (None, Some(id)) => {
-            let entry = client.history(id).await.map_err(failed)?.ok_or_else(|| absent(id))?;
-            Ok(Document::History { runs: vec![past(id, entry)] })
-        }
+        (None, Some(id)) => Ok(Document::History { runs: vec![past(id, entry(&client, id).await?)] }),
         (None, None) => {
             let newest = usize::try_from(args.newest).unwrap_or(usize::MAX);
             let entries = client.histories(newest, None).await.map_err(failed)?;
@@ -44,11 +41,24 @@ async fn act(world: &World, cli: &Cli, args: &History) -> Result<Document, Failu
     }
 }
 
-/// The failure for a prompt that the history does not have.
-pub(super) fn absent(id: &str) -> Failure {
-    Failure::new(FailureKind::Declined, format!("the server remembers no run `{id}`"))
-        .hint("it may still wait or run: see `genai-comfy queue`")
-        .hint("ComfyUI forgets its history when it restarts")
+/// A run that has ended; of another it is said whether it waits, runs, or is unknown.
+pub(super) async fn entry(client: &Client, id: &str) -> Result<HistoryEntry, Failure> {
+    if let Some(entry) = client.history(id).await.map_err(failed)? {
+        return Ok(entry);
+    }
+    let unfinished = |how: &str| {
+        Failure::new(FailureKind::Declined, format!("`{id}` {how}: it has made nothing yet"))
+            .hint("ask again when `genai-comfy queue` shows it no more")
+    };
+    match client.queue().await.map_err(failed)?.place(id) {
+        Place::Running => Err(unfinished("still runs")),
+        Place::Pending { .. } => Err(unfinished("still waits")),
+        // It may have ended since the first look.
+        _ => client.history(id).await.map_err(failed)?.ok_or_else(|| {
+            Failure::new(FailureKind::Declined, format!("the server remembers no run `{id}`"))
+                .hint("ComfyUI forgets its history when it restarts")
+        }),
+    }
 }
 
 fn past(id: &str, entry: HistoryEntry) -> Past {

@@ -146,33 +146,50 @@ fn queue(stage: &Stage) -> (usize, usize) {
 #[test]
 fn ctrl_c_is_heard_while_nobody_reads_the_rows() {
     let items = "{\"workflow\": \"w.json\"}\n{\"workflow\": \"slow.json\"}\n";
-    let one = stage(
-        |builder| builder.checkpoint("m.safetensors").step_time(Duration::from_millis(10)),
-        &[("i.jsonl", items), ("slow.json", SLOW), ("r.jsonl", "")],
-    );
+    let build = |builder: Builder| builder.checkpoint("m.safetensors").step_time(Duration::from_millis(10));
+    let one = stage(build, &[("i.jsonl", items), ("slow.json", SLOW), ("r.jsonl", "")]);
+    // A server for each item: which of two comes first to one server is left open.
+    let two = stage(build, &[]);
+    let both = || [queue(&one), queue(&two)];
     let (reader, mut writer) = std::io::pipe().unwrap();
     // As much as the pipe holds: the first row stays in the batch's hands.
     writer.write_all(&[b' '; 1 << 16]).unwrap();
+    let (first, second) = (one.url(), two.url());
+    let urls = ["--url", &first, "--url", &second, "--concurrency", "1"];
     let args = ["batch", "i.jsonl", "--results", "r.jsonl", "--format", "json"];
-    let mut batch = one.command(&args).stdout(writer).spawn().unwrap();
-    while written(&one).is_empty() || queue(&one) != (1, 0) {
+    let mut batch = one.command(&[&args[..], &urls].concat()).stdout(writer).spawn().unwrap();
+    while written(&one).is_empty() || !both().contains(&(1, 0)) {
         assert!(batch.try_wait().unwrap().is_none());
     }
     rustix::process::kill_process(rustix::process::Pid::from_child(&batch), rustix::process::Signal::INT).unwrap();
-    assert_eq!((batch.wait().unwrap().code(), queue(&one)), (Some(130), (0, 0)));
+    assert_eq!((batch.wait().unwrap().code(), both()), (Some(130), [(0, 0); 2]));
     drop(reader);
 }
 
 #[test]
+fn a_workflow_as_the_editor_saves_it_is_converted_for_the_server() {
+    let items = "{\"id\": \"a\", \"set\": {\"EmptyImage.color\": 255}}\n{\"id\": \"b\", \"workflow\": \"w.json\"}\n";
+    let one = plain(&[("i.jsonl", items), ("ui.json", include_str!("server/journey.in/editor.json"))]);
+    let all = ["i.jsonl", "--workflow", "ui.json", "--results", "r.jsonl"];
+    assert_eq!(said(&batch(&one, &[&all[..], &["--dry-run"]].concat())), "0\n2 items can be sent\n");
+    assert_eq!(sum(&batch(&one, &all)), "0: ✓ 2 succeeded of 2");
+    let converted = written(&one).into_iter().find(|row| row["id"] == "a").unwrap();
+    let picture = converted["files"][0]["path"].as_str().unwrap();
+    let sent = std::fs::read(one.folder.path().join(picture)).unwrap();
+    let file = comfy_client::WorkflowFile::from_bytes(&sent).unwrap();
+    assert_eq!((file.api().is_some(), file.ui().is_some()), (true, true), "it opens in the editor as it was saved");
+}
+
+#[test]
 fn what_is_wrong_is_found_before_anything_is_sent() {
-    let ui = r#"{"nodes": [{"id": 9, "type": "SaveImage"}], "links": [], "version": 0.4}"#;
+    let ui = r#"{"nodes": [{"id": 9, "type": "Absent"}], "links": [], "version": 0.4}"#;
     let lines = concat!(
         "{\"id\": \"a\", \"set\": {\"1.colour\": 1}}\n",
         "{\"id\": \"b\", \"set\": {\"1.color\": \"red\"}}\n",
         "{\"id\": \"c\", \"seed\": 1}\n",
         "{\"id\": \"d/e\"}\n",
         "{\"id\": \"f\"}\n{\"id\": \"f\"}\n",
-        "{\"workflow\": \"absent.json\"}\n{\"workflow\": \"ui.json\"}\n",
+        "{\"workflow\": \"absent.json\"}\n",
     );
     let one = plain(&[("i.jsonl", lines), ("none.csv", "id,1.color\n"), ("ui.json", ui), ("x.txt", "")]);
     let nobody = "http://127.0.0.1:1";
@@ -183,6 +200,7 @@ fn what_is_wrong_is_found_before_anything_is_sent() {
         &["x.txt", "--workflow", "w.json"],
         &["absent.csv", "--workflow", "w.json"],
         &["i.jsonl", "--workflow", "ui.json"],
+        &["i.jsonl", "--workflow", "ui.json", "--url", nobody],
         &["i.jsonl", "--workflow", "w.json", "--set", "color"],
     ]
     .iter()
@@ -190,18 +208,17 @@ fn what_is_wrong_is_found_before_anything_is_sent() {
     .collect();
     insta::assert_snapshot!(told.join("\n"), @r#"
     3
-    error: 7 lines of `i.jsonl` can't be used; nothing was sent
+    error: 6 lines of `i.jsonl` can't be used; nothing was sent
       because line 1: node `1` has no input `colour`; nearest: `color`
       because line 2: `1.color` is a number, and `"red"` is not
       because line 3: the workflow has no seed; a seed is an input called `seed`, or `…_seed`, that holds a whole number
       because line 4: the id `d/e` cannot name a folder; an id has no `/`, `\`, `:`, `*`, `?`, `"`, `<`, `>` or `|`, and does not end with a space or a dot
       because line 6: the id `f` is that of line 5 too; give each its own
       because line 7: can't read the workflow `absent.json`: No such file or directory (os error 2)
-      because line 8: `ui.json` is in UI format, and a batch needs API format; use the editor's Export (API), or convert it once with `genai-comfy workflow convert`
       next: put them right, and run the same command again
 
     3
-    error: 8 lines of `i.jsonl` can't be used; nothing was sent
+    error: 7 lines of `i.jsonl` can't be used; nothing was sent
       because line 1: it names no workflow; give one for all lines with `--workflow FILE`
       because line 2: it names no workflow; give one for all lines with `--workflow FILE`
       because line 3: it names no workflow; give one for all lines with `--workflow FILE`
@@ -209,7 +226,6 @@ fn what_is_wrong_is_found_before_anything_is_sent() {
       because line 5: it names no workflow; give one for all lines with `--workflow FILE`
       because line 6: it names no workflow; give one for all lines with `--workflow FILE`
       because line 7: can't read the workflow `absent.json`: No such file or directory (os error 2)
-      because line 8: `ui.json` is in UI format, and a batch needs API format; use the editor's Export (API), or convert it once with `genai-comfy workflow convert`
       next: put them right, and run the same command again
 
     3
@@ -224,8 +240,15 @@ fn what_is_wrong_is_found_before_anything_is_sent() {
     error: can't read the items `absent.csv`: No such file or directory (os error 2)
 
     3
-    error: `ui.json` is in UI format, and a batch needs API format
-      next: use the editor's Export (API), or convert it once with `genai-comfy workflow convert`
+    error: `ui.json`: node `9` is of the class `Absent`, which the server does not have
+
+    5
+    error: cannot connect to `http://127.0.0.1:1`
+      because error sending request
+      because client error (Connect)
+      because tcp connect error
+      because Connection refused (os error 111)
+      next: is ComfyUI running, and is this its address and port?
 
     2
     error: `--set color` has no `=`

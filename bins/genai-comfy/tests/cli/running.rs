@@ -177,6 +177,21 @@ fn the_second_of_three_is_cancelled_while_the_first_goes_on() {
 }
 
 #[test]
+fn the_files_of_a_run_that_has_not_ended_are_not_there_yet() {
+    let stage = stage();
+    let mut running = Running::start(&stage, &[]);
+    let id = running.until("submitted")["prompt_id"].as_str().unwrap().to_owned();
+    running.until("progress");
+    let behind = detach(&stage, "2");
+    for (id, how) in [(&id, "still runs"), (&behind, "still waits")] {
+        for command in ["download", "history"] {
+            let (code, _, err) = said(&mut stage.command(&[command, id]));
+            assert!(code == 3 && err.contains(&format!("`{id}` {how}: it has made nothing yet")), "{code}: {err}");
+        }
+    }
+}
+
+#[test]
 fn a_run_that_somebody_else_ends_says_how() {
     let stage = stage();
     let mut running = Running::start(&stage, &[]);

@@ -34,6 +34,15 @@ pub struct Fleet {
 }
 
 /// [`crate::FleetJob`], whose calls wait.
+///
+/// ```no_run
+/// # fn example(fleet: comfy_client::blocking::Fleet, workflow: comfy_client::Workflow) {
+/// let jobs: Vec<_> = (0..4).map(|nth| fleet.submit(&nth.to_string(), &workflow, std::time::Duration::from_secs(600))).collect();
+/// for job in jobs {
+///     println!("{}", job.wait().end.word());
+/// }
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct FleetJob {
     inner: crate::FleetJob,
@@ -48,6 +57,15 @@ struct Rows<'a> {
 impl Fleet {
     /// Drives this fleet; it starts the fleet's thread.
     ///
+    /// ```no_run
+    /// use comfy_client::{Client, Config, Fleet, blocking};
+    ///
+    /// let server = Client::new(Config::new("http://127.0.0.1:8188")?)?;
+    /// let fleet = blocking::Fleet::new(Fleet::builder().server("left", server, 2).build()?)?;
+    /// # drop(fleet);
+    /// # Ok::<(), comfy_client::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// [`ErrorKind::Io`](crate::ErrorKind::Io) where no thread can be started.
     pub fn new(inner: crate::Fleet) -> Result<Self, Error> {
@@ -55,12 +73,26 @@ impl Fleet {
     }
 
     /// The fleet that this one drives: to make a [`Batch`] for it.
+    ///
+    /// ```no_run
+    /// # fn example(fleet: comfy_client::blocking::Fleet) {
+    /// let batch = comfy_client::Batch::new(fleet.inner().clone());
+    /// # let _ = batch;
+    /// # }
+    /// ```
     #[must_use]
     pub fn inner(&self) -> &crate::Fleet {
         &self.inner
     }
 
     /// As [`crate::Fleet::submit`].
+    ///
+    /// ```no_run
+    /// # fn example(fleet: comfy_client::blocking::Fleet, workflow: comfy_client::Workflow) {
+    /// let job = fleet.submit("cat", &workflow, std::time::Duration::from_secs(600));
+    /// # let _ = job;
+    /// # }
+    /// ```
     #[must_use = "a job that is dropped is not followed"]
     pub fn submit(&self, item: &str, workflow: &Workflow, deadline: Duration) -> FleetJob {
         let inner = self.thread.block_on(async { self.inner.submit(item, workflow, deadline) });
@@ -89,11 +121,24 @@ impl Fleet {
 
 impl FleetJob {
     /// As [`crate::FleetJob::cancel`].
+    ///
+    /// ```no_run
+    /// # fn example(job: comfy_client::blocking::FleetJob) {
+    /// job.cancel();
+    /// println!("{}", job.wait().end.word());
+    /// # }
+    /// ```
     pub fn cancel(&self) {
         self.inner.cancel();
     }
 
     /// As [`crate::FleetJob::wait`].
+    ///
+    /// ```no_run
+    /// # fn example(job: comfy_client::blocking::FleetJob) {
+    /// println!("{}", job.wait().end.word());
+    /// # }
+    /// ```
     #[must_use]
     pub fn wait(&self) -> Delivery {
         self.thread.block_on(self.inner.wait())

@@ -10,20 +10,29 @@ use tokio::fs;
 use tokio::io::{AsyncSeekExt, AsyncWriteExt};
 use tokio::time::sleep;
 
-use super::{Ends, StoredFile, name};
+use super::partial::Partial;
+use super::{Ends, StoredFile, failed, name};
 use crate::client::Client;
-use crate::error::{Error, ErrorKind};
+use crate::error::Error;
 use crate::request::Request;
 use crate::transport::{Incoming, Part};
 
-/// How often a download that was cut is taken up again before at least [`PROGRESS`] more has come.
-const RESUMES: u32 = 5;
+/// How often a download is tried again before at least [`PROGRESS`] more has come.
+const TRIES: u32 = 5;
 /// How much must come for the count to begin anew, in bytes.
 const PROGRESS: u64 = 1 << 20;
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
 /// A file that lies on this machine now, whole.
+///
+/// ```no_run
+/// # async fn example(client: comfy_client::Client, file: comfy_client::StoredFile) -> Result<(), comfy_client::Error> {
+/// let got = client.download(&file, std::path::Path::new("pictures")).await?;
+/// println!("{}: {} bytes, SHA-256 {}", got.path.display(), got.bytes, got.sha256_hex);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Downloaded {
@@ -35,33 +44,6 @@ pub struct Downloaded {
     pub sha256_hex: String,
 }
 
-/// A file that is taken away again unless it is kept.
-struct Partial {
-    path: PathBuf,
-    kept: bool,
-}
-
-impl Partial {
-    /// Makes the file. The guard is made with it, and so takes it away again though the caller has gone meanwhile.
-    async fn make(path: PathBuf) -> Result<(Self, fs::File), Error> {
-        let make = move || match std::fs::OpenOptions::new().write(true).create_new(true).open(&path) {
-            Ok(disk) => Ok((Self { path, kept: false }, fs::File::from_std(disk))),
-            Err(cause) => Err(failed("written", &path, cause)),
-        };
-        let made = tokio::task::spawn_blocking(make).await;
-        made.unwrap_or_else(|cause| Err(Error::new(ErrorKind::Io, "no temporary file was made").because(cause)))
-    }
-}
-
-impl Drop for Partial {
-    fn drop(&mut self) {
-        if !self.kept {
-            // The download has failed already; what is left of it is all that could be reported here.
-            let _ = std::fs::remove_file(&self.path);
-        }
-    }
-}
-
 impl Client {
     /// Brings a file to the folder `dir`, which must exist, under the last part of its name, in place of a file of that
     /// name. It is written to a temporary file in the same folder, checked as [`Client::view`] does, flushed to disk,
@@ -70,11 +52,13 @@ impl Client {
     /// where it can be; where it cannot, as on some network file systems, the file is there all the same, and only a power
     /// cut right then may bring the older one back.
     ///
-    /// A process that is killed on the way leaves its temporary file, `.comfy-….part`. They are never taken up again: delete
-    /// them when nothing downloads to that folder.
+    /// A process that is killed on the way leaves its temporary file, `.comfy-….part`. The next download to that folder
+    /// takes it away, but none that a living process still writes: these are locked. (The file system must know locks, and
+    /// where several machines share it, those of the others; where it knows none, delete such files yourself.)
     ///
     /// A connection that breaks is taken up where it broke, a few times, if the server can say that the file is still
-    /// the same; else the file is fetched from its beginning.
+    /// the same; else the file is fetched from its beginning. One that breaks before the file has begun is tried again as
+    /// often; one that cannot be made is not.
     ///
     /// ```no_run
     /// # async fn example(client: comfy_client::Client, output: comfy_client::Output) -> Result<(), comfy_client::Error> {
@@ -85,8 +69,8 @@ impl Client {
     /// ```
     ///
     /// # Errors
-    /// [`ErrorKind::Io`] where it cannot be written; [`ErrorKind::Protocol`] for a name that cannot be used here, and a
-    /// file cut short; [`ErrorKind::NotFound`]; else as [`Client::health`].
+    /// [`Io`](crate::ErrorKind::Io) where it cannot be written; [`Protocol`](crate::ErrorKind::Protocol) for a name that
+    /// cannot be used here, and a file cut short; [`NotFound`](crate::ErrorKind::NotFound); else as [`Client::health`].
     pub async fn download(&self, file: &StoredFile, dir: &Path) -> Result<Downloaded, Error> {
         self.bring_home(file, dir, name::safe(&file.name)?).await
     }
@@ -107,7 +91,7 @@ impl Client {
     /// ```
     ///
     /// # Errors
-    /// As [`Client::download`]; [`ErrorKind::Protocol`] also for a subfolder that would lead out of `dir`.
+    /// As [`Client::download`]; [`Protocol`](crate::ErrorKind::Protocol) also for a subfolder that would lead out of `dir`.
     pub async fn download_tree(&self, file: &StoredFile, dir: &Path) -> Result<Downloaded, Error> {
         let name = name::safe(&file.name)?;
         let folder = dir.join(name::place(file)?);
@@ -118,9 +102,8 @@ impl Client {
     #[tracing::instrument(level = "debug", name = "download", skip_all, fields(%file))]
     async fn bring_home(&self, file: &StoredFile, dir: &Path, name: &str) -> Result<Downloaded, Error> {
         let path = dir.join(name);
-        let mark = HEXLOWER.encode(&self.transport().config().ids.draw()?[..6]);
-        let incoming = self.transport().file(&file.request()).await?;
-        let (mut partial, disk) = Partial::make(dir.join(format!(".comfy-{mark}.part"))).await?;
+        let incoming = self.begin(file).await?;
+        let (mut partial, disk) = Partial::make(dir, &self.transport().config().ids).await?;
         let arrival = self.receive(file, incoming, disk, &partial.path).await?;
         fs::rename(&partial.path, &path).await.map_err(|cause| failed("put in its place", &path, cause))?;
         partial.kept = true;
@@ -132,22 +115,37 @@ impl Client {
         Ok(Downloaded { path, bytes, sha256_hex: HEXLOWER.encode(&arrival.digest.finalize()) })
     }
 
+    /// All of the file from its beginning. Nothing has come yet, so only a connection that breaks is worth another try: a
+    /// server that takes none, or does not answer, is told of at once.
+    async fn begin(&self, file: &StoredFile) -> Result<Incoming, Error> {
+        let mut tries = Tries::default();
+        loop {
+            match self.transport().file(&file.request()).await {
+                Err(error) if error.is_break() && tries.left > 0 => {
+                    tracing::debug!(%file, %error, "no answer: asking for it again");
+                    sleep(tries.next()).await;
+                }
+                answer => return answer,
+            }
+        }
+    }
+
     /// All of the file, through as many connections as it takes, within bounds.
     async fn receive(&self, file: &StoredFile, mut incoming: Incoming, disk: fs::File, path: &Path) -> Result<Arrival, Error> {
         let mut arrival = Arrival::begin(disk, &incoming);
-        let (mut resumes, mut pause, mut counted_at) = (0, FIRST_PAUSE, 0);
+        let (mut tries, mut counted_at) = (Tries::default(), 0);
         while let Err(error) = arrival.take(&mut incoming, path).await {
             let mut lost = error;
             if arrival.ends.length() >= counted_at + PROGRESS {
-                (resumes, pause, counted_at) = (0, FIRST_PAUSE, arrival.ends.length());
+                (tries, counted_at) = (Tries::default(), arrival.ends.length());
             }
             incoming = loop {
-                if resumes == RESUMES || !lost.is_retryable() {
+                if tries.left == 0 || !lost.is_retryable() {
                     return Err(lost);
                 }
                 tracing::debug!(%file, bytes = arrival.ends.length(), error = %lost, "cut: taking it up again");
+                let pause = tries.next();
                 sleep(lost.retry_after().map_or(pause, |asked| asked.min(self.transport().config().request_timeout))).await;
-                (resumes, pause) = (resumes + 1, (pause * 2).min(LONGEST_PAUSE));
                 match self.go_on(file, &mut arrival, path).await {
                     Ok(incoming) => break incoming,
                     Err(error) => lost = error,
@@ -171,6 +169,27 @@ impl Client {
         };
         arrival.restart(&incoming).await.map_err(|cause| failed("written", path, cause))?;
         Ok(incoming)
+    }
+}
+
+/// The tries that are left, and the pause before the next.
+struct Tries {
+    left: u32,
+    pause: Duration,
+}
+
+impl Default for Tries {
+    fn default() -> Self {
+        Self { left: TRIES, pause: FIRST_PAUSE }
+    }
+}
+
+impl Tries {
+    /// Spends one. Returns how long to wait before it.
+    fn next(&mut self) -> Duration {
+        self.left -= 1;
+        let longer = (self.pause * 2).min(LONGEST_PAUSE);
+        std::mem::replace(&mut self.pause, longer)
     }
 }
 
@@ -231,32 +250,4 @@ fn total(incoming: &Incoming) -> Option<u64> {
 /// Makes the new name itself lasting, where folders can be flushed.
 async fn flush_folder(dir: &Path) -> std::io::Result<()> {
     if cfg!(unix) { fs::File::open(dir).await?.sync_all().await } else { Ok(()) }
-}
-
-fn failed(what: &str, path: &Path, cause: std::io::Error) -> Error {
-    Error::new(ErrorKind::Io, format!("`{}` cannot be {what}", path.display())).because(cause)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use futures_util::FutureExt;
-    use std::sync::mpsc;
-
-    #[test]
-    fn a_file_that_is_being_made_as_the_caller_goes_is_taken_away() {
-        let runtime = tokio::runtime::Builder::new_current_thread().max_blocking_threads(1).build().unwrap();
-        let dir = tempfile::tempdir().unwrap();
-        runtime.block_on(async {
-            // The one thread for files is held up until the caller has gone.
-            let (go, wait) = mpsc::channel::<()>();
-            tokio::task::spawn_blocking(move || wait.recv());
-            let mut made = Box::pin(Partial::make(dir.path().join("a.part")));
-            assert!(made.as_mut().now_or_never().is_none());
-            drop(made);
-            go.send(()).unwrap();
-            tokio::task::spawn_blocking(|| ()).await.unwrap();
-        });
-        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
-    }
 }

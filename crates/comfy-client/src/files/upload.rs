@@ -33,6 +33,10 @@ pub struct UploadOptions {
 
 impl UploadOptions {
     /// Sets [`UploadOptions::subfolder`].
+    ///
+    /// ```
+    /// assert_eq!(comfy_client::UploadOptions::default().subfolder("team").subfolder, "team");
+    /// ```
     #[must_use]
     pub fn subfolder(mut self, subfolder: impl Into<String>) -> Self {
         self.subfolder = subfolder.into();
@@ -40,6 +44,10 @@ impl UploadOptions {
     }
 
     /// Sets [`UploadOptions::overwrite`].
+    ///
+    /// ```
+    /// assert!(comfy_client::UploadOptions::default().overwrite(true).overwrite);
+    /// ```
     #[must_use]
     pub fn overwrite(mut self, overwrite: bool) -> Self {
         self.overwrite = overwrite;
@@ -47,6 +55,12 @@ impl UploadOptions {
     }
 
     /// Sets [`UploadOptions::kind`].
+    ///
+    /// ```
+    /// use comfy_client::{FileKind, UploadOptions};
+    ///
+    /// assert_eq!(UploadOptions::default().kind(FileKind::Temp).kind, FileKind::Temp);
+    /// ```
     #[must_use]
     pub fn kind(mut self, kind: FileKind) -> Self {
         self.kind = kind;
@@ -55,6 +69,17 @@ impl UploadOptions {
 }
 
 /// A file that the server holds now.
+///
+/// ```no_run
+/// # async fn example(client: comfy_client::Client, mut workflow: comfy_client::Workflow) -> Result<(), comfy_client::Error> {
+/// use comfy_client::{Content, UploadOptions};
+///
+/// let up = client.upload(&Content::file("cat.png"), &UploadOptions::default()).await?;
+/// println!("{}, {}", up.file, if up.sent { "sent" } else { "was there" });
+/// workflow.set("10", "image", up.file.name)?;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Uploaded {

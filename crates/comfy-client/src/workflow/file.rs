@@ -8,6 +8,14 @@ use super::{EXPORT, ObjectInfo, UiWorkflow, Workflow, invalid, is_node, parse, p
 use crate::error::{Error, ErrorKind};
 
 /// What kind of file a workflow came from.
+///
+/// ```
+/// use comfy_client::{Container, WorkflowFile};
+///
+/// let file = WorkflowFile::from_bytes(br#"{"9": {"class_type": "SaveImage", "inputs": {}}}"#)?;
+/// assert_eq!(file.container(), Container::Json);
+/// # Ok::<(), comfy_client::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Container {

@@ -40,10 +40,26 @@ pub struct NodeBuilder<'a> {
 }
 
 /// A node that is in a graph, to be linked to.
+///
+/// ```
+/// let mut graph = comfy_client::Graph::new();
+/// let image = graph.node("EmptyImage").add();
+/// assert_eq!(image.id(), "1");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct NodeId(usize);
 
 /// An output of a node, to be given as an input.
+///
+/// ```
+/// let mut graph = comfy_client::Graph::new();
+/// let image = graph.node("LoadImage").input("image", "cat.png").add();
+/// let (picture, mask) = (image.output(0), image.output(1));
+/// graph.node("SaveImage").input("images", picture).add();
+/// graph.node("MaskPreview").input("mask", mask).add();
+/// assert_eq!(graph.build()?.nodes()["3"]["inputs"]["mask"], serde_json::json!(["1", 1]));
+/// # Ok::<(), comfy_client::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Link {
     node: NodeId,

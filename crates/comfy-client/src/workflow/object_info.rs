@@ -26,6 +26,14 @@ pub struct ObjectInfo {
 }
 
 /// One node class. What the server left out, or wrote in another shape, is empty.
+///
+/// ```
+/// let info = comfy_client::ObjectInfo::from_json(r#"{"EmptyImage": {"display_name": "Empty Image", "category": "image",
+///     "input": {"required": {"width": ["INT", {"default": 512, "min": 1}]}}, "output": ["IMAGE"], "output_name": ["IMAGE"]}}"#)?;
+/// let class = info.class("EmptyImage").unwrap();
+/// assert_eq!((class.display_name.as_str(), class.inputs.len(), class.output_node), ("Empty Image", 1, false));
+/// # Ok::<(), comfy_client::Error>(())
+/// ```
 #[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct ClassInfo {
@@ -50,6 +58,15 @@ pub struct ClassInfo {
 }
 
 /// One input of a node class.
+///
+/// ```
+/// let info = comfy_client::ObjectInfo::from_json(r#"{"EmptyImage": {"display_name": "Empty Image", "category": "image",
+///     "input": {"required": {"width": ["INT", {"default": 512, "min": 1}]}}, "output": ["IMAGE"], "output_name": ["IMAGE"]}}"#)?;
+/// let class = info.class("EmptyImage").unwrap();
+/// let width = &class.inputs[0];
+/// assert!(width.name == "width" && width.required && width.data_type.is("INT") && width.options["min"] == 1);
+/// # Ok::<(), comfy_client::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct InputInfo {
@@ -64,6 +81,14 @@ pub struct InputInfo {
 }
 
 /// One output of a node class.
+///
+/// ```
+/// let info = comfy_client::ObjectInfo::from_json(r#"{"EmptyImage": {"display_name": "Empty Image", "category": "image",
+///     "input": {"required": {"width": ["INT", {"default": 512, "min": 1}]}}, "output": ["IMAGE"], "output_name": ["IMAGE"]}}"#)?;
+/// let class = info.class("EmptyImage").unwrap();
+/// assert!(class.outputs[0].data_type.is("IMAGE"));
+/// # Ok::<(), comfy_client::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct OutputInfo {
@@ -76,6 +101,13 @@ pub struct OutputInfo {
 }
 
 /// What goes through an input or an output.
+///
+/// ```
+/// use comfy_client::DataType;
+///
+/// assert!(DataType::Named("INT".into()).fits(&DataType::Named("INT,FLOAT".into())));
+/// assert!(!DataType::Choice(vec!["euler".into()]).is("STRING"));
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum DataType {

@@ -8,6 +8,14 @@ use super::{Workflow, set};
 use crate::nearest;
 
 /// What is wrong, in one word.
+///
+/// ```
+/// use comfy_client::{ProblemKind, Workflow};
+///
+/// let workflow = Workflow::from_json(r#"{"1": {"class_type": "A", "inputs": {"x": ["2", 0]}}, "2": {"class_type": "B", "inputs": {"x": ["1", 0]}}}"#)?;
+/// assert!(workflow.check().iter().any(|problem| problem.kind == ProblemKind::Cycle));
+/// # Ok::<(), comfy_client::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ProblemKind {
@@ -85,6 +93,14 @@ impl ProblemKind {
 }
 
 /// How bad it is.
+///
+/// ```
+/// use comfy_client::{Severity, Workflow};
+///
+/// let workflow = Workflow::from_json(r#"{"9": {"class_type": "SaveImage", "inputs": {"images": ["8", 0]}}}"#)?;
+/// assert_eq!(workflow.check()[0].severity, Severity::Error);
+/// # Ok::<(), comfy_client::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Severity {

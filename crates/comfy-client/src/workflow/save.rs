@@ -10,6 +10,17 @@ use serde_json::{Map, Value};
 use crate::error::{Error, ErrorKind};
 
 /// What a save did.
+///
+/// ```no_run
+/// # fn example(workflow: comfy_client::Workflow) -> Result<(), comfy_client::Error> {
+/// let saved = workflow.save(std::path::Path::new("cat.json"))?;
+/// match saved.backup {
+///     Some(backup) => println!("written; what was there is now {}", backup.display()),
+///     None => println!("{}", if saved.changed { "written" } else { "as it was" }),
+/// }
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Saved {

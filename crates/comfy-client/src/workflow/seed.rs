@@ -9,6 +9,15 @@ use crate::error::Error;
 const EXACT_IN_JAVASCRIPT: u64 = (1 << 53) - 1;
 
 /// What becomes of a seed.
+///
+/// ```
+/// use comfy_client::{Seed, Workflow};
+///
+/// let mut workflow = Workflow::from_json(r#"{"3": {"class_type": "KSampler", "inputs": {"seed": 41}}}"#)?;
+/// assert_eq!(workflow.set_seeds(Seed::Fixed(7))?[0].value, 7);
+/// assert_eq!(workflow.set_seeds(Seed::Increment)?[0].value, 8);
+/// # Ok::<(), comfy_client::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Seed {
@@ -21,6 +30,16 @@ pub enum Seed {
 }
 
 /// A seed that was set.
+///
+/// ```
+/// use comfy_client::{Seed, Workflow};
+///
+/// let mut workflow = Workflow::from_json(r#"{"3": {"class_type": "KSampler", "inputs": {"seed": 41}}}"#)?;
+/// for set in workflow.set_seeds(Seed::Random([7; 8]))? {
+///     println!("node {}, input {}: {}", set.node, set.input, set.value);
+/// }
+/// # Ok::<(), comfy_client::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SeedSet {

@@ -119,6 +119,34 @@ async fn a_download_that_is_cut_goes_on_where_it_was() {
 }
 
 #[tokio::test]
+async fn a_download_begins_in_spite_of_connections_that_break() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = server(folder.path()).await;
+    std::fs::create_dir_all(folder.path().join("output")).unwrap();
+    std::fs::write(folder.path().join("output/a.txt"), "whole").unwrap();
+    let (client, dir) = (client(&server.url()), tempfile::tempdir().unwrap());
+    let file = StoredFile::new(FileKind::Output, "", "a.txt");
+    let download = async |fault: comfy_sim::Planned| {
+        server.faults().set(fault);
+        let got = client.download(&file, dir.path()).await;
+        server.faults().clear();
+        got
+    };
+    let broken = |times| Fault::LoseRequest { route: "GET /view".parse().unwrap() }.times(times);
+    let got = download(broken(2)).await.unwrap();
+    assert_eq!(std::fs::read(&got.path).unwrap(), b"whole");
+    std::fs::remove_file(&got.path).unwrap();
+    // Five tries more than the first, and no end of breaks.
+    let lost = download(broken(6)).await.unwrap_err();
+    assert_eq!((lost.kind(), lost.was_sent()), (ErrorKind::Unreachable, true));
+    // Nothing broke: one answer is enough.
+    let refused = Fault::Refuse { route: "GET /view".parse().unwrap(), status: comfy_sim::Refusal::Unavailable };
+    assert_eq!(download(refused.times(1)).await.unwrap_err().kind(), ErrorKind::Server);
+    assert!(names(dir.path()).is_empty());
+    server.shutdown().await;
+}
+
+#[tokio::test]
 async fn a_file_that_changes_between_two_pieces_is_fetched_anew() {
     let folder = tempfile::tempdir().unwrap();
     let server = server(folder.path()).await;
@@ -154,6 +182,32 @@ async fn a_connection_that_always_breaks_is_given_up_and_leaves_nothing() {
     assert!(error.is_retryable() && error.was_sent(), "{error:?}");
     assert_eq!(wire.cuts(), 6, "{error:?}");
     assert!(names(dir.path()).is_empty());
+    server.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_download_takes_away_what_a_killed_one_left_and_not_what_another_writes() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = server(folder.path()).await;
+    server.faults().set(Fault::SparseFile { filename: "large.bin".into(), bytes: 4 * MIB });
+    let file = StoredFile::new(FileKind::Output, "", "large.bin");
+    let dir = tempfile::tempdir().unwrap();
+    let left = dir.path().join(".comfy-0123456789ab.part");
+    std::fs::write(&left, "half").unwrap();
+    let wire = Wire::to(&server).await;
+    // In the middle of the one download, another into the same folder runs from its beginning to its end.
+    let (handle, other, place) = (tokio::runtime::Handle::current(), client(&server.url()), dir.path().to_owned());
+    let (inner, (tell, told)) = (file.clone(), tokio::sync::oneshot::channel());
+    let tell = std::sync::Mutex::new(Some(tell));
+    wire.on_cut(move || {
+        let (other, inner, place, tell) = (other.clone(), inner.clone(), place.clone(), tell.lock().unwrap().take().unwrap());
+        handle.spawn(async move { tell.send(other.download(&inner, &place).await.unwrap()).unwrap() });
+    });
+    wire.cut_each_after(2 * MIB, 1);
+    let outer = client(&wire.url);
+    let (got, between) = tokio::join!(outer.download(&file, dir.path()), told);
+    assert_eq!(got.unwrap().sha256_hex, between.unwrap().sha256_hex);
+    assert_eq!(names(dir.path()), ["large.bin"]);
     server.shutdown().await;
 }
 

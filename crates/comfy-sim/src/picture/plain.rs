@@ -60,6 +60,9 @@ fn pages(bytes: &[u8]) -> Vec<[u8; 4]> {
 fn page(bytes: &[u8], format: ImageFormat) -> Result<Decoded, Fault> {
     let mut decoder = ImageReader::with_format(Cursor::new(bytes), format).into_decoder().map_err(broken)?;
     let (width, height) = decoder.dimensions();
+    if width == 0 || height == 0 {
+        return Err(Fault::Unknown);
+    }
     check(width as usize, height as usize)?;
     let orientation = decoder.orientation().map_err(broken)?.to_exif();
     let picture = DynamicImage::from_decoder(decoder).map_err(broken)?;
@@ -109,6 +112,13 @@ mod tests {
         }
         for format in [ImageFormat::Bmp, ImageFormat::Tga, ImageFormat::Tiff] {
             assert_eq!(read(&DynamicImage::from(rgba.clone()).into_rgb8().into(), format), rgb, "{format:?}");
+        }
+    }
+
+    #[test]
+    fn a_head_without_pixels_is_no_picture() {
+        for file in [&b"P3 3 0 255\n"[..], b"P1 0 2\n", b"P6 0 0 255\n"] {
+            assert!(matches!(picture::decode(file), Err(Fault::Unknown)), "{file:?}");
         }
     }
 

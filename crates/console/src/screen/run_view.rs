@@ -206,7 +206,8 @@ fn counted(number: usize, what: &str) -> String {
 
 fn times(end: &RunEnd) -> String {
     match (end.ran_seconds, end.waited_seconds) {
-        (Some(ran), Some(waited)) => format!(" in {} ({} of them at work)", comfy::time(waited), comfy::time(ran)),
+        // Two clocks: what the server's counts may be a little more than what passed here.
+        (Some(ran), Some(waited)) => format!(" in {} ({} of them at work)", comfy::time(waited), comfy::time(ran.min(waited))),
         (None, Some(waited)) => format!(" in {}", comfy::time(waited)),
         _ => String::new(),
     }
@@ -215,6 +216,15 @@ fn times(end: &RunEnd) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_more_is_spent_at_work_than_passed() {
+        let end = |ran, waited| times(&RunEnd { ran_seconds: ran, waited_seconds: waited, ..RunEnd::default() });
+        assert_eq!(end(Some(2.5), Some(3.0)), " in 3.0 s (2.5 s of them at work)");
+        assert_eq!(end(Some(0.011), Some(0.01)), " in 10 ms (10 ms of them at work)");
+        assert_eq!(end(None, Some(0.01)), " in 10 ms");
+        assert_eq!(end(Some(1.0), None), "");
+    }
 
     #[test]
     fn a_place_in_the_queue_is_not_guessed() {

@@ -46,6 +46,9 @@ fn judge(url: &str, answer: &Answer, page: Option<&Answer>) -> Finding {
             format!("GET /prompt gave {seen}"),
         )
         .hint("check host, port and path of the URL; ask ComfyUI directly, not through another login")
+    } else if answer.status == 407 {
+        unknown(id, format!("the proxy before `{url}` wants another login"), format!("GET /prompt gave {seen}"))
+            .hint("set `COMFYUI_PROXY_USER` and `COMFYUI_PROXY_PASSWORD`, or `proxy_user` in `[connection]` of `genai.toml`")
     } else {
         let kind = answer.content_type.as_deref().map_or_else(String::new, |kind| format!(" of type `{}`", kind.escape_debug()));
         fail(id, format!("`{url}` is not ComfyUI: GET /prompt gave {seen}{kind}, and no token was sent there"))
@@ -75,6 +78,7 @@ mod tests {
             (with(302, Some("/login"), ""), None, "unknown"),
             (with(401, None, "Unauthorized"), None, "unknown"),
             (with(403, None, ""), None, "unknown"),
+            (with(407, None, ""), None, "unknown"),
             (with(200, None, "<html>"), None, "fail"),
             (with(200, None, "{}"), None, "fail"),
             (with(404, None, ""), None, "fail"),

@@ -1,12 +1,12 @@
 //! The items of a batch: each line with its workflow, read twice, first to find what is wrong.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeSet, HashMap},
     path::{Path, PathBuf},
     sync::Arc,
 };
 
-use comfy_client::{BatchItem, Error, Workflow, WorkflowFile};
+use comfy_client::{BatchItem, Error, ObjectInfo, Workflow, WorkflowFile};
 use report::{Failure, FailureKind};
 use settings::World;
 
@@ -19,7 +19,9 @@ const MOST_WRONG: usize = 10;
 pub(super) struct Items<'a> {
     world: &'a World,
     args: &'a Batch,
-    template: Option<Arc<Workflow>>,
+    template: Option<WorkflowFile>,
+    /// What UI format means.
+    classes: Option<Arc<ObjectInfo>>,
     set: Vec<(String, String)>,
 }
 
@@ -32,11 +34,29 @@ impl<'a> Items<'a> {
             })
         });
         let set = set.collect::<Result<Vec<_>, _>>()?;
-        let template = match &args.workflow {
-            None => None,
-            Some(path) => Some(Arc::new(workflow(&world.current_dir.join(path), path)?)),
-        };
-        Ok(Self { world, args, template, set })
+        let template = args.workflow.as_ref().map(|path| read(&world.current_dir.join(path), path)).transpose()?;
+        Ok(Self { world, args, template, classes: None, set })
+    }
+
+    /// Whether a workflow is in UI format: what it means only a server's node classes tell.
+    pub(super) fn want_classes(&self) -> Result<bool, Failure> {
+        if self.template.as_ref().is_some_and(is_ui) {
+            return Ok(true);
+        }
+        let path = self.path();
+        let lines = Reader::open(&path, &self.args.file, &self.world.entropy)?;
+        // What is wrong with a line or with its workflow is told as it is checked.
+        let named: BTreeSet<PathBuf> = lines.filter_map(|line| line.ok()?.workflow).collect();
+        Ok(named.iter().any(|named| read(&path.with_file_name(named), named).is_ok_and(|file| is_ui(&file))))
+    }
+
+    /// The same items, those in UI format converted for a server with these classes.
+    pub(super) fn with_classes(self, classes: Arc<ObjectInfo>) -> Self {
+        Self { classes: Some(classes), ..self }
+    }
+
+    fn path(&self) -> PathBuf {
+        self.world.current_dir.join(&self.args.file)
     }
 
     /// Reads every line, and gives their ids. Ids are no other's; each line can be made to a workflow.
@@ -77,10 +97,13 @@ impl<'a> Items<'a> {
 
     /// The items, each made when it is asked for.
     pub(super) fn read(&self) -> Result<impl Iterator<Item = Result<(u64, BatchItem), Wrong>> + Send + use<'a>, Failure> {
-        let path = self.world.current_dir.join(&self.args.file);
+        let path = self.path();
         let reader = Reader::open(&path, &self.args.file, &self.world.entropy)?;
-        let folder = path.parent().unwrap_or(&self.world.current_dir).to_owned();
-        let mut maker = Maker { folder, template: self.template.clone(), set: self.set.clone(), last: None };
+        let template = match (&self.template, &self.args.workflow) {
+            (Some(file), Some(shown)) => Some(Arc::new(workflow(file.clone(), shown, self.classes.as_deref())?)),
+            _ => None,
+        };
+        let mut maker = Maker { items: path, template, classes: self.classes.clone(), set: self.set.clone(), last: None };
         Ok(reader.map(move |line| {
             let line = line?;
             let number = line.number;
@@ -91,8 +114,10 @@ impl<'a> Items<'a> {
 
 /// Makes items of lines.
 struct Maker {
-    folder: PathBuf,
+    /// The file of the items: workflows are named from its folder.
+    items: PathBuf,
     template: Option<Arc<Workflow>>,
+    classes: Option<Arc<ObjectInfo>>,
     set: Vec<(String, String)>,
     /// The workflow of the line before: lines of one workflow often stand together.
     last: Option<(PathBuf, Arc<Workflow>)>,
@@ -125,7 +150,8 @@ impl Maker {
         if let Some((_, known)) = self.last.as_ref().filter(|(path, _)| *path == named) {
             return Ok(known.clone());
         }
-        let read = workflow(&self.folder.join(&named), &named);
+        let file = read(&self.items.with_file_name(&named), &named);
+        let read = file.and_then(|file| workflow(file, &named, self.classes.as_deref()));
         let read = read.map_err(|failure| [vec![failure.message], failure.causes, failure.hints].concat().join("; "))?;
         let read = Arc::new(read);
         self.last = Some((named, read.clone()));
@@ -133,18 +159,24 @@ impl Maker {
     }
 }
 
-fn workflow(path: &Path, shown: &Path) -> Result<Workflow, Failure> {
+fn read(path: &Path, shown: &Path) -> Result<WorkflowFile, Failure> {
     let file = std::fs::File::open(path).map_err(|error| {
         Failure::new(FailureKind::Unreachable, format!("can't read the workflow `{}`: {error}", shown.display()))
     })?;
-    let bytes = limited(file, shown)?;
-    let file = WorkflowFile::from_bytes(&bytes).map_err(|error| about(shown, &error))?;
-    if file.api().is_none() && file.ui().is_some() {
-        let message = format!("`{}` is in UI format, and a batch needs API format", shown.display());
-        return Err(Failure::new(FailureKind::Declined, message)
-            .hint("use the editor's Export (API), or convert it once with `genai-comfy workflow convert`"));
-    }
-    file.into_workflow().map_err(|error| about(shown, &error))
+    WorkflowFile::from_bytes(&limited(file, shown)?).map_err(|error| about(shown, &error))
+}
+
+fn is_ui(file: &WorkflowFile) -> bool {
+    file.api().is_none() && file.ui().is_some()
+}
+
+/// The workflow as it is sent.
+fn workflow(file: WorkflowFile, shown: &Path, classes: Option<&ObjectInfo>) -> Result<Workflow, Failure> {
+    let made = match classes {
+        Some(classes) => file.into_workflow_for(classes),
+        None => file.into_workflow(),
+    };
+    made.map_err(|error| about(shown, &error))
 }
 
 fn about(shown: &Path, error: &Error) -> Failure {
