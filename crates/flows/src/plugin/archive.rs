@@ -9,6 +9,8 @@ use std::{
 
 /// Bytes that an archive may unfold to. The plugin has under one million.
 const MOST_BYTES: u64 = 64 << 20;
+/// Bytes of a tape archive, its long names included, which are read into memory.
+const MOST_TAPE: u64 = 2 * MOST_BYTES;
 /// Entries that an archive may have.
 const MOST_ENTRIES: usize = 10_000;
 
@@ -28,7 +30,7 @@ pub(super) fn unpack(archive: &Path, into: &Path) -> io::Result<()> {
 /// Unpacks a tape archive.
 pub(super) fn untar(archive: impl Read, into: &Path) -> io::Result<()> {
     let mut unpacker = Unpacker::new(into);
-    for entry in tar::Archive::new(archive).entries()? {
+    for entry in tar::Archive::new(archive.take(MOST_TAPE)).entries()? {
         let mut entry = entry?;
         let path = entry.path()?.into_owned();
         match entry.header().entry_type() {

@@ -62,7 +62,11 @@ pub enum KeyFile {
 pub fn look(custom_nodes: &Path, wanted: &Wanted) -> Facts {
     let folder = custom_nodes.join(NAME);
     let is_present = is_plugin(&folder);
-    let there = Manifest::of(&folder).map_err(|error| error.to_string());
+    let there = match folder.is_symlink() {
+        // The container sees the link, and not what it leads to.
+        true => Err("it is a link, which leads to another place or to none in the container".to_owned()),
+        false => Manifest::of(&folder).map_err(|error| error.to_string()),
+    };
     let pinned = pinned(custom_nodes, &wanted.digest);
     let disabled = custom_nodes.join(format!("{NAME}.{DISABLED}"));
     Facts {

@@ -3,7 +3,7 @@
 
 use std::{
     fs, io,
-    os::unix::fs::{MetadataExt, chown},
+    os::unix::fs::{MetadataExt, lchown},
     path::{Path, PathBuf},
 };
 
@@ -42,7 +42,7 @@ pub async fn install(custom_nodes: &Path, wanted: &Wanted) -> Result<Installed, 
     compare(&staged, wanted)?;
     let kind = stage.swap(&staged, &facts.folder, facts.key).map_err(|error| disk(&facts.folder, &error))?;
     let list = Manifest::of(&facts.folder).map_err(|error| disk(&facts.folder, &error))?.to_string();
-    fs::write(custom_nodes.join(LIST), list).map_err(|error| disk(&custom_nodes.join(LIST), &error))?;
+    stage.put(&list, &custom_nodes.join(LIST)).map_err(|error| disk(&custom_nodes.join(LIST), &error))?;
     Ok(Installed { kind, digest })
 }
 
@@ -119,6 +119,13 @@ impl Stage {
         })
     }
 
+    /// Writes a file whole. A link that somebody put in its place is replaced, not followed.
+    fn put(&self, text: &str, place: &Path) -> io::Result<()> {
+        let staged = self.folder.join("file");
+        fs::write(&staged, text)?;
+        fs::rename(staged, place)
+    }
+
     /// Renames what is staged into its place. If that fails, what was there stays there.
     fn swap(&self, staged: &Path, place: &Path, key: KeyFile) -> io::Result<ChangeKind> {
         if key == KeyFile::Sound {
@@ -173,7 +180,7 @@ fn copy(from: &Path, into: &Path, at_top: bool) -> io::Result<()> {
 fn give(path: &Path, owner: (u32, u32)) -> io::Result<()> {
     let meta = fs::symlink_metadata(path)?;
     if (meta.uid(), meta.gid()) != owner {
-        chown(path, Some(owner.0), Some(owner.1))?;
+        lchown(path, Some(owner.0), Some(owner.1))?;
     }
     if meta.is_dir() {
         for entry in fs::read_dir(path)? {

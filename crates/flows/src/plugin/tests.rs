@@ -121,6 +121,25 @@ async fn a_plugin_that_comfyui_can_not_load_is_seen() {
     fs::remove_file(place.plugin("login.html")).unwrap();
     std::os::unix::fs::symlink(place.folder.path().join("source/login.html"), place.plugin("login.html")).unwrap();
     assert_eq!(place.verdict(&wanted).await.0, "fail");
+    // In the container, a linked folder leads to nothing.
+    install(&place.nodes(), &wanted).await.unwrap();
+    fs::rename(place.plugin(""), place.folder.path().join("moved")).unwrap();
+    std::os::unix::fs::symlink(place.folder.path().join("moved"), place.nodes().join(NAME)).unwrap();
+    assert_eq!(place.verdict(&wanted).await.0, "unknown");
+    assert_eq!(install(&place.nodes(), &wanted).await.unwrap().kind, ChangeKind::Changed);
+    assert_eq!(place.verdict(&wanted).await.0, "pass");
+}
+
+#[tokio::test]
+async fn no_planted_link_is_followed() {
+    let place = Place::new();
+    let (_, wanted) = place.source();
+    let victim = place.folder.path().join("victim");
+    fs::write(&victim, "as it was").unwrap();
+    std::os::unix::fs::symlink(&victim, place.nodes().join(".ComfyUI-Login.sha256")).unwrap();
+    install(&place.nodes(), &wanted).await.unwrap();
+    assert_eq!(fs::read_to_string(victim).unwrap(), "as it was");
+    assert_eq!(place.verdict(&wanted).await.0, "pass");
 }
 
 #[tokio::test]
@@ -202,8 +221,24 @@ fn no_archive_leads_out_of_its_folder() {
     header.set_size(0);
     link.append_link(&mut header, "x", "/etc").unwrap();
     assert!(refused(&link.into_inner().unwrap()));
+    // A long name is read into memory before anybody can count the file's bytes.
+    let mut header = tar::Header::new_gnu();
+    header.set_entry_type(tar::EntryType::GNULongName);
+    header.set_size(1 << 40);
+    header.set_cksum();
+    let endless = header.as_bytes().iter().copied().chain(std::iter::repeat(b'x'));
+    assert!(archive::untar(Endless(endless), place.folder.path()).is_err());
     assert!(refused(b"") && refused(b"no archive at all") && refused(b"PK\x03\x04 cut"));
     assert!(!place.folder.path().join("x").exists() && !Path::new("/x").exists());
+}
+
+/// Bytes without end.
+struct Endless<I>(I);
+
+impl<I: Iterator<Item = u8>> std::io::Read for Endless<I> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        Ok(buffer.iter_mut().zip(&mut self.0).map(|(place, byte)| *place = byte).count())
+    }
 }
 
 /// git with an identity, in a repository of its own.
