@@ -11,7 +11,6 @@ mod kernel;
 mod machine;
 mod mounts;
 mod start_fault;
-mod tail;
 
 pub use events::LifeEvent;
 pub use exposed::Exposed;
@@ -25,7 +24,7 @@ use serde_json::{Value, json};
 use crate::{Engine, Error, ErrorKind};
 
 /// How many of a container's last lines are kept.
-const LINES: usize = 20;
+const LINES: u32 = 20;
 
 /// All that is known about one container.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -229,11 +228,7 @@ impl Engine {
         for port in &mut autopsy.ports {
             port.taken_by = self.other_with(port, &id).await;
         }
-        let has_terminal = inspect["Config"]["Tty"].as_bool().unwrap_or(false);
-        let path = format!("/containers/{id}/logs?stdout=true&stderr=true&tail={LINES}");
-        if let Ok(bytes) = ask::bytes(self, &path, container).await {
-            autopsy.last_lines = tail::lines(&bytes, has_terminal, LINES);
-        }
+        autopsy.last_lines = self.last_lines(&id, LINES).await.unwrap_or_default();
         autopsy.events = events::of(self, &id, machine).await.unwrap_or_default();
         mounts::look(&mut autopsy.mounts, &id, autopsy.state.pid, machine);
         Ok(autopsy)

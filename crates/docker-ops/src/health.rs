@@ -2,11 +2,8 @@
 
 use std::{collections::HashMap, time::Duration};
 
-use bollard::{
-    container::LogOutput,
-    query_parameters::{EventsOptionsBuilder, LogsOptionsBuilder},
-};
-use futures_util::{StreamExt, TryStreamExt};
+use bollard::query_parameters::EventsOptionsBuilder;
+use futures_util::StreamExt;
 use tokio::time::Instant;
 
 use crate::{Container, ContainerHealth, ContainerState, Engine, Error, Exit, LastProbe};
@@ -66,22 +63,6 @@ impl Engine {
                 return Ok(Readiness::TooLate(last_probe(&seen)));
             }
         }
-    }
-
-    /// The last lines that the container printed, as they are: they may hold secrets.
-    ///
-    /// # Errors
-    /// Whatever keeps the engine from telling.
-    pub async fn last_lines(&self, container: &str, lines: u32) -> Result<Vec<String>, Error> {
-        let options = LogsOptionsBuilder::default().stdout(true).stderr(true).tail(&lines.to_string()).build();
-        let pieces: Vec<_> = self
-            .docker()
-            .logs(container, Some(options))
-            .try_collect()
-            .await
-            .map_err(|error| Error::of(format!("log of container `{container}`"), error))?;
-        let text: Vec<u8> = pieces.into_iter().flat_map(LogOutput::into_bytes).collect();
-        Ok(String::from_utf8_lossy(&text).lines().map(str::to_owned).collect())
     }
 }
 

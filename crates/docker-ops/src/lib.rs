@@ -68,11 +68,12 @@ pub use gpu::{GpuFacts, GpuProof, GpuTrouble, Toolkit, device_requests_json, gpu
 
 pub mod swarm;
 
+mod changes;
 mod standing;
 pub use standing::{Member, Standing};
 
 mod logs;
-pub use logs::{Channel, LineEnd, LogLine, LogQuery, fuzz_lines};
+pub use logs::{Channel, LineEnd, LogLine, LogQuery, LogsEvent, fuzz_lines};
 
 mod stats;
 pub use stats::{Memory, Stats, StatsEvent, Traffic};

@@ -8,6 +8,7 @@
 mod follow;
 mod frames;
 mod lines;
+mod project;
 
 use std::sync::Arc;
 
@@ -17,6 +18,7 @@ use tokio::sync::mpsc;
 pub use frames::Channel;
 pub(crate) use frames::{Frames, Part};
 pub use lines::LineEnd;
+pub use project::LogsEvent;
 
 use crate::{Engine, Error, ErrorKind};
 
@@ -65,12 +67,43 @@ impl Engine {
     /// [`ErrorKind::NotFound`]; [`ErrorKind::Unsupported`] where the engine keeps no output, or can't read it back; and what stops any
     /// request.
     pub async fn logs(&self, container: &str, query: LogQuery, lines: &mpsc::Sender<LogLine>) -> Result<(), Error> {
+        self.logs_until(container, query, lines).await.map(drop)
+    }
+
+    /// The same, and up to when they were read.
+    async fn logs_until(
+        &self,
+        container: &str,
+        query: LogQuery,
+        lines: &mpsc::Sender<LogLine>,
+    ) -> Result<Option<Timestamp>, Error> {
         let standing = self.standing(container).await?;
         if standing.log_driver == "none" {
             let message = format!("the engine keeps nothing of what `{container}` writes: its log driver is `none`");
             return Err(Error::new(ErrorKind::Unsupported, message).hint("run it with another log driver, such as `json-file`"));
         }
         follow::Reader::new(self, &standing, query, lines).run().await
+    }
+
+    /// The last lines that the container wrote, each as a terminal would show it in the end; empty ones are left out. They may hold
+    /// secrets.
+    ///
+    /// # Errors
+    /// Those of [`Engine::logs`].
+    pub async fn last_lines(&self, container: &str, most: u32) -> Result<Vec<String>, Error> {
+        let (sender, mut lines) = mpsc::channel(16);
+        let query = LogQuery { tail: Some(most), ..LogQuery::default() };
+        let read = async move { self.logs(container, query, &sender).await };
+        let collect = async {
+            let mut shown = Vec::new();
+            while let Some(line) = lines.recv().await {
+                shown.push(String::from_utf8_lossy(line.settled()).trim_end().to_owned());
+            }
+            shown.retain(|line| !line.is_empty());
+            shown
+        };
+        let (read, shown) = tokio::join!(read, collect);
+        read.map(|()| shown)
     }
 }
 

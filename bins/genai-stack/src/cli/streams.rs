@@ -18,7 +18,7 @@ use clap::Args;
 pub(crate) struct Logs {
     #[command(flatten)]
     pub(crate) project: Project,
-    /// Go on until the containers are gone; each is heard over its restarts
+    /// Go on until Ctrl-C: over restarts, and with containers that are made anew
     #[arg(short, long)]
     pub(crate) follow: bool,
     /// So many of the lines that are there [default: all]

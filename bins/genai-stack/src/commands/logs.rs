@@ -25,8 +25,15 @@ async fn show(world: &World, cli: &Cli, args: &Logs, screen: &Screen) -> Result<
         logs::run(&engine, &project, cli.shared.service.as_deref(), query, &redaction, &sender).await
     };
     let show = async {
-        while let Some(Told { member, line, .. }) = told.recv().await {
+        while let Some(Told { member, line }) = told.recv().await {
             screen.room().await;
+            let line = match line {
+                Ok(line) => line,
+                Err(failure) => {
+                    screen.warn(&failure.message, failure.hints.first().map_or("", String::as_str));
+                    continue;
+                }
+            };
             let log = Log {
                 at: line.at.map(|at| at.to_string()),
                 channel: if line.channel == Channel::Stderr { "stderr" } else { "stdout" },

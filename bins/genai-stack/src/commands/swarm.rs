@@ -30,7 +30,7 @@ async fn act(world: &World, cli: &Cli, action: &SwarmAction, screen: &Screen) ->
     let engine = meant::engine(&wanted.settings, screen).await?;
     match action {
         SwarmAction::Up { dry_run, timeout } => {
-            for note in swarm::notes(&wanted.spec, engine.negotiated().used)?.iter().chain(&wanted.warnings) {
+            for note in swarm::notes(&wanted, engine.negotiated().used)? {
                 screen.warn(&note.to_string(), &note.hint);
             }
             let plan = swarm::plan(&engine, &wanted.spec).await?;

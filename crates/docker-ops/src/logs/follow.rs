@@ -32,7 +32,7 @@ pub(super) struct Reader<'a> {
     lines: &'a mpsc::Sender<LogLine>,
     /// Of each output, what was given last.
     seen: [Seen; 2],
-    /// Where only the last lines were wanted: nothing older than this is read again.
+    /// Where only the last lines were wanted: when the first of them was written. Nothing older is read again.
     floor: Option<Timestamp>,
 }
 
@@ -96,33 +96,47 @@ impl<'a> Reader<'a> {
         Self { engine, standing, query, lines, seen: [Seen::default(); 2], floor: None }
     }
 
-    pub(super) async fn run(mut self) -> Result<(), Error> {
+    /// Reads to the end, and says up to when.
+    pub(super) async fn run(mut self) -> Result<Option<Timestamp>, Error> {
         let LogQuery { follow, tail, since, .. } = self.query;
         let mut ask = Ask { follow, tail, since, only: None };
         let mut wait = WAIT;
         loop {
             let before = self.seen.map(|seen| seen.at);
             match self.read(ask).await? {
-                Ended::Unread => return Ok(()),
-                Ended::Whole if !follow => return Ok(()),
+                Ended::Unread => return Ok(self.upto()),
+                Ended::Whole if !follow => return Ok(self.upto()),
                 Ended::Whole | Ended::Deaf => {}
             }
             self.read_rest().await?;
             if self.query.until.is_some() || self.lines.is_closed() {
-                return Ok(());
+                return Ok(self.upto());
             }
             match self.engine.standing(&self.standing.id).await {
                 Ok(standing) if standing.alive => {}
                 // Only now all is written that ever will be.
-                Ok(_) => return self.read_rest().await,
-                Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+                Ok(_) => {
+                    self.read_rest().await?;
+                    return Ok(self.upto());
+                }
+                Err(error) if error.kind() == ErrorKind::NotFound => return Ok(self.upto()),
                 Err(error) => return Err(error),
             }
             wait = if before == self.seen.map(|seen| seen.at) { (2 * wait).min(MOST_WAIT) } else { WAIT };
             time::sleep(wait).await;
-            let last = self.seen.iter().filter_map(|seen| seen.at).max();
+            let last = self.last();
             ask = Ask { follow, since: last.map(|last| last - OVERLAP).max(since), ..Ask::default() };
         }
+    }
+
+    /// When the last line was written that was given.
+    fn last(&self) -> Option<Timestamp> {
+        self.seen.iter().filter_map(|seen| seen.at).max()
+    }
+
+    /// Nothing older than this is to be read again.
+    fn upto(&self) -> Option<Timestamp> {
+        self.last().or(self.floor)
     }
 
     /// Reads what came after the lines that were given, of each output by itself.
@@ -142,7 +156,7 @@ impl<'a> Reader<'a> {
             (seen.met, seen.again) = (0, seen.at.is_some());
         }
         let (asked_at, mut body) = self.request(ask).await?;
-        if ask.tail.is_some() {
+        if ask.tail == Some(0) {
             self.floor = asked_at;
         }
         let mut lines = Lines::new(self.standing.tty);
@@ -184,7 +198,9 @@ impl<'a> Reader<'a> {
                 }
             };
             for line in ready.drain(..) {
-                self.floor = self.floor.map(|floor| line.at.map_or(floor, |at| at.min(floor)));
+                if self.query.tail.is_some() {
+                    self.floor = self.floor.min(line.at).or(line.at);
+                }
                 if self.seen[line.channel as usize].is_new(line.at) && !self.give(line).await {
                     return Ok(Ended::Unread);
                 }
@@ -203,7 +219,7 @@ impl<'a> Reader<'a> {
 
     /// Whether the last line that the engine kept was not given.
     async fn is_behind(&self) -> Result<bool, Error> {
-        let since = self.seen.iter().filter_map(|seen| seen.at).max().or(self.query.since);
+        let since = self.last().or(self.query.since);
         let (_, mut body) = self.request(Ask { tail: Some(1), since, ..Ask::default() }).await?;
         let (mut lines, mut behind) = (Lines::new(self.standing.tty), false);
         let mut look = |line: Line| behind |= line.at > self.seen[line.channel as usize].at;

@@ -2,21 +2,18 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use bytes::Bytes;
 use futures_util::{
     StreamExt,
     future::{AbortHandle, Aborted, abortable},
     stream::FuturesUnordered,
 };
-use http::Method;
-use http_body_util::BodyExt;
-use hyper::body::Incoming;
-use serde::Deserialize;
 use tokio::{sync::mpsc, time};
-use url::form_urlencoded::Serializer;
 
 use super::{Reading, Stats, StatsEvent};
-use crate::{Engine, Error, ErrorKind, Member};
+use crate::{
+    Engine, Error, ErrorKind, Member,
+    changes::{Change, Changes},
+};
 
 /// A stream that ends while its container runs is opened again after this.
 const WAIT: Duration = Duration::from_secs(1);
@@ -117,49 +114,5 @@ impl Engine {
         }
         time::sleep(WAIT).await;
         Ok(id)
-    }
-}
-
-/// What the engine says of the project's containers.
-struct Changes {
-    body: Incoming,
-    text: Vec<u8>,
-}
-
-#[derive(Deserialize)]
-struct Change {
-    #[serde(default)]
-    id: String,
-    #[serde(rename = "Action", default)]
-    action: String,
-}
-
-impl Changes {
-    async fn of(engine: &Engine, project: &str) -> Result<Self, Error> {
-        let filters = serde_json::json!({
-            "type": ["container"],
-            "event": ["start", "die", "destroy"],
-            "label": [format!("com.docker.compose.project={project}")],
-        });
-        let query = Serializer::new(String::new()).append_pair("filters", &filters.to_string()).finish();
-        let answer = engine.ask(Method::GET, &format!("/events?{query}"), Bytes::new(), project).await?;
-        Ok(Self { body: answer.into_body(), text: Vec::new() })
-    }
-
-    /// The next one; none if the engine ended the stream.
-    async fn next(&mut self) -> Result<Option<Change>, Error> {
-        loop {
-            if let Some(end) = self.text.iter().position(|byte| *byte == b'\n') {
-                let line: Vec<u8> = self.text.drain(..=end).collect();
-                let change = serde_json::from_slice(&line);
-                return change
-                    .map(Some)
-                    .map_err(|error| Error::new(ErrorKind::Protocol, "an event is not what an engine sends").because(error));
-            }
-            match self.body.frame().await {
-                Some(Ok(frame)) => self.text.extend_from_slice(frame.data_ref().map_or(&[], |data| data)),
-                Some(Err(_)) | None => return Ok(None),
-            }
-        }
     }
 }

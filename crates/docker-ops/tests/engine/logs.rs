@@ -1,6 +1,6 @@
 //! What containers write, line by line.
 
-use docker_ops::{Channel, ErrorKind, LineEnd, LogLine, LogQuery};
+use docker_ops::{Channel, ErrorKind, LineEnd, LogLine, LogQuery, LogsEvent};
 use libtest_mimic::Trial;
 use tokio::sync::mpsc;
 
@@ -18,6 +18,9 @@ pub(crate) fn trials(rig: &'static Rig) -> Vec<Trial> {
         rig.trial("logs: no line is lost while the file rotates", rotation),
         rig.trial("logs: without a driver that keeps them there is a typed error", no_driver),
         rig.trial("logs: a container that is not there is a typed error", no_container),
+        rig.trial("logs: a project's follower hears containers that start again, and that are made anew", made_anew),
+        rig.trial("logs: one container that can't be read does not silence the others", one_is_mute),
+        rig.trial("logs: the last lines, as a terminal would show them", last_lines),
     ]
 }
 
@@ -107,8 +110,10 @@ async fn restarts(rig: &'static Rig) {
 }
 
 async fn followed_tail(rig: &'static Rig) {
-    let id = rig.start("followed-tail", &[], &["sh", "-c", "echo old >&2; echo 1; echo 2; sleep 1.5; echo 3; printf 4"]);
-    rig.docker(&["exec", &id, "sleep", "0.2"]);
+    // Between the outputs the engine keeps no order, unless some time lies between.
+    let script = "echo old >&2; sleep 0.5; echo 1; echo 2; sleep 2; echo 3; printf 4";
+    let id = rig.start("followed-tail", &[], &["sh", "-c", script]);
+    rig.docker(&["exec", &id, "sleep", "1"]);
     assert_eq!(texts(&read(rig, &id, LogQuery { tail: Some(1), ..FOLLOW }).await), ["2", "3", "4"]);
 }
 
@@ -129,4 +134,76 @@ async fn no_driver(rig: &'static Rig) {
 async fn no_container(rig: &'static Rig) {
     let error = rig.engine.logs("no-such-container-here", LogQuery::default(), &mpsc::channel(1).0).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotFound, "{error}");
+}
+
+/// What happens in a project of containers of one service; `options` are of the first.
+fn begin(rig: &Rig, project: &str, name: &str, options: &[&str], script: &str) -> String {
+    let of = format!("com.docker.compose.project={project}");
+    let labels = ["--label", &of, "--label", "com.docker.compose.service=ui", "--label", "com.docker.compose.oneoff=False"];
+    rig.start(name, &[&labels, options].concat(), &["sh", "-c", script])
+}
+
+async fn made_anew(rig: &'static Rig) {
+    let project = format!("{}-anew", rig.run);
+    let wait = "trap 'echo ended; exit' TERM; while :; do sleep 0.05; done";
+    let first = begin(rig, &project, "anew-1", &[], &format!("echo first; {wait}"));
+    let (sender, mut events) = mpsc::channel(8);
+    let follow = tokio::spawn({
+        let project = project.clone();
+        async move { rig.engine.project_logs(&project, Some("ui"), FOLLOW, &sender).await }
+    });
+    let mut next = async || match events.recv().await {
+        Some(LogsEvent::Came(member)) => format!("came {}", member.id),
+        Some(LogsEvent::Line(line)) => format!("{} {}", String::from_utf8_lossy(&line.text), line.container),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(next().await, format!("came {first}"));
+    assert_eq!(next().await, format!("first {first}"));
+    rig.docker(&["restart", &first]);
+    assert_eq!(next().await, format!("ended {first}"));
+    assert_eq!(next().await, format!("first {first}"), "after its restart, once");
+    rig.docker(&["stop", &first]);
+    assert_eq!(next().await, format!("ended {first}"));
+    rig.docker(&["start", &first]);
+    assert_eq!(next().await, format!("first {first}"), "after its end was read");
+    rig.docker(&["rm", "--force", &first]);
+    let second = begin(rig, &project, "anew-2", &[], &format!("echo second; {wait}"));
+    assert_eq!(next().await, format!("came {second}"));
+    assert_eq!(next().await, format!("second {second}"));
+    drop(events);
+    follow.await.unwrap().unwrap();
+}
+
+async fn one_is_mute(rig: &'static Rig) {
+    let project = format!("{}-mute", rig.run);
+    let none = begin(rig, &project, "mute-none", &["--log-driver", "none"], "echo lost");
+    let unread = ["--log-driver", "syslog", "--log-opt", "syslog-address=udp://127.0.0.1:9", "--log-opt", "cache-disabled=true"];
+    let syslog = begin(rig, &project, "mute-syslog", &unread, "echo sent away");
+    let heard = begin(rig, &project, "mute-not", &[], "echo heard");
+    for id in [&none, &syslog, &heard] {
+        rig.docker(&["wait", id]);
+    }
+    let (sender, mut events) = mpsc::channel(8);
+    rig.engine.project_logs(&project, None, LogQuery::default(), &sender).await.unwrap();
+    drop(sender);
+    let mut told = Vec::new();
+    while let Some(event) = events.recv().await {
+        match event {
+            LogsEvent::Came(_) => {}
+            LogsEvent::Line(line) => told.push((line.container.to_string(), String::from_utf8(line.text).unwrap())),
+            LogsEvent::Unreadable { container, error } => told.push((container.to_string(), format!("{:?}", error.kind()))),
+        }
+    }
+    let mut expected = [(none, "Unsupported"), (syslog, "Unsupported"), (heard, "heard")].map(|(id, what)| (id, what.to_owned()));
+    told.sort();
+    expected.sort();
+    assert_eq!(told, expected);
+}
+
+async fn last_lines(rig: &'static Rig) {
+    let script = r"echo first; printf ' 10%%\r 20%%\r\n\n'; printf last";
+    let id = ended(rig, "last-lines", &[], script);
+    assert_eq!(rig.engine.last_lines(&id, 3).await.unwrap(), [" 20%", "last"]);
+    let terminal = ended(rig, "last-lines-tty", &["--tty"], "echo a; printf '1\r2\r\n'");
+    assert_eq!(rig.engine.last_lines(&terminal, 9).await.unwrap(), ["a", "2"]);
 }

@@ -33,7 +33,7 @@ fn said(chosen: &Chosen, engine: &Engine) -> String {
 /// What an engine's error means for the whole of what was asked for.
 pub fn failure(error: &Error) -> Failure {
     let kind = match error.kind() {
-        ErrorKind::InvalidConfig => FailureKind::Settings,
+        ErrorKind::InvalidConfig | ErrorKind::Io => FailureKind::Settings,
         ErrorKind::NoEngine
         | ErrorKind::NotAnEngine
         | ErrorKind::TooOld

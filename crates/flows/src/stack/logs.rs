@@ -2,29 +2,29 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use docker_ops::{Engine, LogLine, LogQuery, Member};
-use futures_util::future::try_join_all;
+use docker_ops::{Engine, LogLine, LogQuery, LogsEvent, Member};
 use report::Failure;
 use tokio::sync::mpsc;
 
 use super::{failure, members, redact::Redaction};
 
-/// So many lines may wait for whoever reads them.
+/// So much may wait for whoever reads it.
 const WAITING: usize = 256;
 
-/// A line, and whose it is.
+/// What is told of a container.
 #[derive(Debug, Clone)]
 pub struct Told {
-    /// Whose.
+    /// Of which.
     pub member: Arc<Member>,
-    /// The line, without a secret.
-    pub line: LogLine,
+    /// A line of it, without a secret; or why there will be none.
+    pub line: Result<LogLine, Failure>,
 }
 
-/// Gives the lines of every container of the project, or of one service of it, to `told`, until there is none left, or nobody reads.
+/// Gives the lines of every container of the project, or of one service of it, to `told`, until there is none left, or nobody reads. Who
+/// follows hears of containers that are made anew, too.
 ///
 /// # Errors
-/// An engine that does not answer, or can't give the lines; a project without containers.
+/// An engine that does not answer; a project without containers, or without one whose lines can be read.
 pub async fn run(
     engine: &Engine,
     project: &str,
@@ -33,24 +33,38 @@ pub async fn run(
     redaction: &Redaction,
     told: &mpsc::Sender<Told>,
 ) -> Result<(), Failure> {
-    let members = members(engine, project, service).await?;
-    let (lines, mut waiting) = mpsc::channel(WAITING);
-    let ids: Vec<Arc<str>> = members.iter().map(|member| member.id.clone()).collect();
-    let read = async {
-        let lines = lines;
-        let all = ids.iter().map(|id| engine.logs(id, query, &lines));
-        try_join_all(all).await.map_err(|error| failure(&error))
-    };
-    let by_id: BTreeMap<Arc<str>, Arc<Member>> =
-        members.into_iter().map(|member| (member.id.clone(), Arc::new(member))).collect();
-    let pass = async {
-        while let Some(mut line) = waiting.recv().await {
-            let Some(member) = by_id.get(&line.container) else { continue };
-            line.text = redaction.whole(&line.text).into_owned();
-            if told.send(Told { member: member.clone(), line }).await.is_err() {
-                waiting.close();
+    members(engine, project, service).await?;
+    let (sender, mut events) = mpsc::channel(WAITING);
+    let read = async move { engine.project_logs(project, service, query, &sender).await.map_err(|error| failure(&error)) };
+    let pass = async move {
+        let mut by_id: BTreeMap<Arc<str>, Arc<Member>> = BTreeMap::new();
+        let mut mute = 0;
+        while let Some(event) = events.recv().await {
+            let (id, line) = match event {
+                LogsEvent::Came(member) => {
+                    by_id.insert(member.id.clone(), Arc::new(member));
+                    continue;
+                }
+                LogsEvent::Line(mut line) => {
+                    line.text = redaction.whole(&line.text).into_owned();
+                    (line.container.clone(), Ok(line))
+                }
+                LogsEvent::Unreadable { container, error } => {
+                    mute += 1;
+                    let failed = failure(&error);
+                    if mute == by_id.len() {
+                        return Err(failed);
+                    }
+                    (container, Err(failed))
+                }
+            };
+            let Some(member) = by_id.get(&id).cloned() else { continue };
+            if told.send(Told { member, line }).await.is_err() {
+                break;
             }
         }
+        Ok(())
     };
-    tokio::join!(read, pass).0.map(drop)
+    let (read, passed) = tokio::join!(read, pass);
+    read.and(passed)
 }

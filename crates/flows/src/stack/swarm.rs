@@ -3,10 +3,12 @@
 use std::time::Duration;
 
 use docker_ops::{
-    Engine, Error, ErrorKind, MountRole, Severity, StackSpec, Violation,
+    ApiVersion, Engine, MountRole, Severity, StackSpec, Violation,
     swarm::{self, Desired, Event, PasswordFile, Passwords, Plan, ServiceState, Status},
 };
 use report::{Failure, FailureKind};
+
+use super::{failure, wanted::Wanted};
 
 /// The PASSWORD of each service, from the host's `login` folder that its `login` is mounted from elsewhere.
 ///
@@ -16,17 +18,23 @@ pub async fn passwords(stack: &StackSpec) -> Result<Passwords, Failure> {
     let mut passwords = Passwords::new();
     for (name, service) in &stack.services {
         if let Some(login) = service.mounts.iter().find(|mount| mount.role == MountRole::Login) {
-            passwords.insert(name.clone(), PasswordFile::read(&login.source).await.map_err(|error| failed(&error))?);
+            passwords.insert(name.clone(), PasswordFile::read(&login.source).await.map_err(|error| failure(&error))?);
         }
     }
     Ok(passwords)
 }
 
-/// What a Swarm can't do for the stack, or does in another way; nothing of it forbids to run it.
+/// What a Swarm can't do for the stack, or does in another way, and what should be better; nothing of it forbids to run it.
 ///
 /// # Errors
 /// A stack that no Swarm can run, with each reason.
-pub fn notes(stack: &StackSpec, api: docker_ops::ApiVersion) -> Result<Vec<Violation>, Failure> {
+pub fn notes(wanted: &Wanted, api: ApiVersion) -> Result<Vec<Violation>, Failure> {
+    // More than one replica is what a Swarm is for.
+    let warnings = wanted.warnings.iter().filter(|found| !found.field.ends_with(".replicas"));
+    Ok(runnable(&wanted.spec, api)?.into_iter().chain(warnings.cloned()).collect())
+}
+
+fn runnable(stack: &StackSpec, api: ApiVersion) -> Result<Vec<Violation>, Failure> {
     let (refused, notes): (Vec<_>, Vec<_>) =
         swarm::check(stack, api).into_iter().partition(|found| found.severity == Severity::Refuse);
     if refused.is_empty() {
@@ -43,8 +51,8 @@ pub fn notes(stack: &StackSpec, api: docker_ops::ApiVersion) -> Result<Vec<Viola
 /// # Errors
 /// A stack that no Swarm can run, and a PASSWORD that is not there.
 pub async fn drawn(stack: &StackSpec) -> Result<String, Failure> {
-    notes(stack, docker_ops::ApiVersion::OLDEST)?;
-    docker_ops::render::swarm(stack, &passwords(stack).await?).map_err(|error| failed(&error))
+    runnable(stack, ApiVersion::OLDEST)?;
+    docker_ops::render::swarm(stack, &passwords(stack).await?).map_err(|error| failure(&error))
 }
 
 /// What must change so that the Swarm has what the stack asks for.
@@ -57,7 +65,7 @@ pub async fn plan(engine: &Engine, stack: &StackSpec) -> Result<Plan, Failure> {
         let desired = Desired::new(stack, &passwords, engine.negotiated().used)?;
         swarm::plan(desired, swarm::observe(engine, &stack.project, &stack.network()).await?)
     };
-    plan.await.map_err(|error| failed(&error))
+    plan.await.map_err(|error| failure(&error))
 }
 
 /// Makes the changes, and waits until every replica runs.
@@ -65,7 +73,7 @@ pub async fn plan(engine: &Engine, stack: &StackSpec) -> Result<Plan, Failure> {
 /// # Errors
 /// Replicas that don't run in that time, with what the Swarm says of them; an engine that can't be asked.
 pub async fn up(engine: &Engine, plan: Plan, patience: Duration, sink: &mut dyn FnMut(Event)) -> Result<Status, Failure> {
-    let status = swarm::roll_out(engine, plan, patience, sink).await.map_err(|error| failed(&error))?;
+    let status = swarm::roll_out(engine, plan, patience, sink).await.map_err(|error| failure(&error))?;
     match unfinished(&status, patience) {
         Some(failure) => Err(failure),
         None => Ok(status),
@@ -77,7 +85,7 @@ pub async fn up(engine: &Engine, plan: Plan, patience: Duration, sink: &mut dyn 
 /// # Errors
 /// Containers that don't end in that time; an engine that can't be asked.
 pub async fn down(engine: &Engine, stack: &StackSpec, patience: Duration, sink: &mut dyn FnMut(Event)) -> Result<(), Failure> {
-    swarm::remove(engine, &stack.project, &stack.network(), patience, sink).await.map_err(|error| failed(&error))
+    swarm::remove(engine, &stack.project, &stack.network(), patience, sink).await.map_err(|error| failure(&error))
 }
 
 /// What runs of the stack.
@@ -85,7 +93,7 @@ pub async fn down(engine: &Engine, stack: &StackSpec, patience: Duration, sink: 
 /// # Errors
 /// No Swarm, or an engine that can't be asked.
 pub async fn status(engine: &Engine, stack: &StackSpec) -> Result<Status, Failure> {
-    swarm::status(engine, &stack.project).await.map_err(|error| failed(&error))
+    swarm::status(engine, &stack.project).await.map_err(|error| failure(&error))
 }
 
 /// Why a roll-out is not at its end, and what to do.
@@ -122,21 +130,6 @@ fn unfinished(status: &Status, patience: Duration) -> Option<Failure> {
     Some(failure.hints(&hints))
 }
 
-fn failed(error: &Error) -> Failure {
-    let kind = match error.kind() {
-        ErrorKind::NoEngine | ErrorKind::NoPermission | ErrorKind::Timeout | ErrorKind::NoSwarm => FailureKind::Unreachable,
-        ErrorKind::Untrusted | ErrorKind::NotAnEngine | ErrorKind::TooOld | ErrorKind::TooNew | ErrorKind::Broken => {
-            FailureKind::Unreachable
-        }
-        ErrorKind::InvalidConfig | ErrorKind::Io => FailureKind::Settings,
-        ErrorKind::NotFound | ErrorKind::Conflict | ErrorKind::InUse | ErrorKind::BadRequest | ErrorKind::Server => {
-            FailureKind::Refused
-        }
-        _ => FailureKind::Unexpected,
-    };
-    Failure::of(kind, error).hints(error.hints())
-}
-
 #[cfg(test)]
 mod tests {
     use docker_ops::swarm::TaskState;
@@ -164,6 +157,19 @@ mod tests {
             tasks: vec![task],
         };
         Status { services: vec![service] }
+    }
+
+    #[test]
+    fn many_replicas_are_what_a_swarm_is_for() {
+        let image = docker_ops::Image::Named { reference: "a".to_owned(), pull: docker_ops::PullPolicy::Missing };
+        let mut service = docker_ops::ServiceSpec::new(image);
+        service.replicas = 2;
+        let spec =
+            StackSpec { project: "p".to_owned(), working_dir: "/srv".into(), services: [("ui".to_owned(), service)].into() };
+        let wanted = Wanted { settings: Vec::new(), warnings: spec.check(), spec };
+        let fields = |found: &[Violation]| found.iter().map(|found| found.field.clone()).collect::<Vec<_>>();
+        assert_eq!(fields(&wanted.warnings), ["services.ui.replicas", "services.ui.limits.memory"]);
+        assert_eq!(fields(&notes(&wanted, ApiVersion { major: 1, minor: 44 }).unwrap()), ["services.ui.limits.memory"]);
     }
 
     #[test]
