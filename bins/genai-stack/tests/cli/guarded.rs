@@ -61,7 +61,8 @@ impl Project {
 
 impl Drop for Project {
     fn drop(&mut self) {
-        assert!(stack(self.folder.path(), &["down"]).status.success());
+        let down = stack(self.folder.path(), &["down"]);
+        assert!(std::thread::panicking() || down.status.success(), "{}", String::from_utf8_lossy(&down.stdout));
     }
 }
 
@@ -121,7 +122,7 @@ fn what_stands_open_is_stopped_again_unless_it_ran_before() {
     assert!(code == 3 && outcome == "fail", "{text}");
     assert_eq!(project.containers(), "exited");
     assert!(report.to_string().contains("was stopped again"), "{report}");
-    docker(&["start", &format!("{}-comfyui-1", project.name)]);
+    docker(&["start", &format!("{}-comfyui-qwen-1", project.name)]);
     let (report, code) = project.up();
     assert_eq!((code, project.containers().as_str()), (3, "running"));
     assert!(report.to_string().contains("was left running"), "{report}");
@@ -139,4 +140,32 @@ fn the_lock_lies_beside_the_secrets() {
     let names = |folder: &Path| fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name()).collect::<Vec<_>>();
     assert!(names(&project.folder.path().join(".secrets")).contains(&".genai-stack.lock".into()));
     assert!(!names(project.folder.path()).contains(&".genai-stack.lock".into()));
+}
+
+#[test]
+fn the_doctor_looks_at_every_service_of_the_project() {
+    if !has_engine() {
+        return;
+    }
+    let project = Project::new("two", "custom_nodes = false\n");
+    let folder = project.folder.path();
+    let toml = fs::read_to_string(folder.join("genai.toml")).unwrap();
+    fs::write(folder.join("genai.toml"), format!("{toml}[service.qwen]\n[service.video.stack]\nmemory = '32MiB'\n")).unwrap();
+    stack(folder, &["up", "--service", "qwen"]);
+    let examined = |args: &[&str]| {
+        let done = stack(folder, &[&["doctor", "--format", "json"], args].concat());
+        serde_json::from_slice::<Value>(&done.stdout).unwrap()
+    };
+    let report = examined(&[]);
+    let of_video = "the engine has no container of service `video`";
+    assert!(report.to_string().contains(of_video), "{report}");
+    let (outcome, text) = finding(&report, "stack-in-sync");
+    assert!(outcome == "warn" && text.contains("`video` has no container") && !text.contains("memory"), "{text}");
+    // The one that is not meant says nothing.
+    let report = examined(&["--service", "qwen"]);
+    assert_eq!(finding(&report, "stack-in-sync").0, "pass", "{report}");
+    assert!(!report.to_string().contains(of_video), "{report}");
+    fs::write(folder.join("genai.toml"), toml.replace("64MiB", "65MiB") + "[service.qwen]\n").unwrap();
+    let (outcome, text) = finding(&examined(&[]), "stack-in-sync");
+    assert!(outcome == "warn" && text.contains("memory is 67108864 bytes, must be 68157440 bytes"), "{text}");
 }

@@ -77,6 +77,12 @@ pub(crate) fn in_image() -> Finding {
     skipped(ID, "the image must bring ComfyUI-Login", reason)
 }
 
+/// The finding before a start through an engine whose folders are not ours to look at.
+pub(crate) fn elsewhere() -> Finding {
+    let reason = "the engine may be on another machine; whether anything guards the server is seen after the start";
+    skipped(ID, "the plugin's files can't be compared", reason)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -44,6 +44,7 @@ pub(super) async fn run(
         gpu(journey, stack, world, service).await?;
         if !stack.engine.is_local() {
             journey.note(ELSEWHERE);
+            found(journey, checks::plugin_elsewhere()).await;
             continue;
         }
         found(journey, checks::disk_sufficient(&disk(&facts, service))).await;
@@ -60,6 +61,7 @@ pub(super) async fn run(
 pub(super) async fn again(journey: &mut Journey, stack: &Stack<'_>, spec: &StackSpec, seen: &Observed) -> Result<(), Failure> {
     if !stack.engine.is_local() {
         journey.note(ELSEWHERE);
+        found(journey, checks::plugin_elsewhere()).await;
         return Ok(());
     }
     let facts = stack.engine.facts().await.map_err(|error| failure(&error))?;
