@@ -119,7 +119,7 @@ async fn steps(
         }
         journey.section(name);
         let settings = stack.settings(service.as_deref())?;
-        let secrets = Secrets::of(settings);
+        let secrets = Secrets::of(stack.services, settings);
         let patient = Patient {
             cards: cards(engine, &autopsy).await,
             kills: kills.iter().filter(|kill| kill.container.as_ref() == Some(id)).cloned().collect(),
@@ -174,15 +174,18 @@ struct Secrets {
 }
 
 impl Secrets {
-    fn of(settings: &Settings) -> Self {
-        let source = settings.source.value.load().ok().flatten();
-        let mut secrets = Vec::new();
-        if let Some(source) = &source {
+    /// Of all services, since one may show another's; the token of its own.
+    fn of(all: &[Settings], own: &Settings) -> Self {
+        let (mut secrets, mut token) = (Vec::new(), None);
+        for settings in all {
+            let Some(source) = settings.source.value.load().ok().flatten() else { continue };
             secrets.push(Secret::token("the source of truth", source.token()));
             secrets.extend(source.password().map(|password| Secret::password("the password", password)));
+            if settings.service.value == own.service.value {
+                token = Some(source.token().clone());
+            }
         }
-        let token = source.map(|source| source.token().clone());
-        Self { scanner: Scanner::new(&secrets, &settings.fingerprint_key()), token }
+        Self { scanner: Scanner::new(&secrets, &own.fingerprint_key()), token }
     }
 }
 

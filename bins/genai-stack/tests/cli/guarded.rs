@@ -150,7 +150,7 @@ fn the_doctor_looks_at_every_service_of_the_project() {
     let project = Project::new("two", "custom_nodes = false\n");
     let folder = project.folder.path();
     let toml = fs::read_to_string(folder.join("genai.toml")).unwrap();
-    fs::write(folder.join("genai.toml"), format!("{toml}[service.qwen]\n[service.video.stack]\nmemory = '32MiB'\n")).unwrap();
+    fs::write(folder.join("genai.toml"), format!("{toml}[service.qwen]\n[service.video.stack]\nport = 0\n")).unwrap();
     stack(folder, &["up", "--service", "qwen"]);
     let examined = |args: &[&str]| {
         let done = stack(folder, &[&["doctor", "--format", "json"], args].concat());

@@ -49,7 +49,9 @@ pub(super) async fn run(
         .each(&services, async |journey, settings| {
             let Some(container) = seen.of(&settings.service.value) else { return Ok(()) };
             let subject = journey.subject(settings, world)?;
-            if service(journey, stack.engine, &redaction, &subject, container, deadline).await? == Door::Open {
+            // Without a port of its own, somebody else's server may answer at the URL of the settings.
+            let asked = !local || url(container).is_some();
+            if service(journey, stack.engine, &redaction, &subject, asked, container, deadline).await? == Door::Open {
                 let grace = spec.services[&settings.service.value].stop_grace;
                 close(journey, stack.engine, container, before, grace).await?;
             }
@@ -71,6 +73,7 @@ async fn service(
     engine: &Engine,
     redaction: &Redaction,
     subject: &Subject<'_>,
+    asked: bool,
     container: &Container,
     deadline: Instant,
 ) -> Result<Door, Failure> {
@@ -83,7 +86,7 @@ async fn service(
             Some(ready.map_err(|error| failure(&error))?)
         }
         // A probe's failures do not count for minutes after the start: nobody waits for them while a server stands open.
-        () = stands_open(subject) => None,
+        () = stands_open(subject), if asked => None,
     };
     if let Some(ready) = ready {
         let is_well = matches!(ready, Readiness::Healthy | Readiness::Running);
@@ -96,7 +99,7 @@ async fn service(
         journey.found_since(began, checks::container_healthy(name, &redacted(ready, redaction), &lines));
         if is_well {
             answers(subject, deadline).await;
-        } else if !is_open(subject).await {
+        } else if !asked || !is_open(subject).await {
             return Ok(Door::NotSeenOpen);
         }
     }
