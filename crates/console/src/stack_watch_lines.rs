@@ -31,9 +31,10 @@ fn words(what: &What) -> (Option<Outcome>, String) {
         What::Began { project, containers, idle_unload } => {
             let list: Vec<_> = containers.iter().map(|(name, state)| format!("{name} {state}")).collect();
             let list = if list.is_empty() { "no container yet".to_owned() } else { list.join("; ") };
-            let unload = idle_unload
-                .map_or_else(String::new, |time| format!("; models go after {} min without work", time.as_secs() / 60));
-            (None, format!("watching `{project}`: {list}{unload}"))
+            let unload = idle_unload.iter().map(|(service, after)| {
+                format!("; the models of `{service}` go after {} min without work", after.as_secs() / 60)
+            });
+            (None, format!("watching `{project}`: {list}{}", unload.collect::<String>()))
         }
         What::Appeared { state } => (judged(state), format!("is there: {state}")),
         What::Changed { before, now, why } => {
@@ -42,9 +43,9 @@ fn words(what: &What) -> (Option<Outcome>, String) {
         }
         What::Restarted { count } => (Some(Outcome::Warn), format!("ended and was started again, {count} times by now")),
         What::Gone => (Some(Outcome::Warn), "is there no more".to_owned()),
-        What::Unloaded { idle } => (
+        What::Unloaded { service, idle } => (
             Some(Outcome::Pass),
-            format!("nothing ran for {} min: the server was told to unload its models", idle.as_secs() / 60),
+            format!("nothing ran for {} min: the server of `{service}` was told to unload its models", idle.as_secs() / 60),
         ),
         What::Failed(failure) => (Some(Outcome::Fail), because(failure)),
         What::Ended(failure) => (None, failure.to_string()),
@@ -85,14 +86,14 @@ mod tests {
         let minutes = |minutes: u64| Duration::from_secs(minutes * 60);
         let why = Some(("was killed by the kernel".to_owned(), "raise `memory`".to_owned()));
         let whats = [
-            What::Began { project: "p".into(), containers: vec![running], idle_unload: Some(minutes(10)) },
-            What::Began { project: "p".into(), containers: Vec::new(), idle_unload: None },
+            What::Began { project: "p".into(), containers: vec![running], idle_unload: vec![("comfyui".into(), minutes(10))] },
+            What::Began { project: "p".into(), containers: Vec::new(), idle_unload: Vec::new() },
             What::Appeared { state: "running, starting".into() },
             What::Changed { before: "running, starting".into(), now: "running, healthy".into(), why: None },
             What::Changed { before: "running".into(), now: "exited".into(), why },
             What::Restarted { count: 3 },
             What::Gone,
-            What::Unloaded { idle: minutes(12) },
+            What::Unloaded { service: "comfyui".into(), idle: minutes(12) },
             What::Failed(Failure::new(FailureKind::Unreachable, "no engine answers").hint("start it")),
             What::Ended(Failure::new(FailureKind::Interrupted, "stopped by the user")),
         ];
@@ -106,14 +107,14 @@ mod tests {
     fn as_a_person_sees_it() {
         let text: String = samples().iter().map(text).collect();
         insta::assert_snapshot!(anstream::adapter::strip_str(&text), @"
-        1970-01-01T00:00:00Z · watching `p`: p-comfyui-1 running, healthy; models go after 10 min without work
+        1970-01-01T00:00:00Z · watching `p`: p-comfyui-1 running, healthy; the models of `comfyui` go after 10 min without work
         1970-01-01T00:00:00Z · watching `p`: no container yet
         1970-01-01T00:00:00Z · p-comfyui-1: is there: running, starting
         1970-01-01T00:00:00Z ✓ p-comfyui-1: running, starting → running, healthy
         1970-01-01T00:00:00Z ✗ p-comfyui-1: running → exited: it was killed by the kernel; next: raise `memory`
         1970-01-01T00:00:00Z ! p-comfyui-1: ended and was started again, 3 times by now
         1970-01-01T00:00:00Z ! p-comfyui-1: is there no more
-        1970-01-01T00:00:00Z ✓ nothing ran for 12 min: the server was told to unload its models
+        1970-01-01T00:00:00Z ✓ nothing ran for 12 min: the server of `comfyui` was told to unload its models
         1970-01-01T00:00:00Z ✗ no engine answers; next: start it
         1970-01-01T00:00:00Z · stopped by the user
         ");

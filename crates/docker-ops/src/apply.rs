@@ -195,7 +195,11 @@ impl Engine {
         started.map_err(|error| start_failed(container, error))
     }
 
-    async fn stop(&self, container: &Handle, grace: Duration) -> Result<(), Error> {
+    /// Stops a container, and kills it once `grace` is over. One that is not there, or does not run, is no error.
+    ///
+    /// # Errors
+    /// Whatever the engine refuses.
+    pub async fn stop(&self, container: &Handle, grace: Duration) -> Result<(), Error> {
         let options = StopContainerOptionsBuilder::default().t(seconds(grace)).build();
         let stopped = self.docker().stop_container(&container.id, Some(options)).await;
         answer::known(about(container), stopped).map(drop)

@@ -17,7 +17,8 @@ pub(crate) fn body(spec: &StackSpec, name: &str, service: &ServiceSpec, image: &
         image: Some(image.id.clone()),
         user: service.user.clone(),
         env: Some(service.environment.iter().map(|(key, value)| format!("{key}={value}")).collect()),
-        cmd: command(service, image),
+        entrypoint: given(&service.command),
+        cmd: given(&service.flags),
         exposed_ports: Some(service.ports.iter().map(container_port).collect()),
         healthcheck: Some(health(&service.health)),
         stop_timeout: Some(service.stop_grace.as_secs().try_into().unwrap_or(i64::MAX)),
@@ -31,11 +32,9 @@ pub(crate) fn body(spec: &StackSpec, name: &str, service: &ServiceSpec, image: &
     body
 }
 
-/// What follows the image's entry point; `None` is the image's own.
-fn command(service: &ServiceSpec, image: &ImageFacts) -> Option<Vec<String>> {
-    let command = if service.command.is_empty() { &image.cmd } else { &service.command };
-    let is_own = service.command.is_empty() && service.flags.is_empty();
-    (!is_own).then(|| [&command[..], &service.flags].concat())
+/// Where nothing is given, the image's own holds.
+fn given(words: &[String]) -> Option<Vec<String>> {
+    (!words.is_empty()).then(|| words.to_vec())
 }
 
 fn host(service: &ServiceSpec, network: &str) -> HostConfig {

@@ -50,9 +50,9 @@ pub struct ServiceSpec {
     pub image: Image,
     /// How many alike. More than one only in a Swarm.
     pub replicas: u32,
-    /// The whole command, program first; empty for the image's own.
+    /// The program and what always follows it, in place of both ENTRYPOINT and CMD of the image, which stay if this is empty.
     pub command: Vec<String>,
-    /// ComfyUI's flags, put after the command, or after the image's own.
+    /// ComfyUI's flags, put after the command; without one after the image's ENTRYPOINT, in place of its CMD.
     pub flags: Vec<String>,
     /// Variables of the process. Everyone who may inspect the container reads them, so a secret is refused here.
     pub environment: BTreeMap<String, String>,

@@ -27,11 +27,13 @@ mod mounts_usable;
 mod no_leak;
 mod no_stray_password;
 mod no_token_in_inspect;
+mod nothing_left;
 mod old_token_refused;
 mod one_token;
 mod password_before_start;
 mod password_in_place;
 mod password_readable_by_comfyui;
+mod password_readable_in_container;
 mod password_refused_as_bearer;
 mod plugin_installed;
 mod plugin_intact;
@@ -70,11 +72,14 @@ pub(crate) use image_available::judge as image_available;
 pub(crate) use image_generated::{ID as IMAGE_GENERATED, run_with as generate_image};
 pub(crate) use mounts_usable::judge as mounts_usable;
 pub(crate) use no_leak::{judge as leaks, unknown_tokens as leaks_unknown};
+pub(crate) use nothing_left::judge as nothing_left;
 pub(crate) use old_token_refused::{ID as OLD_TOKEN_REFUSED, run_with as refuse_old_token};
 pub(crate) use one_token::judge as one_token;
 pub(crate) use password_before_start::{Held, judge as password_before_start, look as held_password};
-pub(crate) use plugin_installed::CHECK as PLUGIN_INSTALLED;
-pub(crate) use plugin_intact::{judge as plugin_intact, unseen as plugin_unseen};
+pub(crate) use password_readable_in_container::judge as password_readable_in_container;
+pub(crate) use plugin_intact::{
+    elsewhere as plugin_elsewhere, in_image as plugin_in_image, judge as plugin_intact, unseen as plugin_unseen,
+};
 pub(crate) use port_free::judge as port_free;
 pub(crate) use secrets_kept_out_of_git::look as secrets_in_git;
 pub(crate) use source_well_formed::CHECK as SOURCE_WELL_FORMED;
@@ -166,6 +171,8 @@ pub const JOURNEYS: &[CheckId] = &[
     disk_sufficient::ID,
     gpu_available::ID,
     password_before_start::ID,
+    password_readable_in_container::ID,
+    nothing_left::ID,
 ];
 
 /// Of the containers, as `genai-stack doctor` runs them.

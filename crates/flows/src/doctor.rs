@@ -6,20 +6,21 @@ mod patient;
 mod probes;
 
 use std::{
+    collections::{BTreeMap, BTreeSet},
     future::ready,
     path::{Path, PathBuf},
 };
 
-use docker_ops::{Engine, ServiceSpec, autopsy::Autopsy};
-use report::{Failure, Report, Sink};
+use docker_ops::{Engine, StackSpec, autopsy::Autopsy};
+use report::{Failure, FailureKind, Report, Sink};
 use settings::{Settings, World};
 use token_sync::scan::{Scanner, Secret};
 
 use crate::{
-    checks,
+    answers, checks,
     journey::Journey,
     plugin::{self, Python, Wanted},
-    stack::failure,
+    stack::{failure, redact::Redaction},
 };
 
 pub(crate) use cause::{Cause, Memory, cause};
@@ -29,18 +30,47 @@ pub(crate) use patient::{Cards, Patient};
 pub use probes::ContainerPython;
 
 /// What is to be examined.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Stack<'a> {
-    /// The settings of the service, for its source of truth.
-    pub settings: &'a Settings,
     /// Compose's project name.
     pub project: String,
-    /// What the settings say must run.
-    pub wanted: Option<ServiceSpec>,
-    /// Where it differs from that, as `up` would see it; why that is not known.
-    pub drift: Result<Vec<String>, String>,
-    /// The plugin that must be in `custom_nodes`.
-    pub plugin: Wanted,
+    /// Every service of the project, whether it is meant or not.
+    pub services: &'a [Settings],
+    /// The services that are meant; all if empty.
+    pub only: BTreeSet<String>,
+    /// What must run, if somebody wrote it down.
+    pub spec: Option<StackSpec>,
+    /// The plugin that must be in `custom_nodes`, by service.
+    pub plugins: BTreeMap<String, Wanted>,
+}
+
+impl<'a> Stack<'a> {
+    /// What the settings say of the project that is named `project`.
+    ///
+    /// # Errors
+    /// A `[stack]` that can't be used.
+    pub fn of(project: String, services: &'a [Settings], only: BTreeSet<String>) -> Result<Self, Failure> {
+        let mut spec = None;
+        // As soon as one of them says what runs, each must.
+        for settings in services {
+            if settings.stack()?.is_some() {
+                spec = Some(StackSpec { project: project.clone(), ..Settings::stack_spec(services)? });
+                break;
+            }
+        }
+        let plugins = services.iter().map(|settings| Ok((settings.service.value.clone(), Wanted::of(settings)?)));
+        Ok(Self { plugins: plugins.collect::<Result<_, Failure>>()?, project, services, only, spec })
+    }
+
+    fn means(&self, service: &str) -> bool {
+        self.only.is_empty() || self.only.contains(service)
+    }
+
+    /// The settings that a container goes by: of its service; the first ones for one of a service that nobody wrote down.
+    fn settings(&self, service: Option<&str>) -> Result<&'a Settings, Failure> {
+        let named = self.services.iter().find(|settings| service == Some(&settings.service.value));
+        named.or(self.services.first()).ok_or_else(|| Failure::new(FailureKind::Settings, "there is no service"))
+    }
 }
 
 /// What else may be known.
@@ -76,36 +106,65 @@ async fn steps(
     let (engine, machine) = asked?;
     let containers = engine.containers_of(&stack.project).await.map_err(|error| failure(&error))?;
     if containers.is_empty() {
-        journey.found(ready(checks::no_container(&stack.project))).await;
+        journey.found(ready(checks::no_container(&stack.project, None))).await;
     }
-    let secrets = Secrets::of(stack.settings);
     let kills = docker_ops::autopsy::out_of_memory(options.kernel_log.as_deref().unwrap_or_default());
-    for (id, name) in containers {
-        journey.section(&name);
-        let autopsy = engine.autopsy(&id, &machine).await.map_err(|error| failure(&error))?;
+    let mut seen = BTreeSet::new();
+    for (id, name) in &containers {
+        let autopsy = engine.autopsy(id, &machine).await.map_err(|error| failure(&error))?;
+        let service = autopsy.service.clone();
+        seen.extend(service.clone());
+        if !service.as_deref().is_none_or(|service| stack.means(service)) {
+            continue;
+        }
+        journey.section(name);
+        let settings = stack.settings(service.as_deref())?;
+        let secrets = Secrets::of(stack.services, settings);
         let patient = Patient {
             cards: cards(engine, &autopsy).await,
-            kills: kills.iter().filter(|kill| kill.container.as_deref() == Some(&*id)).cloned().collect(),
+            kills: kills.iter().filter(|kill| kill.container.as_ref() == Some(id)).cloned().collect(),
             has_kernel_log: options.kernel_log.is_some(),
             machine: &machine,
-            wanted: stack.wanted.as_ref(),
+            wanted: service.as_ref().zip(stack.spec.as_ref()).and_then(|(service, spec)| spec.services.get(service)),
             scanner: &secrets.scanner,
             token: secrets.token.as_ref(),
-            settings: stack.settings,
+            settings,
             autopsy,
         };
         for judge in checks::CONTAINER {
             journey.found(ready(judge(&patient))).await;
         }
-        let python = patient.is_running().then(|| ContainerPython::of(engine, &patient.autopsy, stack.wanted.as_ref()));
+        let python = patient.is_running().then(|| ContainerPython::of(engine, &patient.autopsy, patient.wanted));
         let python = python.as_ref().map(|python| python as &dyn Python);
-        match custom_nodes(&patient) {
-            Some(folder) => journey.found(plugin::verify(&folder, &stack.plugin, python)).await,
-            None => journey.found(ready(checks::plugin_unseen())).await,
+        match (custom_nodes(&patient), stack.plugins.get(&settings.service.value)) {
+            (Some(folder), Some(plugin)) => journey.found(plugin::verify(&folder, plugin, python)).await,
+            _ => journey.found(ready(checks::plugin_unseen())).await,
         };
     }
-    journey.found(ready(checks::stack_in_sync(&stack.drift))).await;
+    let wanted = stack.spec.iter().flat_map(|spec| spec.services.keys()).filter(|service| stack.means(service));
+    for service in wanted.filter(|service| !containers.is_empty() && !seen.contains(*service)) {
+        journey.found(ready(checks::no_container(&stack.project, Some(service)))).await;
+    }
+    journey.found(async { checks::stack_in_sync(&drift(engine, stack).await) }).await;
     Ok(())
+}
+
+/// Where what runs differs from what must run, as `up` would mend it; why that is not known.
+async fn drift(engine: &Engine, stack: &Stack<'_>) -> Result<Vec<String>, String> {
+    let spec = stack.spec.as_ref().ok_or("genai.toml has no `[stack]`")?;
+    let redaction = Redaction::of(stack.services).map_err(|failure| failure.to_string())?;
+    let observed = engine.observe(spec).await.map_err(|error| answers::chain(&error))?;
+    let mut differences = Vec::new();
+    for service in spec.services.keys().filter(|service| stack.means(service)) {
+        match observed.of(service) {
+            None => differences.push(format!("the service `{service}` has no container")),
+            Some(one) => {
+                let told = one.drift.iter().map(|difference| redaction.text(&format!("`{}`: {difference}", one.name)));
+                differences.extend(told);
+            }
+        }
+    }
+    Ok(differences)
 }
 
 /// What must not be shown, and is looked for where everybody reads.
@@ -115,15 +174,18 @@ struct Secrets {
 }
 
 impl Secrets {
-    fn of(settings: &Settings) -> Self {
-        let source = settings.source.value.load().ok().flatten();
-        let mut secrets = Vec::new();
-        if let Some(source) = &source {
+    /// Of all services, since one may show another's; the token of its own.
+    fn of(all: &[Settings], own: &Settings) -> Self {
+        let (mut secrets, mut token) = (Vec::new(), None);
+        for settings in all {
+            let Some(source) = settings.source.value.load().ok().flatten() else { continue };
             secrets.push(Secret::token("the source of truth", source.token()));
             secrets.extend(source.password().map(|password| Secret::password("the password", password)));
+            if settings.service.value == own.service.value {
+                token = Some(source.token().clone());
+            }
         }
-        let token = source.map(|source| source.token().clone());
-        Self { scanner: Scanner::new(&secrets, &settings.fingerprint_key()), token }
+        Self { scanner: Scanner::new(&secrets, &own.fingerprint_key()), token }
     }
 }
 

@@ -116,7 +116,12 @@ impl Journey {
     /// Runs what ends in a finding; how it ended.
     pub(crate) async fn found(&mut self, finding: impl Future<Output = Finding>) -> Outcome {
         let began = Instant::now();
-        let mut finding = finding.await;
+        let finding = finding.await;
+        self.found_since(began, finding)
+    }
+
+    /// Takes a finding that was looked for since `began`; how it ended.
+    pub(crate) fn found_since(&mut self, began: Instant, mut finding: Finding) -> Outcome {
         finding.took = Some(began.elapsed());
         finding.service.clone_from(&self.service);
         self.sink.send(Event::Found(Box::new(finding.clone())));

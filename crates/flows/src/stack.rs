@@ -24,6 +24,7 @@ use std::{collections::BTreeSet, path::Path, time::Duration};
 use docker_ops::{Engine, Member, ProjectLock, StackSpec, Wish};
 use report::{Failure, FailureKind};
 use settings::{Settings, World};
+use token_sync::SourceFile;
 
 /// How long a run waits for another one of the same project.
 const LOCK_WAIT: Duration = Duration::from_secs(60);
@@ -54,10 +55,12 @@ impl Stack<'_> {
     }
 }
 
-/// Waits for other runs of the same project to end, and keeps them off.
+/// Waits for other runs of the same project to end, and keeps them off. The lock lies beside the secrets, which no version control takes.
 async fn lock(spec: &StackSpec, world: &World) -> Result<ProjectLock, Failure> {
+    // Where the secrets of this project are, even if a service takes them from elsewhere.
+    let secrets = SourceFile::new(spec.working_dir.join(SourceFile::DEFAULT)).folder().to_owned();
     let holder = format!("pid {}, `genai-stack`, since {}", std::process::id(), world.clock.stamp());
-    ProjectLock::take(&spec.working_dir, &holder, LOCK_WAIT).await.map_err(|error| failure(&error))
+    ProjectLock::take(&secrets, &holder, LOCK_WAIT).await.map_err(|error| failure(&error))
 }
 
 /// The containers of the project, or of one service of it.

@@ -21,44 +21,51 @@ use self::{
 use crate::connect::{self, Door};
 
 /// How to watch.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub struct Options {
     /// Between two looks.
     pub every: Duration,
-    /// Have the server unload its models after so long without work.
-    pub idle_unload: Option<Duration>,
+    /// Have each server unload its models after so long without work, or never, whatever `[stack]` says of its service.
+    pub idle_unload: Option<Option<Duration>>,
 }
 
 /// Takes what happens; says whether it wants more.
 pub type Tell<'a> = dyn FnMut(Happening) -> ControlFlow<()> + 'a;
 
-/// Watches until nobody wants to hear of it any more.
+/// Watches until nobody wants to hear of it any more. `services` are those whose servers may be told to unload.
 ///
 /// # Errors
-/// What keeps the first look from being taken; later such trouble is told, and tried again.
+/// What keeps the first look from being taken; later such trouble is told, and tried again. A `[stack]` that can't be used.
 pub async fn run(
     engine: &Engine,
     project: &str,
-    settings: &Settings,
+    services: &[Settings],
     options: Options,
     world: &World,
     tell: &mut Tell<'_>,
 ) -> Result<(), Failure> {
     let mut said = |container: Option<String>, what| tell(Happening { at: world.clock.now(), container, what });
+    let mut unloaders = unloaders(services, options)?;
     let first = look::at(engine, project).await?;
     let containers = first.iter().map(|(name, look)| (name.clone(), look.state.clone())).collect();
-    let began = What::Began { project: project.to_owned(), containers, idle_unload: options.idle_unload };
-    if said(None, began).is_break() {
+    let idle_unload = unloaders.iter().map(|one| (one.service().to_owned(), one.idle.after())).collect();
+    if said(None, What::Began { project: project.to_owned(), containers, idle_unload }).is_break() {
         return Ok(());
     }
-    let mut unloader = options.idle_unload.map(|after| Unloader { idle: Idle::new(after), client: None });
-    let (Ok(()) | Err(Unheard)) = watch(engine, project, first, options.every, &mut said, async |now| {
-        let Some(unloader) = &mut unloader else { return Ok(None) };
-        unloader.step(settings, world, now).await
-    })
-    .await
-    .map(|never| match never {});
+    let (Ok(()) | Err(Unheard)) =
+        watch(engine, project, first, options.every, &mut said, &mut unloaders, world).await.map(|never| match never {});
     Ok(())
+}
+
+/// One for each service that is to unload.
+fn unloaders(services: &[Settings], options: Options) -> Result<Vec<Unloader<'_>>, Failure> {
+    let mut unloaders = Vec::new();
+    for settings in services {
+        let said = || Ok::<_, Failure>(settings.stack()?.and_then(|stack| stack.idle_unload));
+        let after = options.idle_unload.map_or_else(said, Ok)?;
+        unloaders.extend(after.map(|after| Unloader { settings, idle: Idle::new(after), client: None, trouble: None }));
+    }
+    Ok(unloaders)
 }
 
 /// Nobody wants to hear more.
@@ -70,24 +77,28 @@ async fn watch(
     mut before: BTreeMap<String, Look>,
     every: Duration,
     said: &mut impl FnMut(Option<String>, What) -> ControlFlow<()>,
-    mut unload: impl AsyncFnMut(Instant) -> Result<Option<Duration>, Failure>,
+    unloaders: &mut [Unloader<'_>],
+    world: &World,
 ) -> Result<Infallible, Unheard> {
-    let mut trouble: [Option<Failure>; 2] = [None, None];
+    let mut trouble = None;
     let mut news = Vec::new();
     loop {
         match look::at(engine, project).await {
             Ok(now) => {
                 news.extend(look::news(&before, &now));
-                (before, trouble[0]) = (now, None);
+                (before, trouble) = (now, None);
             }
-            Err(failure) => news.extend(told(&mut trouble[0], failure)),
+            Err(failure) => news.extend(told(&mut trouble, failure)),
         }
-        match unload(Instant::now()).await {
-            Ok(done) => {
-                trouble[1] = None;
-                news.extend(done.map(|idle| (None, What::Unloaded { idle })));
+        for unloader in &mut *unloaders {
+            match unloader.step(world, Instant::now()).await {
+                Ok(done) => {
+                    unloader.trouble = None;
+                    let service = unloader.service();
+                    news.extend(done.map(|idle| (None, What::Unloaded { service: service.to_owned(), idle })));
+                }
+                Err(failure) => news.extend(told(&mut unloader.trouble, failure)),
             }
-            Err(failure) => news.extend(told(&mut trouble[1], failure)),
         }
         for (container, what) in news.drain(..) {
             if said(container, what).is_break() {
@@ -107,16 +118,22 @@ fn told(trouble: &mut Option<Failure>, failure: Failure) -> Option<(Option<Strin
     Some((None, What::Failed(failure)))
 }
 
-/// Has the server unload its models once in each idle spell.
-struct Unloader {
+/// Has the server of a service unload its models once in each idle spell.
+struct Unloader<'a> {
+    settings: &'a Settings,
     idle: Idle,
     client: Option<Client>,
+    trouble: Option<Failure>,
 }
 
-impl Unloader {
+impl Unloader<'_> {
+    fn service(&self) -> &str {
+        &self.settings.service.value
+    }
+
     /// Looks, and unloads if it is time; how long nothing had run.
-    async fn step(&mut self, settings: &Settings, world: &World, now: Instant) -> Result<Option<Duration>, Failure> {
-        let stepped = self.try_step(settings, world, now).await;
+    async fn step(&mut self, world: &World, now: Instant) -> Result<Option<Duration>, Failure> {
+        let stepped = self.try_step(world, now).await;
         if stepped.is_err() {
             // A server that was gone has nothing loaded, and may want another credential.
             self.client = None;
@@ -125,10 +142,10 @@ impl Unloader {
         stepped
     }
 
-    async fn try_step(&mut self, settings: &Settings, world: &World, now: Instant) -> Result<Option<Duration>, Failure> {
+    async fn try_step(&mut self, world: &World, now: Instant) -> Result<Option<Duration>, Failure> {
         let client = match &self.client {
             Some(client) => client.clone(),
-            None => self.client.insert(connect::client(settings, world, &Door::default()).await?).clone(),
+            None => self.client.insert(connect::client(self.settings, world, &Door::default()).await?).clone(),
         };
         let Some(idle) = self.idle.due(now, load(&client).await?) else { return Ok(None) };
         // Work may have come since: it is looked at once more, and nothing is asked of a server that works.

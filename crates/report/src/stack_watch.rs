@@ -26,8 +26,8 @@ pub enum What {
         project: String,
         /// Its containers, with their state in a word.
         containers: Vec<(String, String)>,
-        /// After how long without work the models are unloaded, if they are.
-        idle_unload: Option<Duration>,
+        /// The services whose models are unloaded, and after how long without work.
+        idle_unload: Vec<(String, Duration)>,
     },
     /// There is a container that was not there.
     Appeared {
@@ -50,8 +50,10 @@ pub enum What {
     },
     /// There is a container no more.
     Gone,
-    /// The server was told to give back the memory of its models.
+    /// The server of a service was told to give back the memory of its models.
     Unloaded {
+        /// The service.
+        service: String,
         /// How long nothing had run.
         idle: Duration,
     },

@@ -5,20 +5,15 @@ use std::io::Read;
 use console::Screen;
 use flows::doctor::{self, Options, Stack};
 use report::{Failure, FailureKind, Report};
-use settings::{Settings, World};
+use settings::World;
 
 use super::meant;
 use crate::cli::{Cli, Doctor};
 
 pub(super) async fn run(cli: &Cli, world: &World, args: &Doctor, screen: &Screen) -> Result<Report, Failure> {
     let services = meant::services(world, cli)?;
-    let settings = Settings::load(&cli.settings(), world)?;
     let project = meant::project(args.project.project_name.as_deref(), &services)?;
-    let stack = settings.stack()?;
-    let plugin = meant::plugin(stack.as_ref(), world)?;
-    let wanted = stack.map(|stack| stack.service);
-    let drift = Err("`up` has not said what it would change".to_owned());
-    let patient = Stack { settings: &settings, project, wanted, drift, plugin };
+    let patient = Stack::of(project, &services, meant::only(world, cli))?;
     let options =
         Options { kernel_log: args.kernel_log.as_ref().map(|path| kernel_log(&world.current_dir.join(path))).transpose()? };
     let sink = screen.sink();

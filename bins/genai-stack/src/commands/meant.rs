@@ -4,10 +4,7 @@ use std::collections::BTreeSet;
 
 use console::Screen;
 use docker_ops::Engine;
-use flows::{
-    plugin::Wanted,
-    stack::{self, Stack},
-};
+use flows::stack::{self, Stack};
 use report::{Failure, FailureKind};
 use settings::{Flags, Settings, World};
 
@@ -23,9 +20,7 @@ pub(super) struct Meant {
 impl Meant {
     /// Of a project whose `[stack]` says what runs.
     pub(super) async fn of(world: &World, cli: &Cli, screen: &Screen) -> Result<Self, Failure> {
-        let flags = cli.settings();
-        let named = flags.service.or_else(|| world.var("GENAI_SERVICE").map(str::to_owned));
-        let only = named.into_iter().filter(|name| name != "all").collect();
+        let only = only(world, cli);
         let services = services(world, cli)?;
         // Whether there is a stack at all is told before any engine is asked.
         Settings::stack_spec(&services)?;
@@ -36,6 +31,12 @@ impl Meant {
     pub(super) fn stack(&self) -> Stack<'_> {
         Stack { engine: &self.engine, services: &self.services, only: self.only.clone() }
     }
+}
+
+/// The services that are named; none if all are meant.
+pub(super) fn only(world: &World, cli: &Cli) -> BTreeSet<String> {
+    let named = cli.settings().service.or_else(|| world.var("GENAI_SERVICE").map(str::to_owned));
+    named.into_iter().filter(|name| name != "all").collect()
 }
 
 /// Every service: what is of none of them, and what must not be shown, can only be told by who knows all.
@@ -61,14 +62,4 @@ pub(super) fn project(given: Option<&str>, services: &[Settings]) -> Result<Stri
 pub(super) async fn engine(services: &[Settings], screen: &Screen) -> Result<Engine, Failure> {
     let Some(first) = services.first() else { return Err(Failure::new(FailureKind::Settings, "there is no service")) };
     stack::connect(first, &screen.sink()).await
-}
-
-/// The plugin that guards the service; the one that this program knows where nobody says otherwise.
-pub(super) fn plugin(stack: Option<&settings::Stack>, world: &World) -> Result<Wanted, Failure> {
-    let Some(settings::Plugin { source, commit, digest, offline }) = stack.map(|stack| &stack.plugin) else {
-        return Ok(Wanted::default());
-    };
-    let text = |set: &Option<settings::Setting<String>>| set.as_ref().map(|set| set.value.clone());
-    let offline = offline.as_ref().map(|set| set.value.as_path());
-    Wanted::new(text(source).as_deref(), text(commit).as_deref(), text(digest).as_deref(), offline, &world.current_dir)
 }

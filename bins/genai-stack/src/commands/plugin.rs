@@ -66,7 +66,7 @@ fn custom_nodes(which: &Which, settings: &Settings, world: &World) -> Result<Pat
 fn wanted(which: &Which, settings: &Settings, world: &World) -> Result<Wanted, Failure> {
     let Which { from, commit, digest, offline, .. } = which;
     if from.is_none() && commit.is_none() && digest.is_none() && offline.is_none() {
-        return meant::plugin(settings.stack()?.as_ref(), world);
+        return Wanted::of(settings);
     }
     Wanted::new(from.as_deref(), commit.as_deref(), digest.as_deref(), offline.as_deref(), &world.current_dir)
 }

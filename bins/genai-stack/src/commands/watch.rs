@@ -34,15 +34,14 @@ pub(super) async fn run(cli: &Cli, world: &World, args: &Watch, screen: &Screen)
 
 async fn watch(cli: &Cli, world: &World, args: &Watch, screen: &Screen) -> Result<(), Failure> {
     let services = meant::services(world, cli)?;
-    let settings = Settings::load(&cli.settings(), world)?;
+    let meant = Settings::load_stack(&cli.settings(), world)?;
     let project = meant::project(args.project.project_name.as_deref(), &services)?;
-    let idle_unload = settings.stack()?.and_then(|stack| stack.idle_unload);
     let minutes = args.idle_unload_minutes.map(|minutes| (minutes > 0).then(|| Duration::from_secs(u64::from(minutes) * 60)));
-    let options = Options { every: Duration::from_secs(args.every.into()), idle_unload: minutes.unwrap_or(idle_unload) };
+    let options = Options { every: Duration::from_secs(args.every.into()), idle_unload: minutes };
     console::interruptible(async {
         let engine = meant::engine(&services, screen).await?;
         let mut tell = |happening| screen.tell_of_stack(&happening);
-        stack_watch::run(&engine, &project, &settings, options, world, &mut tell).await
+        stack_watch::run(&engine, &project, &meant, options, world, &mut tell).await
     })
     .await?
 }

@@ -1,10 +1,11 @@
-//! The binary as a person or a script meets it: help pages and commands as data; the doctor and the streams on a real engine, where one
-//! is.
+//! The binary as a person or a script meets it: help pages and commands as data; the doctor, the streams, and what keeps a server from
+//! standing open, on a real engine where one is.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![expect(clippy::disallowed_methods, reason = "these tests run programs, and are asked for in the environment")]
 
 mod doctor;
+mod guarded;
 mod streams;
 
 /// Help pages: what `--help` prints is the reference.

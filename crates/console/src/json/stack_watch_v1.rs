@@ -33,8 +33,8 @@ pub enum Event {
         project: String,
         /// Its containers.
         containers: Vec<Container>,
-        /// After how long without work the models are unloaded; null if they are not.
-        idle_unload_seconds: Option<f64>,
+        /// The services whose models are unloaded when nothing runs.
+        idle_unload: Vec<IdleUnload>,
     },
     /// There is a container that was not there.
     Appeared {
@@ -59,8 +59,10 @@ pub enum Event {
     },
     /// There is a container no more.
     Gone,
-    /// The server was told to give back the memory of its models.
+    /// The server of a service was told to give back the memory of its models.
     Unloaded {
+        /// The service.
+        service: String,
         /// How long nothing had run.
         idle_seconds: f64,
     },
@@ -87,6 +89,15 @@ pub struct Container {
     pub state: String,
 }
 
+/// A service whose models are unloaded when nothing runs.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct IdleUnload {
+    /// The service.
+    pub service: String,
+    /// After how long without work.
+    pub after_seconds: f64,
+}
+
 impl From<&stack_watch::Happening> for Line {
     fn from(happening: &stack_watch::Happening) -> Self {
         let (at, container) = (happening.at.to_string(), happening.container.clone());
@@ -104,7 +115,10 @@ impl From<&stack_watch::What> for Event {
                     .iter()
                     .map(|(name, state)| Container { name: name.clone(), state: state.clone() })
                     .collect(),
-                idle_unload_seconds: idle_unload.map(|time| time.as_secs_f64()),
+                idle_unload: idle_unload
+                    .iter()
+                    .map(|(service, after)| IdleUnload { service: service.clone(), after_seconds: after.as_secs_f64() })
+                    .collect(),
             },
             What::Appeared { state } => Self::Appeared { state: state.clone() },
             What::Changed { before, now, why } => Self::Changed {
@@ -115,7 +129,7 @@ impl From<&stack_watch::What> for Event {
             },
             What::Restarted { count } => Self::Restarted { count: *count },
             What::Gone => Self::Gone,
-            What::Unloaded { idle } => Self::Unloaded { idle_seconds: idle.as_secs_f64() },
+            What::Unloaded { service, idle } => Self::Unloaded { service: service.clone(), idle_seconds: idle.as_secs_f64() },
             What::Failed(failure) => Self::Failed { failure: failure.into() },
             What::Ended(failure) => Self::Ended { failure: failure.into(), exit_code: ExitCode::for_kind(failure.kind) as u8 },
         }

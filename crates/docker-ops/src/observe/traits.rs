@@ -255,7 +255,7 @@ mod tests {
         let env = [&image.env[..], body.env.as_deref().unwrap_or_default()].concat();
         let config = ContainerConfig {
             env: Some(env),
-            cmd: body.cmd.clone().or(Some(image.cmd.clone())),
+            cmd: body.cmd.clone().or(body.entrypoint.is_none().then(|| image.cmd.clone())),
             entrypoint: body.entrypoint.clone().or(Some(image.entrypoint.clone())),
             user: body.user.clone().or(image.user.clone()),
             healthcheck: body.healthcheck.clone(),
@@ -278,7 +278,8 @@ mod tests {
         ImageFacts {
             id: "sha256:0123456789abcdef".into(),
             env: vec!["PATH=/bin".into()],
-            cmd: vec!["python3".into(), "main.py".into()],
+            entrypoint: vec!["python3".into()],
+            cmd: vec!["main.py".into()],
             ..ImageFacts::default()
         }
     }
@@ -288,6 +289,28 @@ mod tests {
         let spec = spec(|service| service.flags = vec!["--cpu".into()]);
         let (body, seen) = made(&spec, &image());
         assert_eq!(difference(&body, &seen, &image(), Some(&image()), "p_default"), []);
+    }
+
+    #[test]
+    fn a_command_takes_the_place_of_entrypoint_and_cmd_and_flags_that_of_cmd() {
+        let words = |text: &str| text.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+        for (command, flags, runs) in [
+            ("", "", "python3 main.py"),
+            ("", "--cpu", "python3 --cpu"),
+            ("uv run main.py", "", "uv run main.py"),
+            ("uv run main.py", "--cpu", "uv run main.py --cpu"),
+        ] {
+            let spec = spec(|service| (service.command, service.flags) = (words(command), words(flags)));
+            let (body, seen) = made(&spec, &image());
+            assert_eq!(
+                [seen.config.entrypoint, seen.config.cmd].into_iter().flatten().flatten().collect::<Vec<_>>(),
+                words(runs)
+            );
+            let drawn = crate::render::compose(&spec);
+            let drawn = |key: &str| drawn.lines().find_map(|line| line.trim().strip_prefix(key).map(str::to_owned));
+            let given = |words: &Option<Vec<String>>| words.as_ref().map(|words| format!(" {words:?}"));
+            assert_eq!([drawn("entrypoint:"), drawn("command:")], [given(&body.entrypoint), given(&body.cmd)], "{runs}");
+        }
     }
 
     #[test]
@@ -313,7 +336,7 @@ mod tests {
             difference(&body, &seen, &newer, Some(&image()), "p_default").iter().map(ToString::to_string).collect();
         insta::assert_snapshot!(told.join("\n"), @r#"
         capabilities is nothing, must be CHOWN
-        command is ["python3", "main.py"], must be ["python3", "main.py", "--cpu"]
+        command is ["python3", "main.py"], must be ["python3", "--cpu"]
         image is 0123456789ab, must be fedcba987654
         memory is nothing, must be 1073741824 bytes
         memory and swap is nothing, must be 1073741824 bytes

@@ -27,6 +27,18 @@ impl Identity {
         let keeps = |name: &str| capabilities.iter().any(|one| one == "ALL" || one.strip_prefix("CAP_").unwrap_or(one) == name);
         Some(Identity { uid, gid, overrides: uid == 0 && keeps("DAC_OVERRIDE") })
     }
+
+    /// What it may do with something of that owner, group and mode: 4 for read, 2 for write, 1 for pass through, put together.
+    #[must_use]
+    pub fn granted(self, uid: u32, gid: u32, mode: u32) -> u32 {
+        let granted = match self {
+            Identity { overrides: true, .. } => 7,
+            who if who.uid == uid => mode >> 6,
+            who if who.gid == gid => mode >> 3,
+            _ => mode,
+        };
+        granted & 7
+    }
 }
 
 /// What is at a path.
@@ -55,14 +67,8 @@ impl FolderFacts {
     #[must_use]
     pub fn lets(&self, who: Identity, write: bool) -> bool {
         let FolderFacts::Folder { uid, gid, mode } = *self else { return false };
-        let granted = match who {
-            Identity { overrides: true, .. } => 7,
-            who if who.uid == uid => mode >> 6,
-            who if who.gid == gid => mode >> 3,
-            _ => mode,
-        };
         let needed = if write { 7 } else { 5 };
-        granted & needed == needed
+        who.granted(uid, gid, mode) & needed == needed
     }
 }
 

@@ -41,8 +41,9 @@ fn service(yaml: &mut Yaml, spec: &ServiceSpec) {
     if let Some(user) = &spec.user {
         yaml.text("user", &escaped(user));
     }
-    let command: Vec<String> = spec.command.iter().chain(&spec.flags).map(|word| escaped(word)).collect();
-    yaml.list("command", &command);
+    for (key, words) in [("entrypoint", &spec.command), ("command", &spec.flags)] {
+        yaml.list(key, &words.iter().map(|word| escaped(word)).collect::<Vec<_>>());
+    }
     for (key, map) in [("environment", &spec.environment), ("labels", &spec.labels)] {
         if !map.is_empty() {
             yaml.map(key, |yaml| map.iter().for_each(|(name, value)| yaml.text(&quoted(name), &escaped(value))));

@@ -188,7 +188,7 @@ fn wanted(stack: &StackSpec) -> Value {
         .collect();
     json!({
         "image": IMAGE,
-        "command": spec.command.iter().chain(&spec.flags).collect::<Vec<_>>(),
+        "command": [&spec.command, &spec.flags],
         "environment": spec.environment,
         "labels": spec.labels,
         "user": spec.user.as_deref().unwrap_or_default(),
@@ -245,7 +245,7 @@ fn seen(made: &Value, stack: &StackSpec) -> Value {
     let restart = &host["RestartPolicy"];
     json!({
         "image": config["Image"],
-        "command": config["Cmd"],
+        "command": [list(&config["Entrypoint"]), list(&config["Cmd"])],
         "environment": env.collect::<serde_json::Map<_, _>>(),
         "labels": labels.map(|(name, value)| (name.clone(), value.clone())).collect::<serde_json::Map<_, _>>(),
         "user": config["User"],

@@ -48,9 +48,10 @@ fn evidence(finding: Finding, patient: &Patient<'_>) -> Finding {
     lines[lines.len().saturating_sub(3)..].iter().fold(finding, |finding, line| finding.seen("last line", patient.shown(line)))
 }
 
-/// The finding for a project of which the engine knows no container.
-pub(crate) fn absent(project: &str) -> Finding {
-    fail(ID, format!("the engine has no container of project `{project}`")).hint("make and start it with `genai-stack up`")
+/// The finding for a project, or a service of it, of which the engine knows no container.
+pub(crate) fn absent(project: &str, service: Option<&str>) -> Finding {
+    let of = service.map_or_else(String::new, |service| format!("service `{service}` of "));
+    fail(ID, format!("the engine has no container of {of}project `{project}`")).hint("make and start it with `genai-stack up`")
 }
 
 #[cfg(test)]
@@ -74,7 +75,7 @@ mod tests {
         assert!(of("paused", 0, None).1.hints[0].contains("docker unpause p-comfyui-1"));
         let dead = of("exited", 0, Some(137)).1;
         assert!(dead.outcome.name() == "fail" && dead.hints[0].contains("--kernel-log"), "{dead:?}");
-        assert_eq!(absent("p").outcome.name(), "fail");
+        assert_eq!(absent("p", None).outcome.name(), "fail");
     }
 
     #[test]

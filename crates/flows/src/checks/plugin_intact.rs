@@ -2,7 +2,7 @@
 
 use report::{CheckId, Failure, Finding};
 
-use super::{fail, pass, unknown, warn};
+use super::{fail, pass, skipped, unknown, warn};
 use crate::plugin::{Facts, KeyFile};
 
 pub(crate) const ID: CheckId = CheckId("plugin-intact");
@@ -67,7 +67,20 @@ pub(crate) fn unseen() -> Finding {
         "the plugin's files can't be compared",
         "no `custom_nodes` of this machine is mounted, and ComfyUI's folder is not known",
     )
-    .hint("mount it: `custom_nodes` in `[stack]`; or name ComfyUI's folder with `--comfy-dir DIR`")
+    .hint("mount it: `custom_nodes` in `[stack.mounts]`; or name ComfyUI's folder: `comfy_dir` in genai.toml")
+}
+
+/// The finding before a start where the image brings the plugin.
+pub(crate) fn in_image() -> Finding {
+    let reason =
+        "no `custom_nodes` of this machine is mounted; whether the image's own guards the server is seen after the start";
+    skipped(ID, "the image must bring ComfyUI-Login", reason)
+}
+
+/// The finding before a start through an engine whose folders are not ours to look at.
+pub(crate) fn elsewhere() -> Finding {
+    let reason = "the engine may be on another machine; whether anything guards the server is seen after the start";
+    skipped(ID, "the plugin's files can't be compared", reason)
 }
 
 #[cfg(test)]

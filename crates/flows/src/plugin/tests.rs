@@ -273,6 +273,23 @@ async fn one_commit_of_a_repository_even_if_it_is_not_the_newest() {
 }
 
 #[test]
+fn what_the_stack_of_a_service_says_starts_at_the_projects_folder() {
+    let place = Place::new();
+    let (source, wanted) = place.source();
+    let project = place.folder.path();
+    let of = |toml: &str| {
+        fs::write(project.join("genai.toml"), toml).unwrap();
+        let settings = settings::Settings::load(&settings::Flags::default(), &World::for_tests(project)).unwrap();
+        Wanted::of(&settings)
+    };
+    let pinned = format!("[stack]\nimage = 'a'\n[stack.plugin]\nsource = 'source'\ndigest = '{}'\n", wanted.digest);
+    assert_eq!(of(&pinned).unwrap(), Wanted { source: Source::Folder(source), ..wanted });
+    assert_eq!(of("[stack]\nimage = 'a'\n").unwrap(), Wanted::default());
+    assert_eq!(of("").unwrap(), Wanted::default());
+    assert_eq!(of(&pinned.replace("'source'", "'absent'")).unwrap_err().kind, FailureKind::Unreachable);
+}
+
+#[test]
 fn what_flags_and_settings_may_say() {
     let place = Place::new();
     let (folder, wanted) = place.source();

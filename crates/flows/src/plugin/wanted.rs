@@ -6,6 +6,7 @@ use std::{
 };
 
 use report::{Failure, FailureKind};
+use settings::{Setting, Settings};
 
 use super::{Digest, facts::is_plugin};
 
@@ -49,6 +50,25 @@ impl Default for Wanted {
 }
 
 impl Wanted {
+    /// What `[stack.plugin]` says for the service; the one that this program knows where nobody says otherwise. Paths start at the
+    /// project's folder, as all of `genai.toml` do.
+    ///
+    /// # Errors
+    /// As [`Wanted::new`]; a `[stack]` that can't be used.
+    pub fn of(settings: &Settings) -> Result<Self, Failure> {
+        let Some(stack) = settings.stack()? else { return Ok(Self::default()) };
+        let settings::Plugin { source, commit, digest, offline } = stack.plugin;
+        let text = |set: &Option<Setting<String>>| set.as_ref().map(|set| set.value.clone());
+        let offline = offline.map(|set| set.value);
+        Self::new(
+            text(&source).as_deref(),
+            text(&commit).as_deref(),
+            text(&digest).as_deref(),
+            offline.as_deref(),
+            &settings.project.value,
+        )
+    }
+
     /// What flags or settings say: a URL, a folder or an archive; a commit, for a URL; the digest; and, instead of a source, a folder or
     /// an archive for a machine without a network. Relative paths start at `base`. Without a digest it is that of the default, whatever
     /// the source.

@@ -1,11 +1,13 @@
 //! Takes the project down: its containers and its network. Folders and images stay.
 
+use std::future::ready;
+
 use docker_ops::{Plan, Wish};
 use report::{Failure, Report, Sink};
 use settings::World;
 
 use super::{Stack, doing, failure, lock};
-use crate::journey::Journey;
+use crate::{checks, journey::Journey};
 
 /// How to take it down.
 #[derive(Debug, Clone, Copy, Default)]
@@ -35,6 +37,7 @@ async fn steps(journey: &mut Journey, stack: &Stack<'_>, world: &World, options:
     }
     if options.dry_run {
         doing::announce(journey, &plan);
+        journey.found(ready(checks::nothing_left(None))).await;
         return Ok(());
     }
     let doing = doing::Doing::new(journey);
@@ -44,5 +47,9 @@ async fn steps(journey: &mut Journey, stack: &Stack<'_>, world: &World, options:
     if plan.steps.is_empty() {
         journey.note("nothing of the project is there");
     }
+    let seen = stack.engine.observe(&spec).await.map_err(|error| failure(&error))?;
+    // A service that is of neither side any more is no error now.
+    let left = Plan::down(&spec, &seen, &wish).unwrap_or_default();
+    journey.found(ready(checks::nothing_left(Some(&left)))).await;
     Ok(())
 }

@@ -1,19 +1,24 @@
 //! What is looked at before anything is made. What fails here would fail later, with less to go by and more to clear away.
 
-use std::{ffi::OsStr, net::SocketAddr, path::PathBuf};
+use std::{
+    ffi::OsStr,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
 
 use auth_core::SourceOfTruth;
 use docker_ops::{
     EngineFacts, FolderFacts, Gpu, Identity, Mount, MountRole, Observed, PortFact, ServiceSpec, StackSpec, Toolkit,
 };
 use report::{Failure, Finding, Outcome};
-use settings::{Setting, Settings, World};
+use settings::{Settings, World};
 
 use super::{Stack, failure};
 use crate::{
-    checks,
+    checks::{self, Held},
     journey::Journey,
-    subject::{Subject, disk_failure},
+    plugin::{self, Wanted},
+    subject::disk_failure,
 };
 
 /// Runs all of it. Whether the start may go on is what the journey then says.
@@ -38,21 +43,73 @@ pub(super) async fn run(
         found(journey, checks::port_free(&ports(stack, name, service, seen))).await;
         gpu(journey, stack, world, service).await?;
         if !stack.engine.is_local() {
-            journey.note("the engine may be on another machine: its folders and its disk were not looked at");
+            journey.note(ELSEWHERE);
+            found(journey, checks::plugin_elsewhere()).await;
             continue;
         }
         found(journey, checks::disk_sufficient(&disk(&facts, service))).await;
-        let user = service.user.as_deref().or_else(|| image.and_then(|image| image.user.as_deref()));
-        // Rootless engines and those that remap users have other numbers inside than outside.
-        let same_numbers = !facts.rootless && !facts.remaps_users && (image.is_some() || service.user.is_some());
-        let who = Identity::of(user, &service.capabilities).filter(|_| same_numbers);
+        let who = identity(&facts, name, service, seen);
         let mounts: Vec<(&Mount, FolderFacts)> =
             service.mounts.iter().map(|mount| (mount, docker_ops::folder(&mount.source))).collect();
         found(journey, checks::mounts_usable(&mounts, who)).await;
-        password(journey, settings, service).await?;
-        plugin(journey, settings, world, service).await?;
+        guarded(journey, settings, service, who, true).await?;
     }
     Ok(())
+}
+
+/// Before containers are started again as they are: only what decides whether ComfyUI would ask for a credential.
+pub(super) async fn again(journey: &mut Journey, stack: &Stack<'_>, spec: &StackSpec, seen: &Observed) -> Result<(), Failure> {
+    if !stack.engine.is_local() {
+        journey.note(ELSEWHERE);
+        found(journey, checks::plugin_elsewhere()).await;
+        return Ok(());
+    }
+    let facts = stack.engine.facts().await.map_err(|error| failure(&error))?;
+    for settings in stack.chosen() {
+        let name = &settings.service.value;
+        let service = &spec.services[name];
+        guarded(journey, settings, service, identity(&facts, name, service, seen), false).await?;
+    }
+    Ok(())
+}
+
+const ELSEWHERE: &str = "the engine may be on another machine: its folders and its disk were not looked at";
+
+/// Whether ComfyUI would start with its login: PASSWORD and the plugin are there, and can be loaded. `writes`, whether a missing PASSWORD
+/// is written before the start.
+async fn guarded(
+    journey: &mut Journey,
+    settings: &Settings,
+    service: &ServiceSpec,
+    who: Option<Identity>,
+    writes: bool,
+) -> Result<(), Failure> {
+    // Without a login folder the specification itself is refused.
+    if let Some(path) = password_file(service) {
+        let source = settings.source.value.load().map_err(|error| disk_failure(&error))?;
+        let held = checks::held_password(&settings.file_at(path.clone()));
+        let token = source.as_ref().map(SourceOfTruth::token);
+        found(journey, checks::password_before_start(&settings.shown(&path), &held, token, writes)).await;
+        readable(journey, &path, &held, who).await;
+    }
+    plugin(journey, settings, service).await
+}
+
+/// Whether the container's user can read the PASSWORD that is `held` at `path`.
+pub(super) async fn readable(journey: &mut Journey, path: &Path, held: &Held, who: Option<Identity>) {
+    if let (Held::Token(_, file), Some(login)) = (held, path.parent()) {
+        found(journey, checks::password_readable_in_container(path, &docker_ops::folder(login), file, who)).await;
+    }
+}
+
+/// Who the container's process is on this machine, where that can be told. Rootless engines, and those that remap users, have other
+/// numbers inside than outside.
+pub(super) fn identity(facts: &EngineFacts, name: &str, service: &ServiceSpec, seen: &Observed) -> Option<Identity> {
+    let image = seen.images.get(name);
+    let is_known = image.is_some() || service.user.is_some();
+    let user = service.user.as_deref().or_else(|| image.and_then(|image| image.user.as_deref()));
+    let same_numbers = !facts.rootless && !facts.remaps_users;
+    Identity::of(user, &service.capabilities).filter(|_| is_known && same_numbers)
 }
 
 /// Where PASSWORD must be before the start.
@@ -96,23 +153,15 @@ async fn gpu(journey: &mut Journey, stack: &Stack<'_>, world: &World, service: &
     Ok(())
 }
 
-async fn password(journey: &mut Journey, settings: &Settings, service: &ServiceSpec) -> Result<(), Failure> {
-    // Without a login folder the specification itself is refused.
-    let Some(path) = password_file(service) else { return Ok(()) };
-    let source = settings.source.value.load().map_err(|error| disk_failure(&error))?;
-    let held = checks::held_password(&settings.file_at(path.clone()));
-    found(journey, checks::password_before_start(&settings.shown(&path), &held, source.as_ref().map(SourceOfTruth::token))).await;
-    Ok(())
-}
-
-/// Whether the plugin is where the container's ComfyUI loads it from: without it ComfyUI starts and asks nobody for anything. One that
-/// the image brings is seen by what it does, after the start.
-async fn plugin(journey: &mut Journey, settings: &Settings, world: &World, service: &ServiceSpec) -> Result<(), Failure> {
-    let mounted = service.mounts.iter().find(|mount| mount.role == MountRole::CustomNodes);
-    let Some(comfy_dir) = mounted.and_then(|mount| mount.source.parent()) else { return Ok(()) };
-    let mut settings = settings.clone();
-    settings.comfy_dir = Some(Setting { value: comfy_dir.to_owned(), origin: settings.project.origin.clone() });
-    let subject = Subject::new(&settings, world)?;
-    journey.check(&checks::PLUGIN_INSTALLED, &subject).await;
+/// Whether the pinned plugin is where the container's ComfyUI loads it from: without it ComfyUI starts and asks nobody for anything. One
+/// that the image brings is seen by what it does, after the start.
+async fn plugin(journey: &mut Journey, settings: &Settings, service: &ServiceSpec) -> Result<(), Failure> {
+    match service.mounts.iter().find(|mount| mount.role == MountRole::CustomNodes) {
+        Some(mount) => {
+            let wanted = Wanted::of(settings)?;
+            journey.found(plugin::verify(&mount.source, &wanted, None)).await;
+        }
+        None => drop(found(journey, checks::plugin_in_image()).await),
+    }
     Ok(())
 }

@@ -1,30 +1,32 @@
 //! After a start: the wait until the container is well, and the proof from this machine that it is closed without the token and open
-//! with it.
+//! with it. One that turns out to be open to all is stopped again.
 
 use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
     time::Duration,
 };
 
-use docker_ops::{Container, ContainerHealth, LastProbe, Readiness, StackSpec};
-use report::{Event, Failure, Outcome, Sink};
+use docker_ops::{Container, ContainerHealth, ContainerState, Engine, LastProbe, Observed, Readiness, StackSpec};
+use report::{Change, ChangeKind, Event, Failure, Outcome, Sink};
 use settings::{Connection, Settings, World};
 use tokio::time::Instant;
 
 use super::{Stack, failure, redact::Redaction};
-use crate::{checks, journey::Journey, subject::Subject};
+use crate::{answers as answered, checks, journey::Journey, subject::Subject};
 
 /// How many of the last lines of a container that is not well are shown.
 const LINES: u32 = 12;
 /// Between two tries whether the port answers.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// Waits for each service that is meant and proves it. The first that is not there is the failure.
+/// Waits for each service that is meant and proves it. The first that is not there is the failure. What stands open is stopped again,
+/// unless it ran so `before`.
 pub(super) async fn run(
     journey: &mut Journey,
     stack: &Stack<'_>,
     world: &World,
     spec: &StackSpec,
+    before: &Observed,
     timeout: Duration,
 ) -> Result<(), Failure> {
     let redaction = Redaction::of(stack.services)?;
@@ -46,46 +48,106 @@ pub(super) async fn run(
     let failed = journey
         .each(&services, async |journey, settings| {
             let Some(container) = seen.of(&settings.service.value) else { return Ok(()) };
-            service(journey, stack, &redaction, settings, world, container, deadline).await
+            let subject = journey.subject(settings, world)?;
+            // Without a port of its own, somebody else's server may answer at the URL of the settings.
+            let asked = !local || url(container).is_some();
+            if service(journey, stack.engine, &redaction, &subject, asked, container, deadline).await? == Door::Open {
+                let grace = spec.services[&settings.service.value].stop_grace;
+                close(journey, stack.engine, container, before, grace).await?;
+            }
+            Ok(())
         })
         .await;
     failed.map_or(Ok(()), Err)
 }
 
+/// Whether a server was seen to ask nobody for a credential.
+#[derive(Debug, PartialEq, Eq)]
+enum Door {
+    Open,
+    NotSeenOpen,
+}
+
 async fn service(
     journey: &mut Journey,
-    stack: &Stack<'_>,
+    engine: &Engine,
     redaction: &Redaction,
-    settings: &Settings,
-    world: &World,
+    subject: &Subject<'_>,
+    asked: bool,
     container: &Container,
     deadline: Instant,
-) -> Result<(), Failure> {
-    let name = &container.name;
+) -> Result<Door, Failure> {
+    let (name, began) = (&container.name, Instant::now());
     journey.started(&format!("waiting for `{name}`"));
-    let left = |deadline: Instant| deadline.saturating_duration_since(Instant::now());
     let sink = journey.sink().clone();
     let told = |seen: &Container| tell(&sink, seen, redaction);
-    let ready = stack.engine.wait_ready(&container.id, left(deadline), &told).await.map_err(|error| failure(&error))?;
-    let is_well = matches!(ready, Readiness::Healthy | Readiness::Running);
-    let lines = match is_well {
-        true => Vec::new(),
-        // Who is gone has no lines.
-        false => stack.engine.last_lines(&container.id, LINES).await.unwrap_or_default(),
+    let ready = tokio::select! {
+        ready = engine.wait_ready(&container.id, deadline.saturating_duration_since(began), &told) => {
+            Some(ready.map_err(|error| failure(&error))?)
+        }
+        // A probe's failures do not count for minutes after the start: nobody waits for them while a server stands open.
+        () = stands_open(subject), if asked => None,
     };
-    let lines: Vec<String> = lines.iter().map(|line| redaction.text(line)).collect();
-    journey.found(std::future::ready(checks::container_healthy(name, &redacted(ready, redaction), &lines))).await;
-    if !is_well {
+    if let Some(ready) = ready {
+        let is_well = matches!(ready, Readiness::Healthy | Readiness::Running);
+        let lines = match is_well {
+            true => Vec::new(),
+            // Who is gone has no lines.
+            false => engine.last_lines(&container.id, LINES).await.unwrap_or_default(),
+        };
+        let lines: Vec<String> = lines.iter().map(|line| redaction.text(line)).collect();
+        journey.found_since(began, checks::container_healthy(name, &redacted(ready, redaction), &lines));
+        if is_well {
+            answers(subject, deadline).await;
+        } else if !asked || !is_open(subject).await {
+            return Ok(Door::NotSeenOpen);
+        }
+    }
+    let [closed, _] = checks::DOORS;
+    match journey.check(closed, subject).await {
+        Outcome::Pass => drop(journey.check(&checks::TOKEN_ACCEPTED, subject).await),
+        door => {
+            let is_open = door == Outcome::Fail;
+            drop(journey.found(std::future::ready(checks::not_tried(checks::TOKEN_ACCEPTED.id, &door))).await);
+            return Ok(if is_open { Door::Open } else { Door::NotSeenOpen });
+        }
+    }
+    Ok(Door::NotSeenOpen)
+}
+
+/// Stops a container that stands open, unless it is as it was before this run: what was not ours to start is not ours to stop.
+async fn close(
+    journey: &mut Journey,
+    engine: &Engine,
+    container: &Container,
+    before: &Observed,
+    grace: Duration,
+) -> Result<(), Failure> {
+    let name = &container.name;
+    let ran = before.of(&container.service).is_some_and(|was| {
+        was.state == ContainerState::Running && (&was.id, &was.started_at) == (&container.id, &container.started_at)
+    });
+    if ran {
+        journey.note(format!(
+            "`{name}` stands open to everybody who reaches it. It ran so before, and was left running: `genai-stack down` ends it"
+        ));
         return Ok(());
     }
-    let subject = journey.subject(settings, world)?;
-    answers(&subject, deadline).await;
-    let [closed, _] = checks::DOORS;
-    match journey.check(closed, &subject).await {
-        Outcome::Pass => drop(journey.check(&checks::TOKEN_ACCEPTED, &subject).await),
-        door => drop(journey.found(std::future::ready(checks::not_tried(checks::TOKEN_ACCEPTED.id, &door))).await),
-    }
+    engine.stop(&container.into(), grace).await.map_err(|error| failure(&error))?;
+    journey.note(format!("`{name}` stood open to everybody who reaches it, and was stopped again"));
+    journey.changed(Change { path: format!("container {name}"), kind: ChangeKind::Changed, done: true, service: None });
     Ok(())
+}
+
+/// Ends when the server answers somebody who shows no credential.
+async fn stands_open(subject: &Subject<'_>) {
+    while !is_open(subject).await {
+        tokio::time::sleep(PAUSE).await;
+    }
+}
+
+async fn is_open(subject: &Subject<'_>) -> bool {
+    subject.client.probe(&comfy_client::Probe::get("/queue")).await.is_ok_and(|answer| answered::is_accepted(&answer))
 }
 
 /// A container without a probe runs before its server answers.

@@ -6,7 +6,7 @@ use docker_ops::Plan;
 use report::{Failure, Report, Sink};
 use settings::World;
 
-use super::{Stack, doing, failure, lock, proof};
+use super::{Stack, doing, failure, lock, preflight, proof};
 use crate::journey::Journey;
 
 /// How to start again.
@@ -38,6 +38,12 @@ async fn steps(journey: &mut Journey, stack: &Stack<'_>, world: &World, options:
                 .note(format!("`{}` differs from genai.toml and stays so: `genai-stack up` changes it", service.service.value));
         }
     }
+    journey.section("Before the start");
+    preflight::again(journey, stack, &spec, &seen).await?;
+    if !journey.is_well() {
+        journey.note("nothing was changed");
+        return Ok(());
+    }
     if options.dry_run {
         doing::announce(journey, &plan);
         return Ok(());
@@ -47,5 +53,5 @@ async fn steps(journey: &mut Journey, stack: &Stack<'_>, world: &World, options:
     doing.tell(journey);
     ended.map_err(|error| failure(&error))?;
     drop(lock);
-    proof::run(journey, stack, world, &spec, options.timeout).await
+    proof::run(journey, stack, world, &spec, &seen, options.timeout).await
 }

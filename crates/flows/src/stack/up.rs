@@ -1,10 +1,10 @@
 //! Brings the project up: looks before it starts anything, writes PASSWORD if it is missing, makes what differs, waits until it is well,
 //! and proves that the server is closed without the token and open with it.
 
-use std::time::Duration;
+use std::{path::Path, time::Duration};
 
 use auth_core::TargetEntry;
-use docker_ops::{Plan, StackSpec, Wish};
+use docker_ops::{Plan, Wish};
 use report::{Failure, Report, Sink};
 use settings::{Settings, World};
 use token_sync::Dialect;
@@ -50,8 +50,19 @@ async fn steps(journey: &mut Journey, stack: &Stack<'_>, world: &World, options:
     }
 
     journey.section("Containers");
+    let facts = stack.engine.facts().await.map_err(|error| failure(&error))?;
     for settings in stack.chosen() {
-        password(journey, settings, world, &spec, options.dry_run)?;
+        let name = &settings.service.value;
+        let service = &spec.services[name];
+        let Some(path) = preflight::password_file(service) else { continue };
+        if password(journey, settings, world, &path, options.dry_run)? && !options.dry_run && stack.engine.is_local() {
+            let held = checks::held_password(&settings.file_at(path.clone()));
+            preflight::readable(journey, &path, &held, preflight::identity(&facts, name, service, &seen)).await;
+        }
+    }
+    if !journey.is_well() {
+        journey.note("PASSWORD was written, and no container was touched");
+        return Ok(());
     }
     doing::name_orphans(journey, &plan, wish.remove_orphans);
     if options.dry_run {
@@ -66,14 +77,13 @@ async fn steps(journey: &mut Journey, stack: &Stack<'_>, world: &World, options:
         journey.note("all is as it must be: nothing was changed");
     }
     drop(lock);
-    proof::run(journey, stack, world, &spec, options.timeout).await
+    proof::run(journey, stack, world, &spec, &seen, options.timeout).await
 }
 
-/// Writes PASSWORD where it is missing, and names it in the source of truth, so that a rotation reaches it.
-fn password(journey: &mut Journey, settings: &Settings, world: &World, spec: &StackSpec, dry_run: bool) -> Result<(), Failure> {
-    let Some(path) = preflight::password_file(&spec.services[&settings.service.value]) else { return Ok(()) };
-    if !matches!(checks::held_password(&settings.file_at(path.clone())), checks::Held::Nothing) {
-        return Ok(());
+/// Writes PASSWORD where it is missing, and names it in the source of truth, so that a rotation reaches it. Whether it was missing.
+fn password(journey: &mut Journey, settings: &Settings, world: &World, path: &Path, dry_run: bool) -> Result<bool, Failure> {
+    if !matches!(checks::held_password(&settings.file_at(path.to_owned())), checks::Held::Nothing) {
+        return Ok(false);
     }
     let workspace = if dry_run { None } else { Some(journey.workspace(settings, world)?) };
     let source = writing::source(settings)?;
@@ -81,7 +91,7 @@ fn password(journey: &mut Journey, settings: &Settings, world: &World, spec: &St
     let source = if known {
         source
     } else {
-        let entry = TargetEntry::new(settings.shown(&path), Dialect::LoginPassword.name(), None);
+        let entry = TargetEntry::new(settings.shown(path), Dialect::LoginPassword.name(), None);
         let targets = [source.targets(), &[entry]].concat();
         source.with_targets(targets)
     };
@@ -89,10 +99,8 @@ fn password(journey: &mut Journey, settings: &Settings, world: &World, spec: &St
     let plan = writing::these(settings, world, &source, &targets)?;
     let plan = plan.with_source(&settings.source.value, &source).map_err(|error| disk_failure(&error))?;
     match workspace {
-        Some(mut workspace) => writing::apply(journey, settings, &mut workspace, plan),
-        None => {
-            writing::announce(journey, settings, &plan);
-            Ok(())
-        }
+        Some(mut workspace) => writing::apply(journey, settings, &mut workspace, plan)?,
+        None => writing::announce(journey, settings, &plan),
     }
+    Ok(true)
 }

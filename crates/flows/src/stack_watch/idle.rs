@@ -27,6 +27,11 @@ impl Idle {
         Self { after, since: None, last: None, is_unloaded: false }
     }
 
+    /// How long nothing must have run.
+    pub(super) fn after(&self) -> Duration {
+        self.after
+    }
+
     /// Whether the models are to be unloaded now, and how long nothing has run. A spell counts from the first look that sees no work: what
     /// ran between two looks is seen by the history, and begins a new spell.
     pub(super) fn due(&mut self, now: Instant, load: Load) -> Option<Duration> {

@@ -46,7 +46,8 @@ fn a_stack_with_all_that_there_is() {
       "comfyui":
         image: "comfyui:1"
         user: "1000:1000"
-        command: ["python3", "main.py", "--listen", "0.0.0.0"]
+        entrypoint: ["python3", "main.py"]
+        command: ["--listen", "0.0.0.0"]
         environment:
           "PRICE": "5$$ a \"piece\"\n"
         labels:
