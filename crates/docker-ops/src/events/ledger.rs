@@ -20,6 +20,13 @@ pub(super) struct Found {
     pub(super) attributes: BTreeMap<String, String>,
 }
 
+impl Found {
+    fn state(&self) -> State {
+        let since = if self.running { self.started } else { self.finished };
+        State::Found { runs: self.running, since: since.unwrap_or(Timestamp::UNIX_EPOCH) }
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
     Runs,
@@ -72,10 +79,18 @@ impl Ledger {
         }
     }
 
-    /// A new connection begins: what is known is from before.
-    pub(super) fn reconnected(&mut self) {
+    /// A new connection begins, and `found` is there: what is known is from before.
+    pub(super) fn reconnected(&mut self, found: &[Found]) {
         self.containers.retain(|_, entry| entry.state != State::MustBeGone);
-        self.containers.values_mut().for_each(|entry| entry.fresh = false);
+        for (id, entry) in &mut self.containers {
+            entry.fresh = false;
+            // Where more has happened since, a late event may be of that.
+            if let State::Found { runs, .. } = entry.state
+                && !found.iter().any(|one| one.id == *id && one.state() == entry.state)
+            {
+                entry.state = if runs { State::Runs } else { State::Rests };
+            }
+        }
     }
 
     /// Books what the engine told; what is to be passed on.
@@ -114,9 +129,7 @@ impl Ledger {
     /// Takes what is there at the beginning as it is.
     pub(super) fn adopt(&mut self, found: &[Found]) {
         for one in found {
-            let since = if one.running { one.started } else { one.finished };
-            let state = State::Found { runs: one.running, since: since.unwrap_or(Timestamp::UNIX_EPOCH) };
-            self.containers.insert(one.id.clone(), Entry { state, fresh: true, attributes: one.attributes.clone() });
+            self.containers.insert(one.id.clone(), Entry { state: one.state(), fresh: true, attributes: one.attributes.clone() });
         }
     }
 

@@ -150,8 +150,8 @@ impl Events {
         let since = self.ledger.newest().unwrap_or(self.cut).checked_sub(SLACK).unwrap_or(self.floor).max(self.floor);
         match self.open(since, ended).await {
             Ok(up) => {
+                self.ledger.reconnected(up.unsettled.as_ref().map_or(&[], |(found, _)| found));
                 self.link = Link::Up(up);
-                self.ledger.reconnected();
                 if !ended {
                     self.out.push_back(Told::Resumed);
                 }

@@ -9,7 +9,7 @@ use crate::{
     rig::{IMAGE, Rig},
 };
 
-const RUNTIME: [&str; 2] = ["--add-runtime", "nvidia=/usr/sbin/runc"];
+const RUNTIME: [&str; 2] = ["--add-runtime", "nvidia=runc"];
 
 pub(crate) fn trials(rig: &'static Rig) -> Vec<Trial> {
     vec![

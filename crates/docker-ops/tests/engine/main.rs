@@ -20,6 +20,7 @@ mod private;
 mod project;
 mod proxy;
 mod refused;
+mod restarted;
 mod rig;
 mod stats;
 mod stopped;
@@ -43,6 +44,7 @@ const SUBJECTS: &[fn(&'static Rig) -> Vec<Trial>] = &[
     podman::trials,
     precedence::trials,
     refused::trials,
+    restarted::trials,
     stats::trials,
     stopped::trials,
     swarm::trials,

@@ -93,7 +93,8 @@ impl Private {
         self.home.path().join("hook.log")
     }
 
-    fn end(&mut self) {
+    /// Ends the engine; its containers end with it.
+    pub(crate) fn end(&mut self) {
         drop(Ending(self.daemon.take()));
     }
 }

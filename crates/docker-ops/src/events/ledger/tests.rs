@@ -38,8 +38,6 @@ fn what_was_missed_is_inferred_once_and_the_late_truth_is_dropped() {
     let mut ledger = Ledger::default();
     let start = |id: &str| found(id, true, 0, None);
     ledger.adopt(&[start("ends"), start("goes"), start("restarts"), start("stays"), start("told")]);
-    ledger.reconnected();
-    let mut all = ledger.observe(told(2000, "told", died(7)));
     let now = [
         found("ends", false, 0, Some(1500)),
         found("new", true, 1600, None),
@@ -48,6 +46,8 @@ fn what_was_missed_is_inferred_once_and_the_late_truth_is_dropped() {
         start("stays"),
         start("told"),
     ];
+    ledger.reconnected(&now);
+    let mut all = ledger.observe(told(2000, "told", died(7)));
     all.extend(ledger.infer(&now, at(1000)));
     all.extend(ledger.infer(&now, at(1000)));
     for late in [
@@ -77,12 +77,23 @@ fn what_was_missed_is_inferred_once_and_the_late_truth_is_dropped() {
 #[test]
 fn a_start_of_what_runs_is_told_with_the_end_that_went_by() {
     let mut ledger = Ledger::default();
-    ledger.adopt(&[found("a", true, 0, None)]);
-    ledger.reconnected();
+    let now = [found("a", true, 0, None)];
+    ledger.adopt(&now);
+    ledger.reconnected(&now);
     insta::assert_snapshot!(lines(&ledger.observe(told(5000, "a", Action::Started))), @"
     5000 a die (inferred)
     5000 a start
     ");
+}
+
+#[test]
+fn an_end_right_after_what_was_found_explains_it_only_if_nothing_has_happened_since() {
+    for (finished, expected) in [(-1, "3 a die 3"), (2, "3 a start (inferred)\n3 a die 3")] {
+        let mut ledger = Ledger::default();
+        ledger.adopt(&[found("a", false, -2, Some(-1))]);
+        ledger.reconnected(&[found("a", false, -2, Some(finished))]);
+        assert_eq!(lines(&ledger.observe(told(3, "a", died(3)))), expected);
+    }
 }
 
 /// What befalls the one container of the property: it changes between running and not, the connection is lost, the engine forgets.
@@ -138,12 +149,13 @@ proptest! {
                 }
                 Step::Regain if !connected => {
                     connected = true;
-                    ledger.reconnected();
+                    let now = [found("c", running, started, finished)];
+                    ledger.reconnected(&now);
                     let since = ledger.newest().unwrap() - SLACK;
                     for event in remembered.iter().filter(|event| event.at >= since) {
                         out.extend(ledger.observe(event.clone()));
                     }
-                    out.extend(ledger.infer(&[found("c", running, started, finished)], cut));
+                    out.extend(ledger.infer(&now, cut));
                     cut = cut.max(at(started)).max(finished.map_or(cut, at));
                 }
                 Step::Regain => {}
