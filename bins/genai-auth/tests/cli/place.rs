@@ -36,7 +36,12 @@ impl Place {
 
     /// A ComfyUI folder as `setup` wants to see it, with the plugin's files in it.
     pub(crate) fn comfyui(&self) {
-        for file in ["main.py", "custom_nodes/ComfyUI-Login/password.py", "custom_nodes/ComfyUI-Login/login.html"] {
+        for file in [
+            "main.py",
+            "custom_nodes/ComfyUI-Login/__init__.py",
+            "custom_nodes/ComfyUI-Login/password.py",
+            "custom_nodes/ComfyUI-Login/login.html",
+        ] {
             self.write(&format!("ComfyUI/{file}"), "");
         }
     }

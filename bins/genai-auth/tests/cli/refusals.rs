@@ -134,7 +134,7 @@ fn settings_that_cannot_be_used() {
     exit 4
     error: line 1 of `[PLACE]/genai.toml`: unknown field `urll`
       next: nearest: `url`
-      next: known here: `url`, `user`, `comfy_dir`, `source`, `allow_plain_http`, `connection`, `targets`, `backups`, `policy`, `scan`, `stack`, `service`
+      next: known here: `url`, `user`, `comfy_dir`, `source`, `allow_plain_http`, `connection`, `engine`, `targets`, `backups`, `policy`, `scan`, `stack`, `service`
     ");
     let report = place.run(&["validate", "--format", "json"]).report();
     assert_eq!((&report["verdict"], &report["exit_code"]), (&"stopped".into(), &4.into()));
