@@ -153,4 +153,4 @@ fn docker(pool: Pool, negotiated: &Negotiated) -> Result<Docker, Error> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
