@@ -37,10 +37,10 @@ async fn steps(journey: &mut Journey, stack: &Stack<'_>, world: &World, options:
     }
     doing::name_orphans(journey, &plan, wish.remove_orphans);
     if options.dry_run {
-        doing::announce(journey, &plan);
+        doing::announce(journey, None, &plan);
         return Ok(());
     }
-    let doing = doing::Doing::new(journey);
+    let doing = doing::Doing::new(journey, None);
     let ended = stack.engine.apply(&spec, &plan, &|progress| doing.hear(progress)).await;
     doing.tell(journey);
     ended.map_err(|error| failure(&error))?;
