@@ -70,7 +70,7 @@ pub enum Step {
         /// The container's name.
         name: String,
     },
-    /// Put another container in its place. The old one goes when the new one has started, and comes back if it doesn't.
+    /// Put another container in its place. The old one goes when the new one has run for a while, and comes back if it doesn't.
     Replace {
         /// The service.
         service: String,
@@ -153,8 +153,10 @@ impl Plan {
                     steps.push(Step::Settle { next: next.into(), name: name.clone() });
                     steps.extend(container(&Container { name: name.clone(), ..next.clone() }, service, name, wish));
                 }
-                // It was stopped when the new one ran already.
-                (Some(old), Some(next)) if next.state == ContainerState::Running && next.drift.is_empty() => {
+                // It was stopped when the new one ran already, and has not failed since.
+                (Some(old), Some(next))
+                    if next.state == ContainerState::Running && next.restarts == 0 && next.drift.is_empty() =>
+                {
                     steps.push(remove(old, grace, wish));
                     steps.push(Step::Settle { next: next.into(), name });
                 }
