@@ -118,7 +118,7 @@ impl Engine {
             }
             Step::Restart { container, grace } => {
                 let options = RestartContainerOptionsBuilder::default().t(seconds(*grace)).build();
-                let restarted = self.docker().restart_container(&container.id, Some(options)).await;
+                let restarted = self.patient(*grace).restart_container(&container.id, Some(options)).await;
                 restarted.map_err(|error| start_failed(container, error))?;
             }
             Step::Remove { container, grace, volumes } => {
@@ -238,7 +238,7 @@ impl Engine {
 
     async fn stop(&self, container: &Handle, grace: Duration) -> Result<(), Error> {
         let options = StopContainerOptionsBuilder::default().t(seconds(grace)).build();
-        let stopped = self.docker().stop_container(&container.id, Some(options)).await;
+        let stopped = self.patient(grace).stop_container(&container.id, Some(options)).await;
         answer::known(about(container), stopped).map(drop)
     }
 

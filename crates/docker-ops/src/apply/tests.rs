@@ -3,7 +3,7 @@
 use super::*;
 use crate::{
     Endpoint, Image, PullPolicy, ServiceSpec,
-    engine::tests::stand_in::{StandIn, json, say},
+    engine::tests::stand_in::{StandIn, Step as StandInStep, json, say},
 };
 
 #[tokio::test]
@@ -45,5 +45,21 @@ async fn a_new_container_that_ends_at_once_goes_and_the_old_one_comes_back() {
         };
         assert_eq!(of("POST", "old"), ["stop", "start"], "{state}");
         assert_eq!((of("DELETE", "new").len(), of("DELETE", "old").len()), (1, 0), "{state}");
+    }
+}
+
+#[tokio::test]
+async fn a_stop_is_waited_for_longer_than_the_container_has() {
+    let stand_in = StandIn::engine("1.41", "1.12", |_| vec![StandInStep::Hang]);
+    let engine = Engine::connect(&Endpoint::Unix(stand_in.path.clone())).await.unwrap();
+    let spec = StackSpec { project: "p".into(), working_dir: "/p".into(), services: [].into() };
+    let (container, grace) = (Handle { id: "1".into(), name: "p-ui-1".into() }, Duration::from_secs(300));
+    tokio::time::pause();
+    for step in
+        [Step::Restart { container: container.clone(), grace }, Step::Remove { container, grace: Some(grace), volumes: false }]
+    {
+        let (began, plan) = (Instant::now(), Plan { steps: vec![step], ..Plan::default() });
+        assert_eq!(engine.apply(&spec, &plan, &|_| ()).await.unwrap_err().kind(), ErrorKind::Timeout);
+        assert_eq!(began.elapsed().as_secs(), 330);
     }
 }
