@@ -17,11 +17,18 @@ use bollard::{
 };
 use tokio::time::Instant;
 
-use crate::{Engine, Error, ErrorKind, Handle, Plan, StackSpec, Step, Wish, answer, create, labels, observe::NEXT};
+use crate::{
+    Container, ContainerHealth, ContainerState, Engine, Error, ErrorKind, Handle, Plan, StackSpec, Step, Wish, answer, create,
+    holds_secret, labels, observe::NEXT,
+};
 
 /// How long an engine may still be at the requests of a run that was cut off, and how often it is asked.
 const LAST_WORDS: Duration = Duration::from_secs(10);
 const PAUSE: Duration = Duration::from_millis(200);
+/// So long a new container must run before the one in whose place it is goes, unless its probe calls it well sooner. And how many of its
+/// last lines are told if it doesn't.
+const TRIAL: Duration = Duration::from_secs(5);
+const LINES: u32 = 5;
 
 /// What happens while a plan is applied. Closed: who shows it must show all of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -111,7 +118,7 @@ impl Engine {
             }
             Step::Restart { container, grace } => {
                 let options = RestartContainerOptionsBuilder::default().t(seconds(*grace)).build();
-                let restarted = self.docker().restart_container(&container.id, Some(options)).await;
+                let restarted = self.patient(*grace).restart_container(&container.id, Some(options)).await;
                 restarted.map_err(|error| start_failed(container, error))?;
             }
             Step::Remove { container, grace, volumes } => {
@@ -172,13 +179,17 @@ impl Engine {
         Ok(Handle { id: made.id, name: name.to_owned() })
     }
 
-    /// The old container is touched only when the new one is made, and removed only when that one has started.
+    /// The old container is touched only when the new one is made, and removed only when that one has started and lasted.
     async fn replace(&self, spec: &StackSpec, service: &str, old: &Handle, name: &str, runs: bool) -> Result<(), Error> {
         let next = self.create(spec, service, &format!("{name}{NEXT}")).await?;
         if runs {
             self.stop(old, spec.services[service].stop_grace).await?;
         }
-        if let Err(error) = self.start(&next).await {
+        let lasts = async {
+            self.start(&next).await?;
+            self.lasts(&next).await
+        };
+        if let Err(error) = lasts.await {
             self.remove(&next, false).await?;
             if !runs {
                 return Err(error);
@@ -188,6 +199,36 @@ impl Engine {
         }
         self.remove(old, false).await?;
         self.rename(&next, name).await
+    }
+
+    /// Waits until a container that was just started is well, or has run for a while.
+    async fn lasts(&self, container: &Handle) -> Result<(), Error> {
+        let deadline = Instant::now() + TRIAL;
+        loop {
+            let seen = self.container(&container.id).await?;
+            let seen = seen.ok_or_else(|| Error::new(ErrorKind::NotFound, format!("the {} went away", about(container))))?;
+            let has_ended = matches!(seen.state, ContainerState::Exited | ContainerState::Restarting | ContainerState::Dead);
+            if has_ended || seen.restarts > 0 {
+                return Err(self.did_not_last(container, &seen).await);
+            }
+            if seen.health == Some(ContainerHealth::Healthy) || Instant::now() >= deadline {
+                return Ok(());
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+
+    async fn did_not_last(&self, container: &Handle, seen: &Container) -> Error {
+        let code = seen.exit.as_ref().map_or_else(|| "?".to_owned(), |exit| exit.code.to_string());
+        let memory = if seen.exit.as_ref().is_some_and(|exit| exit.out_of_memory) { ", for want of memory" } else { "" };
+        let failed =
+            Error::new(ErrorKind::Server, format!("the {} ended at once with exit code {code}{memory}", about(container)));
+        // They are a help, and nothing to fail of.
+        let mut lines = self.last_lines(&container.id, LINES).await.unwrap_or_default();
+        for line in lines.iter_mut().filter(|line| holds_secret(std::slice::from_ref(*line))) {
+            *line = "(not shown: it holds a secret)".to_owned();
+        }
+        if lines.is_empty() { failed } else { failed.because(format!("it said last: {}", lines.join(" | "))) }
     }
 
     async fn start(&self, container: &Handle) -> Result<(), Error> {
@@ -201,7 +242,7 @@ impl Engine {
     /// Whatever the engine refuses.
     pub async fn stop(&self, container: &Handle, grace: Duration) -> Result<(), Error> {
         let options = StopContainerOptionsBuilder::default().t(seconds(grace)).build();
-        let stopped = self.docker().stop_container(&container.id, Some(options)).await;
+        let stopped = self.patient(grace).stop_container(&container.id, Some(options)).await;
         answer::known(about(container), stopped).map(drop)
     }
 
@@ -237,3 +278,6 @@ fn start_failed(container: &Handle, error: bollard::errors::Error) -> Error {
         failed
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -18,6 +18,9 @@ use crate::{
 /// How long a single answer may take to begin. What streams is not bounded by it.
 const ANSWER: Duration = Duration::from_secs(120);
 
+/// How much later than a container's grace the answer to its stop may come.
+const AFTER_GRACE: Duration = Duration::from_secs(30);
+
 /// The host that stands in request lines; the endpoint decides where they go.
 const HOST: &str = "http://docker";
 
@@ -69,6 +72,11 @@ impl Engine {
     /// Requests with bollard's types. Every one of them carries the version in its path. Their errors become ours with [`Error::of`].
     pub(crate) fn docker(&self) -> &Docker {
         &self.docker
+    }
+
+    /// The same for what waits until a container has ended, which has `grace` for it.
+    pub(crate) fn patient(&self, grace: Duration) -> Docker {
+        self.docker.clone().with_timeout(ANSWER.max(grace.saturating_add(AFTER_GRACE)))
     }
 
     /// A request that bollard has no right words for, such as raw logs. `path` begins with a slash and names no version. What the engine
@@ -153,4 +161,4 @@ fn docker(pool: Pool, negotiated: &Negotiated) -> Result<Docker, Error> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

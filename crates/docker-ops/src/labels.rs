@@ -76,9 +76,17 @@ pub(crate) fn network(spec: &StackSpec) -> BTreeMap<String, String> {
     .into()
 }
 
+/// Whether we made what carries this hash. Compose writes the same labels with a hash of its own.
+pub(crate) fn is_ours(config_hash: Option<&str>) -> bool {
+    config_hash.is_some_and(|hash| hash.starts_with(OURS))
+}
+
+/// How each hash of ours begins.
+const OURS: &str = "genai-stack:";
+
 /// `genai-stack:` and the SHA-256 of `made_of` as JSON with sorted keys. Never Compose's own hash.
 pub(crate) fn hash(made_of: &Value) -> String {
-    format!("genai-stack:{}", HEXLOWER.encode(&Sha256::digest(sorted(made_of).to_string())))
+    format!("{OURS}{}", HEXLOWER.encode(&Sha256::digest(sorted(made_of).to_string())))
 }
 
 fn sorted(value: &Value) -> Value {
@@ -123,6 +131,7 @@ mod tests {
         let json = |text: &str| serde_json::from_str::<Value>(text).unwrap();
         assert_eq!(hash(&json(r#"{"a":1,"b":{"c":2,"d":3}}"#)), hash(&json(r#"{"b":{"d":3,"c":2},"a":1}"#)));
         assert_ne!(hash(&json(r#"{"a":1}"#)), hash(&json(r#"{"a":2}"#)));
-        assert!(hash(&json("1")).starts_with("genai-stack:"));
+        assert!(is_ours(Some(&hash(&json("1")))));
+        assert!(!is_ours(Some("0a1b2c")) && !is_ours(None));
     }
 }

@@ -47,6 +47,8 @@ pub struct Stranger {
     pub because: String,
     /// The service whose container can't be made for it; none if the whole project can't.
     pub service: Option<String>,
+    /// What its owner may do with it.
+    pub hint: String,
 }
 
 /// What of an image decides about its containers.
@@ -60,6 +62,23 @@ pub struct ImageFacts {
     pub(crate) env: Vec<String>,
     pub(crate) entrypoint: Vec<String>,
     pub(crate) cmd: Vec<String>,
+}
+
+impl Stranger {
+    fn new(what: String, because: String) -> Self {
+        let hint = "it was not touched; rename or remove it yourself, or choose another `project` in `[stack]` of genai.toml";
+        Stranger { what, because, service: None, hint: hint.to_owned() }
+    }
+
+    /// Made of a `compose.yaml` in our folder, or with the labels that Compose would give it: its project's name is the folder's too.
+    fn of_compose(what: String, folder: &str) -> Self {
+        Stranger {
+            hint: format!(
+                "it was not touched: run `docker compose down` in `{folder}`, or choose another `project` in `[stack]` of genai.toml"
+            ),
+            ..Stranger::new(what, "it carries the project's label, and `genai-stack` did not make it".to_owned())
+        }
+    }
 }
 
 impl Observed {
@@ -143,15 +162,16 @@ impl Engine {
             .try_collect()
             .await?;
         let folder = spec.working_dir.display().to_string();
-        let (mut own, others): (Vec<_>, Vec<_>) = found.into_iter().partition(|one| one.working_dir.as_deref() == Some(&folder));
+        let (mut own, others): (Vec<_>, Vec<_>) =
+            found.into_iter().partition(|one| one.is_ours && one.working_dir.as_deref() == Some(&folder));
         own.sort_by(|one, other| one.name.cmp(&other.name));
-        let strangers = others.into_iter().map(|one| Stranger {
-            what: format!("container `{}`", one.name),
-            because: match &one.working_dir {
-                Some(other) => format!("it is of a project `{}` in `{other}`", spec.project),
-                None => format!("it is of a project `{}` in no folder", spec.project),
-            },
-            service: None,
+        let strangers = others.into_iter().map(|one| {
+            let what = format!("container `{}`", one.name);
+            match &one.working_dir {
+                Some(other) if *other == folder => Stranger::of_compose(what, &folder),
+                Some(other) => Stranger::new(what, format!("it is of a project `{}` in `{other}`", spec.project)),
+                None => Stranger::new(what, format!("it is of a project `{}` in no folder", spec.project)),
+            }
         });
         let strangers = strangers.collect();
         Ok((own, strangers))
@@ -160,13 +180,12 @@ impl Engine {
     /// Who has the name that the container of `service` needs, if it is not of the project.
     async fn holder_of(&self, wanted: &str, service: &str, project: &str) -> Result<Option<Stranger>, Error> {
         let holder = self.container(wanted).await?.filter(|one| one.project.as_deref() != Some(project));
-        Ok(holder.map(|holder| Stranger {
-            what: format!("container `{wanted}`"),
-            because: match holder.project {
+        Ok(holder.map(|holder| {
+            let because = match holder.project {
                 Some(other) => format!("it is of the project `{other}`"),
                 None => NO_LABEL.to_owned(),
-            },
-            service: Some(service.to_owned()),
+            };
+            Stranger { service: Some(service.to_owned()), ..Stranger::new(format!("container `{wanted}`"), because) }
         }))
     }
 
@@ -184,20 +203,65 @@ impl Engine {
         for network in listed {
             let found = network.labels.unwrap_or_default();
             let label = |key: &str| found.get(key).map(String::as_str);
-            let because = match (label(labels::PROJECT), label(labels::WORKING_DIR)) {
+            let what = format!("network `{name}`");
+            strangers.push(match (label(labels::PROJECT), label(labels::WORKING_DIR)) {
                 (Some(project), Some(other)) if project == spec.project && other != folder => {
-                    format!("it is of a project `{project}` in `{other}`")
+                    Stranger::new(what, format!("it is of a project `{project}` in `{other}`"))
                 }
-                // Compose does not label a network with its folder.
-                (Some(project), _) if project == spec.project && label(labels::NETWORK) == Some(labels::DEFAULT_NETWORK) => {
+                (Some(project), Some(_)) if project == spec.project && labels::is_ours(label(labels::CONFIG_HASH)) => {
                     own.extend(network.id);
                     continue;
                 }
-                (Some(other), _) => format!("it is of the project `{other}`"),
-                (None, _) => NO_LABEL.to_owned(),
-            };
-            strangers.push(Stranger { what: format!("network `{name}`"), because, service: None });
+                // Compose does not label a network with its folder.
+                (Some(project), _) if project == spec.project => Stranger::of_compose(what, &folder),
+                (Some(other), _) => Stranger::new(what, format!("it is of the project `{other}`")),
+                (None, _) => Stranger::new(what, NO_LABEL.to_owned()),
+            });
         }
         Ok((own, strangers))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::{
+        Endpoint, Image, Plan, PullPolicy, ServiceSpec, Wish,
+        engine::tests::stand_in::{self, StandIn},
+    };
+
+    #[tokio::test]
+    async fn what_compose_made_in_the_same_folder_is_a_strangers() {
+        let labels = |hash: &str| {
+            json!({"com.docker.compose.project": "p", "com.docker.compose.project.working_dir": "/p",
+                   "com.docker.compose.service": "ui", "com.docker.compose.network": "default", "com.docker.compose.config-hash": hash})
+        };
+        for (made_by, hash, is_ours) in [("Compose", "0a1b2c", false), ("us", "genai-stack:0a1b2c", true)] {
+            let network = json!([{"Id": "n", "Name": "p_default", "Labels": labels(hash)}]).to_string();
+            let container =
+                json!({"Id": "c", "Name": "/p-ui-1", "State": {"Status": "running"}, "Config": {"Labels": labels(hash)}});
+            let stand_in = StandIn::engine("1.41", "1.12", move |line| match line {
+                line if line.contains("/containers/json") => stand_in::json("200 OK", r#"[{"Id":"c"}]"#),
+                line if line.contains("/containers/") => stand_in::json("200 OK", &container.to_string()),
+                line if line.contains("/networks") => stand_in::json("200 OK", &network),
+                _ => stand_in::json("404 Not Found", r#"{"message":"no such image"}"#),
+            });
+            let engine = Engine::connect(&Endpoint::Unix(stand_in.path.clone())).await.unwrap();
+            let service = ServiceSpec::new(Image::Named { reference: "a".into(), pull: PullPolicy::Missing });
+            let spec = StackSpec { project: "p".into(), working_dir: "/p".into(), services: [("ui".to_owned(), service)].into() };
+            let seen = engine.observe(&spec).await.unwrap();
+            let (up, wish) = (Plan::up(&spec, &seen, &Wish::default()), Wish { remove_orphans: true, ..Wish::default() });
+            assert_eq!((seen.containers.len(), seen.networks.len()), (is_ours.into(), is_ours.into()), "made by {made_by}");
+            assert_eq!(Plan::down(&spec, &seen, &wish).unwrap().steps.len(), if is_ours { 2 } else { 0 }, "made by {made_by}");
+            assert_eq!(up.is_ok(), is_ours, "made by {made_by}");
+            if let Err(error) = up {
+                assert!(
+                    error.to_string().contains("`p-ui-1`") && error.hints()[0].contains("`docker compose down` in `/p`"),
+                    "{error}"
+                );
+            }
+        }
     }
 }

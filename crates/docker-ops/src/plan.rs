@@ -70,7 +70,7 @@ pub enum Step {
         /// The container's name.
         name: String,
     },
-    /// Put another container in its place. The old one goes when the new one has started, and comes back if it doesn't.
+    /// Put another container in its place. The old one goes when the new one has run for a while, and comes back if it doesn't.
     Replace {
         /// The service.
         service: String,
@@ -153,8 +153,10 @@ impl Plan {
                     steps.push(Step::Settle { next: next.into(), name: name.clone() });
                     steps.extend(container(&Container { name: name.clone(), ..next.clone() }, service, name, wish));
                 }
-                // It was stopped when the new one ran already.
-                (Some(old), Some(next)) if next.state == ContainerState::Running && next.drift.is_empty() => {
+                // It was stopped when the new one ran already, and has not failed since.
+                (Some(old), Some(next))
+                    if next.state == ContainerState::Running && next.restarts == 0 && next.drift.is_empty() =>
+                {
                     steps.push(remove(old, grace, wish));
                     steps.push(Step::Settle { next: next.into(), name });
                 }
@@ -171,8 +173,8 @@ impl Plan {
         Ok(Plan { steps, orphans: orphans.iter().map(|orphan| orphan.name.clone()).collect() })
     }
 
-    /// What removes the project: all its containers, and its network; images and folders stay. Some services only, and the network
-    /// stays too.
+    /// What removes the project: the containers of its services, and its network; images and folders stay. Some services only, or
+    /// orphans that nobody wished away, and the network stays too.
     ///
     /// # Errors
     /// [`ErrorKind::NotFound`] for a service that neither the specification nor the project has.
@@ -182,10 +184,13 @@ impl Plan {
             return Err(no_service(unknown));
         }
         let grace = |one: &Container| spec.services.get(&one.service).map_or(USUAL_GRACE, |service| service.stop_grace);
-        let chosen = seen.containers.iter().filter(|one| wish.includes(&one.service));
-        let mut steps: Vec<Step> = chosen.map(|one| remove(one, grace(one), wish)).collect();
-        // Who has a project of the same name elsewhere is on the network too.
-        let is_shared = seen.strangers.iter().any(|stranger| stranger.service.is_none());
+        let is_chosen = |one: &&Container| match wish.services.is_empty() {
+            true => wish.remove_orphans || spec.services.contains_key(&one.service),
+            false => wish.services.contains(&one.service),
+        };
+        let mut steps: Vec<Step> = seen.containers.iter().filter(is_chosen).map(|one| remove(one, grace(one), wish)).collect();
+        // Who has a project of the same name is on the network too.
+        let is_shared = steps.len() < seen.containers.len() || seen.strangers.iter().any(|stranger| stranger.service.is_none());
         if !seen.networks.is_empty() && wish.services.is_empty() && !is_shared {
             steps.push(Step::RemoveNetwork { name: spec.network() });
         }
@@ -293,7 +298,7 @@ fn refuse_strangers(seen: &Observed, wish: &Wish) -> Result<(), Error> {
     let in_the_way = |stranger: &&crate::Stranger| stranger.service.as_ref().is_none_or(|service| wish.includes(service));
     let Some(stranger) = seen.strangers.iter().find(in_the_way) else { return Ok(()) };
     Err(Error::new(ErrorKind::Conflict, format!("the {} is in the way: {}", stranger.what, stranger.because))
-        .hint("it was not touched; rename or remove it yourself, or choose another `project` in `[stack]` of genai.toml"))
+        .hint(stranger.hint.clone()))
 }
 
 impl fmt::Display for Step {

@@ -30,6 +30,8 @@ pub(crate) struct Up {
 }
 
 /// Remove the project's containers and its network; folders and images stay
+///
+/// What `genai-stack` did not make, such as the containers of a compose.yaml in the same folder, is never removed.
 #[derive(Debug, Args)]
 pub(crate) struct Down {
     /// Show what would be done, and do nothing
@@ -38,6 +40,9 @@ pub(crate) struct Down {
     /// Remove the volumes too that have no name, which an image's own VOLUME makes
     #[arg(long)]
     pub(crate) volumes: bool,
+    /// Remove the containers too that `genai-stack` made for services that genai.toml has no more
+    #[arg(long)]
+    pub(crate) remove_orphans: bool,
 }
 
 /// Start the containers again as they are, so that ComfyUI reads its token anew, and prove it

@@ -24,7 +24,7 @@ pub(super) async fn up(world: &World, cli: &Cli, args: &Up, screen: &Screen) -> 
 }
 
 pub(super) async fn down(world: &World, cli: &Cli, args: &Down, screen: &Screen) -> Result<Report, Failure> {
-    let options = down::Options { dry_run: args.dry_run, volumes: args.volumes };
+    let options = down::Options { dry_run: args.dry_run, volumes: args.volumes, remove_orphans: args.remove_orphans };
     console::interruptible(async {
         let meant = Meant::of(world, cli, screen).await?;
         Ok(down::run(&meant.stack(), world, options, &screen.sink()).await)

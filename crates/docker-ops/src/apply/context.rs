@@ -55,13 +55,17 @@ impl Write for Pieces {
     }
 }
 
-/// Files, folders and links in the order of their names, but for what `.dockerignore` leaves out. Owners are root's, as in every image.
+/// Files, folders and links in the order of their names, but for secrets and what `.dockerignore` leaves out. Owners are root's, as in every image.
 fn pack(folder: &Path, dockerfile: &str, into: &mut impl Write) -> io::Result<()> {
     let left_out = left_out(folder)?;
     let mut archive = tar::Builder::new(into);
     archive.mode(tar::HeaderMode::Deterministic);
     archive.follow_symlinks(false);
-    let walk = WalkBuilder::new(folder).standard_filters(false).sort_by_file_name(Ord::cmp).build();
+    let walk = WalkBuilder::new(folder)
+        .standard_filters(false)
+        .sort_by_file_name(Ord::cmp)
+        .filter_entry(|entry| entry.depth() == 0 || !is_secret(entry.path()))
+        .build();
     for entry in walk {
         let entry = entry.map_err(io::Error::other)?;
         let Some(path) = entry.path().strip_prefix(folder).ok().filter(|path| !path.as_os_str().is_empty()) else { continue };
@@ -79,6 +83,32 @@ fn pack(folder: &Path, dockerfile: &str, into: &mut impl Write) -> io::Result<()
 }
 
 const IGNORE_FILE: &str = ".dockerignore";
+
+/// What never gets into an image, whoever may read it then: where a project keeps its tokens and passwords. The usual context is the
+/// project's own folder.
+fn is_secret(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    match &*name {
+        ".secrets" | ".env" | PASSWORD | ".genai.lock" | ".genai-stack.lock" => true,
+        "login" => path.join(PASSWORD).symlink_metadata().is_ok(),
+        other => other.starts_with(".env.") || is_copy(other),
+    }
+}
+
+/// ComfyUI-Login's file, in its folder `login`.
+const PASSWORD: &str = "PASSWORD";
+
+/// Whether it is called like a copy that was made before a change: `20260102T030405Z-0-.env`.
+fn is_copy(name: &str) -> bool {
+    let stamp = name.split_once('-').and_then(|(stamp, _)| stamp.as_bytes().first_chunk::<16>());
+    stamp.is_some_and(|stamp| {
+        stamp.iter().enumerate().all(|(nth, sign)| match nth {
+            8 => *sign == b'T',
+            15 => *sign == b'Z',
+            _ => sign.is_ascii_digit(),
+        })
+    })
+}
 
 /// Docker's patterns are git's, but each begins at the top.
 fn left_out(folder: &Path) -> io::Result<Gitignore> {
@@ -116,14 +146,12 @@ mod tests {
             std::fs::create_dir_all(path.parent().unwrap()).unwrap();
             std::fs::write(path, text).unwrap();
         };
-        for path in
-            ["Dockerfile", "app/main.py", "app/cache/x.pyc", "app/cache/keep", ".secrets/token", "models/big", "sub/models/small"]
-        {
+        for path in ["Dockerfile", "app/main.py", "app/cache/x.pyc", "app/cache/keep", "models/big", "sub/models/small"] {
             write(path, "x");
         }
         std::os::unix::fs::symlink("main.py", folder.path().join("app/link")).unwrap();
-        assert_eq!(names(folder.path()).len(), 14, "without a list nothing is left out");
-        write(".dockerignore", "# not these\nDockerfile\n.secrets\n/models/\napp/cache/*\n!app/cache/keep\n");
+        assert_eq!(names(folder.path()).len(), 12, "without a list nothing is left out");
+        write(".dockerignore", "# not these\nDockerfile\n/models/\napp/cache/*\n!app/cache/keep\n");
         assert_eq!(
             names(folder.path()),
             [
@@ -137,6 +165,47 @@ mod tests {
                 "sub",
                 "sub/models",
                 "sub/models/small"
+            ]
+        );
+    }
+
+    #[test]
+    fn secrets_are_left_out_whatever_the_list_says() {
+        let folder = tempfile::tempdir().unwrap();
+        let secrets = [
+            ".secrets/token",
+            ".secrets/backups/20260102T030405Z-0-.env",
+            "kept/20260102T030405Z.1-0-PASSWORD",
+            ".env",
+            "app/.env.local",
+            "login/PASSWORD",
+            "login/session",
+            "ComfyUI/login/PASSWORD",
+            "other/PASSWORD",
+            ".genai.lock",
+            ".genai-stack.lock",
+        ];
+        let harmless = ["Dockerfile", "app/environment", "app/login/page.html", "kept/20260102-notes"];
+        for path in secrets.iter().chain(&harmless) {
+            let path = folder.path().join(path);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, "x").unwrap();
+        }
+        let wanted: String = secrets.iter().map(|path| format!("!{path}\n")).collect();
+        std::fs::write(folder.path().join(IGNORE_FILE), wanted).unwrap();
+        assert_eq!(
+            names(folder.path()),
+            [
+                ".dockerignore",
+                "ComfyUI",
+                "Dockerfile",
+                "app",
+                "app/environment",
+                "app/login",
+                "app/login/page.html",
+                "kept",
+                "kept/20260102-notes",
+                "other"
             ]
         );
     }

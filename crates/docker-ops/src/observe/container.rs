@@ -42,6 +42,8 @@ pub struct Container {
     pub drift: Vec<Difference>,
     pub(crate) project: Option<String>,
     pub(crate) working_dir: Option<String>,
+    /// Whether we made it: project and folder may be those of somebody's own `compose.yaml`.
+    pub(crate) is_ours: bool,
     pub(crate) seen: Seen,
 }
 
@@ -144,6 +146,7 @@ impl From<ContainerInspectResponse> for Container {
             service: label(labels::SERVICE).unwrap_or_default(),
             project: label(labels::PROJECT),
             working_dir: label(labels::WORKING_DIR),
+            is_ours: labels::is_ours(label(labels::CONFIG_HASH).as_deref()),
             state: doing(&state),
             exit: exit(&state),
             health: health(&state),

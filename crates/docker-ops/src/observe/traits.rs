@@ -12,6 +12,7 @@ use std::{
 use bollard::models::{ContainerConfig, ContainerCreateBody, DeviceRequest, HealthConfig, HostConfig, MountPoint};
 
 use super::{ImageFacts, container::Seen};
+use crate::holds_secret;
 
 /// `/dev/shm` where nobody says how large it is.
 const USUAL_SHM: i64 = 64 << 20;
@@ -25,7 +26,7 @@ pub struct Difference {
     pub field: String,
     /// What it must be; `None` if there must be nothing.
     pub wanted: Option<String>,
-    /// What it is. Never the value of a variable, which may be a secret that somebody put there.
+    /// What it is. Never the value of a variable, which may be a secret that somebody put there, nor anything that looks like one.
     pub found: Option<String>,
 }
 
@@ -78,13 +79,26 @@ pub(super) fn difference(
         .into_iter()
         .filter(|field| wanted.get(*field) != found.get(*field))
         .map(|field| {
-            let shown = |value: &String| if field.starts_with("variable ") { "another value".to_owned() } else { value.clone() };
-            let told = |value: &String| {
-                if field.starts_with("variable ") { "the value of the specification".to_owned() } else { value.clone() }
-            };
-            Difference { field: field.clone(), wanted: wanted.get(field).map(told), found: found.get(field).map(shown) }
+            let (wanted, found) = (wanted.get(field).cloned(), found.get(field).cloned());
+            let hides =
+                field.starts_with("variable ") || [&wanted, &found].into_iter().flatten().any(|it| looks_secret(field, it));
+            let shown = |value: Option<String>, instead: &str| value.map(|it| if hides { instead.to_owned() } else { it });
+            Difference {
+                field: field.clone(),
+                wanted: shown(wanted, "the value of the specification"),
+                found: shown(found, "another value"),
+            }
         })
         .collect()
+}
+
+/// Whether a value holds what looks like a secret: in itself, or by the name that stands before it, which may be the label's.
+fn looks_secret(field: &str, value: &str) -> bool {
+    let name = field.strip_prefix("label ").unwrap_or_default();
+    let is_between = |sign: char| sign.is_whitespace() || matches!(sign, '"' | '\'' | '[' | ']' | ',' | '`' | '\\');
+    let words: Vec<&str> = std::iter::once(name).chain(value.split(is_between)).filter(|word| !word.is_empty()).collect();
+    let pairs = words.windows(2).map(|pair| pair.join("="));
+    holds_secret(&pairs.chain([value.to_owned()]).collect::<Vec<_>>())
 }
 
 /// Fields that an image may decide.
@@ -345,6 +359,27 @@ mod tests {
         user is nothing, must be 1000
         variable MODE is another value, must be the value of the specification
         "#);
+    }
+
+    #[test]
+    fn what_looks_like_a_secret_is_not_shown_wherever_it_stands() {
+        let token = format!("$2b$04${}", "stand1in".repeat(7).get(..53).unwrap());
+        for secret in [token.clone(), token.replace('$', "$$"), "hunter2".to_owned()] {
+            let now = spec(|service| drop(service.labels.insert("db-password".into(), "changed".into())));
+            let (body, mut seen) = made(&now, &image());
+            seen.config.cmd = Some(vec!["main.py".into(), "--api-token".into(), secret.clone()]);
+            seen.config.entrypoint = Some(vec!["/bin/sh".into(), "-c".into(), format!("TOKEN={secret} exec \"$@\"")]);
+            seen.config.labels.get_or_insert_default().insert("db-password".into(), secret.clone());
+            let probe = ["CMD-SHELL".to_owned(), format!("curl --user-password '{secret}' 127.0.0.1")];
+            seen.config.healthcheck = Some(HealthConfig { test: Some(probe.into()), ..HealthConfig::default() });
+            let log = [("splunk-token".to_owned(), secret.clone())].into();
+            seen.host.log_config = Some(bollard::models::HostConfigLogConfig { typ: Some("splunk".into()), config: Some(log) });
+            let told = difference(&body, &seen, &image(), Some(&image()), "p_default");
+            let fields: Vec<_> = told.iter().map(|one| one.field.as_str()).collect();
+            assert_eq!(fields, ["command", "health probe", "label db-password", "log"]);
+            assert!(told.iter().all(|one| one.found.as_deref() == Some("another value")), "{told:?}");
+            assert!(!format!("{told:?}").contains(&secret) && !format!("{told:?}").contains("stand1in"), "{told:?}");
+        }
     }
 
     #[test]

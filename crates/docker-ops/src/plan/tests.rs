@@ -115,6 +115,7 @@ fn what_is_in_the_way_or_forbidden_is_refused() {
         what: "container `p-ui-1`".into(),
         because: "it carries no label of a project".into(),
         service: service.map(str::to_owned),
+        hint: "rename it".into(),
     };
     let up = |pull, change: &dyn Fn(&mut Observed)| told(Plan::up(&spec(pull), &seen(change), &Wish::default()));
     let cases = [
@@ -165,9 +166,12 @@ fn wishes_change_the_plan() {
 fn down_takes_the_whole_project_or_one_service() {
     let all = seen(|seen| seen.containers.push(container("p-gone-1", "gone", "exited")));
     let down = |wish| told(Plan::down(&spec(PullPolicy::Missing), &all, &wish));
+    let orphans = Wish { remove_orphans: true, ..Wish::default() };
     let one = Wish { services: ["gone".to_owned()].into(), ..Wish::default() };
     let nobody = Wish { services: ["x".to_owned()].into(), ..Wish::default() };
-    insta::assert_snapshot!([down(Wish::default()), down(one), down(nobody)].join("--\n"), @"
+    insta::assert_snapshot!([down(Wish::default()), down(orphans), down(one), down(nobody)].join("--\n"), @"
+    stop and remove the container `p-ui-1`
+    --
     stop and remove the container `p-ui-1`
     remove the container `p-gone-1`
     remove the network `p_default`
@@ -176,7 +180,8 @@ fn down_takes_the_whole_project_or_one_service() {
     --
     NotFound: there is no service `x`
     ");
-    let shared = seen(|seen| seen.strangers = vec![Stranger { what: "x".into(), because: "y".into(), service: None }]);
+    let shared =
+        seen(|seen| seen.strangers = vec![Stranger { what: "x".into(), because: "y".into(), service: None, hint: "z".into() }]);
     assert_eq!(Plan::down(&spec(PullPolicy::Missing), &shared, &Wish::default()).unwrap().steps.len(), 1, "the network stays");
     let nothing = seen(|seen| (seen.containers, seen.networks) = (Vec::new(), Vec::new()));
     assert_eq!(told(Plan::down(&spec(PullPolicy::Missing), &nothing, &Wish::default())), "");

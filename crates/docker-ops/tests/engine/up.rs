@@ -14,6 +14,8 @@ pub(crate) fn trials(rig: &'static Rig) -> Vec<Trial> {
         rig.trial("up: what differs is made anew, and nothing else", drift),
         rig.trial("up: a stopped, a halted and a never started container run again", not_running),
         rig.trial("up: a successor that does not start leaves the old one running", rolled_back),
+        rig.trial("up: a successor that ends at once leaves the old one running", crashed),
+        rig.trial("up, down: what Compose would have made is left alone", foreign),
         rig.trial("up: no token in what the engine tells of the container", no_token_in_inspect),
         rig.trial("down: all of the project goes, and the second finds nothing", down),
         rig.trial("restart: the same container, started again", restart),
@@ -98,6 +100,41 @@ async fn rolled_back(rig: &'static Rig) {
     project.service().ports[0].host_port = free_port();
     project.up().await.unwrap();
     assert_eq!((project.wait().await, project.status(None)), (Readiness::Healthy, 401), "and then it goes on");
+}
+
+async fn crashed(rig: &'static Rig) {
+    let mut project = Project::new(rig, "crashed").await;
+    project.up().await.unwrap();
+    project.wait().await;
+    let before = project.container().await;
+    project.service().flags = vec!["--no-such-flag".into()];
+    let error = project.up().await.unwrap_err();
+    assert!(error.to_string().contains("ended at once with exit code 2"), "{error}");
+    assert!(std::error::Error::source(&error).unwrap().to_string().contains("--no-such-flag"), "{error:?}");
+    assert!(error.hints().iter().any(|hint| hint.contains("runs again")), "{:?}", error.hints());
+    let after = project.container().await;
+    assert_eq!((after.id, after.state, project.count()), (before.id, ContainerState::Running, 1));
+}
+
+async fn foreign(rig: &'static Rig) {
+    let project = Project::new(rig, "foreign").await;
+    let folder = project.path().display();
+    let labels = [("project", project.spec.project.clone()), ("project.working_dir", folder.to_string())].into_iter().chain([
+        ("service", "ui".to_owned()),
+        ("oneoff", "False".to_owned()),
+        ("config-hash", "0a1b2c".to_owned()),
+    ]);
+    let labels: Vec<_> = labels.map(|(key, value)| format!("--label=com.docker.compose.{key}={value}")).collect();
+    let own = format!("--label={}", rig.label());
+    let name = format!("{}-db-1", project.spec.project);
+    let options: Vec<&str> = labels.iter().map(String::as_str).collect();
+    rig.docker(&[&["create", "--name", &name, &own], &options[..], &[crate::rig::IMAGE, "sleep", "60"]].concat());
+    let error = project.up().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Conflict);
+    assert!(error.to_string().contains(&name) && error.hints()[0].contains("docker compose down"), "{error}");
+    assert_eq!(project.down().await, Plan::default());
+    assert_eq!(project.count(), 1);
+    rig.docker(&["rm", &name]);
 }
 
 async fn no_token_in_inspect(rig: &'static Rig) {

@@ -5,42 +5,47 @@ use std::sync::Mutex;
 use docker_ops::{Plan, Progress, Step};
 use report::{Change, ChangeKind, Event, Sink};
 
+use super::redact::Redaction;
 use crate::journey::Journey;
 
 /// Hears what happens while a plan is applied, shows it, and keeps what was done.
 pub(super) struct Doing {
     sink: Sink,
+    redaction: Option<Redaction>,
     done: Mutex<Vec<Step>>,
 }
 
 impl Doing {
-    pub(super) fn new(journey: &Journey) -> Self {
-        Doing { sink: journey.sink().clone(), done: Mutex::default() }
+    /// Without a redaction nothing may be said that comes out of a container or a build: `down` and `restart` say no such thing, and must
+    /// work with a source of truth that can't be read.
+    pub(super) fn new(journey: &Journey, redaction: Option<Redaction>) -> Self {
+        Doing { sink: journey.sink().clone(), redaction, done: Mutex::default() }
     }
 
     pub(super) fn hear(&self, progress: Progress) {
         match progress {
-            Progress::Began(step) => self.sink.send(Event::Started(step.to_string())),
+            Progress::Began(step) => self.sink.send(Event::Started(shown(self.redaction.as_ref(), &step.to_string()))),
             Progress::Pulling { reference, done, total } => {
                 self.sink.send(Event::Progress { done, total, what: format!("bytes of `{reference}`") });
             }
-            Progress::Building(line) => self.sink.send(Event::Started(line)),
+            Progress::Building(line) => self.sink.send(Event::Started(shown(self.redaction.as_ref(), &line))),
             Progress::Done(step) => self.done.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(step),
         }
     }
 
     /// Puts what was done into the report, whether all went well or not.
     pub(super) fn tell(self, journey: &mut Journey) {
-        for step in self.done.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner) {
-            tell(journey, &step, true);
+        let Doing { redaction, done, .. } = self;
+        for step in done.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner) {
+            tell(journey, redaction.as_ref(), &step, true);
         }
     }
 }
 
 /// Puts into the report what would be done.
-pub(super) fn announce(journey: &mut Journey, plan: &Plan) {
+pub(super) fn announce(journey: &mut Journey, redaction: Option<&Redaction>, plan: &Plan) {
     for step in &plan.steps {
-        tell(journey, step, false);
+        tell(journey, redaction, step, false);
     }
     journey.note("dry run: nothing was changed");
 }
@@ -54,7 +59,11 @@ pub(super) fn name_orphans(journey: &mut Journey, plan: &Plan, are_removed: bool
     }
 }
 
-fn tell(journey: &mut Journey, step: &Step, done: bool) {
+fn shown(redaction: Option<&Redaction>, text: &str) -> String {
+    redaction.map_or_else(|| text.to_owned(), |redaction| redaction.text(text))
+}
+
+fn tell(journey: &mut Journey, redaction: Option<&Redaction>, step: &Step, done: bool) {
     let container = |name: &str| format!("container {name}");
     let (path, kind) = match step {
         Step::PullImage { reference } => (format!("image {reference}"), ChangeKind::Changed),
@@ -64,7 +73,7 @@ fn tell(journey: &mut Journey, step: &Step, done: bool) {
         Step::Create { name, .. } => (container(name), ChangeKind::Created),
         Step::Replace { name, because, .. } => {
             for difference in because {
-                journey.note(format!("`{name}`: {difference}"));
+                journey.note(shown(redaction, &format!("`{name}`: {difference}")));
             }
             (container(name), ChangeKind::Changed)
         }

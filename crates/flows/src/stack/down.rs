@@ -16,6 +16,8 @@ pub struct Options {
     pub dry_run: bool,
     /// Remove the volumes too that have no name, which an image's own `VOLUME` makes.
     pub volumes: bool,
+    /// Remove containers of services that nobody wrote down.
+    pub remove_orphans: bool,
 }
 
 /// Takes it down. Run again, it finds nothing to do.
@@ -28,19 +30,20 @@ pub async fn run(stack: &Stack<'_>, world: &World, options: Options, sink: &Sink
 async fn steps(journey: &mut Journey, stack: &Stack<'_>, world: &World, options: Options) -> Result<(), Failure> {
     let spec = stack.spec()?;
     journey.about("project", &spec.project);
-    let wish = Wish { volumes: options.volumes, ..stack.wish() };
+    let wish = Wish { volumes: options.volumes, remove_orphans: options.remove_orphans, ..stack.wish() };
     let _lock = if options.dry_run { None } else { Some(lock(&spec, world).await?) };
     let seen = stack.engine.observe(&spec).await.map_err(|error| failure(&error))?;
     let plan = Plan::down(&spec, &seen, &wish).map_err(|error| failure(&error))?;
     for stranger in &seen.strangers {
         journey.note(format!("the {} was left alone: {}", stranger.what, stranger.because));
     }
+    doing::name_orphans(journey, &plan, wish.remove_orphans);
     if options.dry_run {
-        doing::announce(journey, &plan);
+        doing::announce(journey, None, &plan);
         journey.found(ready(checks::nothing_left(None))).await;
         return Ok(());
     }
-    let doing = doing::Doing::new(journey);
+    let doing = doing::Doing::new(journey, None);
     let ended = stack.engine.apply(&spec, &plan, &|progress| doing.hear(progress)).await;
     doing.tell(journey);
     ended.map_err(|error| failure(&error))?;

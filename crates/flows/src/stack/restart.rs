@@ -45,10 +45,10 @@ async fn steps(journey: &mut Journey, stack: &Stack<'_>, world: &World, options:
         return Ok(());
     }
     if options.dry_run {
-        doing::announce(journey, &plan);
+        doing::announce(journey, None, &plan);
         return Ok(());
     }
-    let doing = doing::Doing::new(journey);
+    let doing = doing::Doing::new(journey, None);
     let ended = stack.engine.apply(&spec, &plan, &|progress| doing.hear(progress)).await;
     doing.tell(journey);
     ended.map_err(|error| failure(&error))?;

@@ -9,7 +9,7 @@ use report::{Failure, Report, Sink};
 use settings::{Settings, World};
 use token_sync::Dialect;
 
-use super::{Stack, doing, failure, lock, preflight, proof};
+use super::{Stack, doing, failure, lock, preflight, proof, redact::Redaction};
 use crate::{checks, journey::Journey, subject::disk_failure, writing};
 
 /// How to bring it up.
@@ -64,20 +64,33 @@ async fn steps(journey: &mut Journey, stack: &Stack<'_>, world: &World, options:
         journey.note("PASSWORD was written, and no container was touched");
         return Ok(());
     }
+    // Of the secrets as they are now: a PASSWORD may just have been written.
+    let redaction = Redaction::of(stack.services)?;
     doing::name_orphans(journey, &plan, wish.remove_orphans);
     if options.dry_run {
-        doing::announce(journey, &plan);
+        doing::announce(journey, Some(&redaction), &plan);
         return Ok(());
     }
-    let doing = doing::Doing::new(journey);
+    let doing = doing::Doing::new(journey, Some(redaction.clone()));
     let ended = stack.engine.bring_up(&spec, &wish, &|progress| doing.hear(progress)).await;
     doing.tell(journey);
-    let done = ended.map_err(|error| failure(&error))?;
+    let done = ended.map_err(|error| redacted(failure(&error), &redaction))?;
     if done.steps.is_empty() {
         journey.note("all is as it must be: nothing was changed");
     }
     drop(lock);
     proof::run(journey, stack, world, &spec, &seen, options.timeout).await
+}
+
+/// What an engine refuses may repeat what a container said last.
+fn redacted(failure: Failure, redaction: &Redaction) -> Failure {
+    let text = |text: &String| redaction.text(text);
+    Failure {
+        message: text(&failure.message),
+        causes: failure.causes.iter().map(text).collect(),
+        hints: failure.hints.iter().map(text).collect(),
+        ..failure
+    }
 }
 
 /// Writes PASSWORD where it is missing, and names it in the source of truth, so that a rotation reaches it. Whether it was missing.

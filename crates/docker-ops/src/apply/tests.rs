@@ -1,0 +1,65 @@
+//! What is asked of an engine when a new container does not do.
+
+use super::*;
+use crate::{
+    Endpoint, Image, PullPolicy, ServiceSpec,
+    engine::tests::stand_in::{StandIn, Step as StandInStep, json, say},
+};
+
+#[tokio::test]
+async fn a_new_container_that_ends_at_once_goes_and_the_old_one_comes_back() {
+    let token = format!("$2b$04${}", "stand1in".repeat(7).get(..53).unwrap());
+    let log: String = ["no module named torch\n", &format!("with {token}\n")]
+        .iter()
+        .map(|line| format!("\u{2}\0\0\0\0\0\0{}{line}", char::from(u8::try_from(line.len()).unwrap())))
+        .collect();
+    for (state, restarts) in [("exited", 0), ("restarting", 1), ("running", 1)] {
+        let (log, new) = (
+            log.clone(),
+            format!(
+                r#"{{"Id":"new","State":{{"Status":"{state}","ExitCode":3,"FinishedAt":"2026-01-01T00:00:00Z"}},"RestartCount":{restarts}}}"#
+            ),
+        );
+        let stand_in = StandIn::engine("1.41", "1.12", move |line| match line {
+            line if line.contains("/images/") => json("200 OK", r#"{"Id":"sha256:1"}"#),
+            line if line.contains("/containers/create") => json("201 Created", r#"{"Id":"new","Warnings":[]}"#),
+            line if line.contains("/new/json") => json("200 OK", &new),
+            line if line.contains("/new/logs") => json("200 OK", &log),
+            _ => say("HTTP/1.1 204 No Content\r\n\r\n"),
+        });
+        let engine = Engine::connect(&Endpoint::Unix(stand_in.path.clone())).await.unwrap();
+        let service = ServiceSpec::new(Image::Named { reference: "a".into(), pull: PullPolicy::Never });
+        let spec = StackSpec { project: "p".into(), working_dir: "/p".into(), services: [("ui".to_owned(), service)].into() };
+        let old = Handle { id: "old".into(), name: "p-ui-1".into() };
+        let step = Step::Replace { service: "ui".into(), old, name: "p-ui-1".into(), runs: true, because: vec![] };
+        let plan = Plan { steps: vec![step], ..Plan::default() };
+        let error = engine.apply(&spec, &plan, &|_| ()).await.unwrap_err();
+        assert_eq!(error.to_string(), "the container `p-ui-1.next` ended at once with exit code 3", "{state}");
+        let words = std::error::Error::source(&error).unwrap().to_string();
+        assert_eq!(words, "it said last: no module named torch | (not shown: it holds a secret)");
+        assert!(error.hints()[0].contains("`p-ui-1` runs again as it was"));
+        let of = |method: &str, id: &str| {
+            let is_meant = |line: &&String| line.starts_with(method) && line.contains(&format!("/containers/{id}"));
+            let what = |line: &String| line.rsplit('/').next().unwrap().split('?').next().unwrap().to_owned();
+            stand_in.seen().iter().filter(is_meant).map(what).collect::<Vec<_>>()
+        };
+        assert_eq!(of("POST", "old"), ["stop", "start"], "{state}");
+        assert_eq!((of("DELETE", "new").len(), of("DELETE", "old").len()), (1, 0), "{state}");
+    }
+}
+
+#[tokio::test]
+async fn a_stop_is_waited_for_longer_than_the_container_has() {
+    let stand_in = StandIn::engine("1.41", "1.12", |_| vec![StandInStep::Hang]);
+    let engine = Engine::connect(&Endpoint::Unix(stand_in.path.clone())).await.unwrap();
+    let spec = StackSpec { project: "p".into(), working_dir: "/p".into(), services: [].into() };
+    let (container, grace) = (Handle { id: "1".into(), name: "p-ui-1".into() }, Duration::from_secs(300));
+    tokio::time::pause();
+    for step in
+        [Step::Restart { container: container.clone(), grace }, Step::Remove { container, grace: Some(grace), volumes: false }]
+    {
+        let (began, plan) = (Instant::now(), Plan { steps: vec![step], ..Plan::default() });
+        assert_eq!(engine.apply(&spec, &plan, &|_| ()).await.unwrap_err().kind(), ErrorKind::Timeout);
+        assert_eq!(began.elapsed().as_secs(), 330);
+    }
+}
