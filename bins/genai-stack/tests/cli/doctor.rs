@@ -32,7 +32,7 @@ impl Project {
     /// What the doctor finds: outcome, summary and all of a finding as text, by check; and its exit code.
     fn examined(&self) -> (impl Fn(&str) -> (String, String) + use<>, i32) {
         let doctor = Command::new(env!("CARGO_BIN_EXE_genai-stack"))
-            .args(["doctor", "--format", "json", "--name", &self.name, "--project"])
+            .args(["doctor", "--format", "json", "--project-name", &self.name, "--project"])
             .arg(self.folder.path())
             .output()
             .unwrap();
