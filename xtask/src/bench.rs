@@ -20,7 +20,7 @@ pub(crate) enum Bench {
         #[arg(long, value_name = "URL")]
         live: Option<String>,
     },
-    /// `docker-ops` beside the docker command line on the engine of this machine: inspect, list, figures, memory of a watch
+    /// `docker-ops` beside the docker command line on the engine of this machine: inspect, list, figures, `up`, memory of a watch
     Docker {
         /// How long the memory of `stats --watch` is looked at
         #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..))]
@@ -76,7 +76,7 @@ pub(crate) fn run(bench: &Bench, shared: &Shared, screen: &Screen) -> Result<Exi
     let mut report = Report::new("xtask bench", world.clock.now());
     let measured = match bench {
         Bench::Tokens => tokens::run(&world, &screen.sink())?,
-        Bench::Docker { minutes } => docker::run(&world, *minutes, &screen.sink())?,
+        Bench::Docker { minutes } => docker::run(&world, &shared.settings(), *minutes, &screen.sink())?,
         Bench::Client { live } => client::run(live.as_deref(), shared, &screen.sink())?,
         Bench::Sim { live } => sim::run(live.as_deref(), &screen.sink())?,
     };

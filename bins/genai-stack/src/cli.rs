@@ -24,6 +24,12 @@ use console::Shared;
 ///
 /// `[stack]` in genai.toml says what is to run. No container, network or volume is touched that does not carry the project's label.
 ///
+///   genai-stack up --dry-run              what would be done; without the flag it is done
+///
+///   genai-stack status                    how the project stands
+///
+///   genai-stack doctor                    what is wrong, why, and what repairs it
+///
 /// Exit codes: 0 all well, 1 unexpected, 2 usage, 3 findings, 4 settings, 5 unreachable, 6 refused, 130 stopped.
 #[derive(Debug, Parser)]
 #[command(name = "genai-stack", version, max_term_width = 100)]

@@ -63,8 +63,8 @@ fn service(service: &Service) -> String {
             line("probe", probe);
         }
         for drift in &container.drift {
-            let or_nothing = |value: &Option<String>| value.clone().unwrap_or_else(|| "nothing".to_owned());
-            line("differs", &format!("{} is {}, must be {}", drift.field, or_nothing(&drift.found), or_nothing(&drift.wanted)));
+            let or_not_set = |value: &Option<String>| value.clone().unwrap_or_else(|| "not set".to_owned());
+            line("differs", &format!("{} is {}, must be {}", drift.field, or_not_set(&drift.found), or_not_set(&drift.wanted)));
         }
     }
     if let Some(days) = service.token_days {
@@ -82,7 +82,11 @@ fn state(container: &Container) -> String {
         format!(", code {}{memory}{error}", exit.code)
     });
     let since = container.started_at.as_ref().map_or_else(String::new, |at| format!(", started {at}"));
-    let restarts = if container.restarts > 0 { format!(", {} times again", container.restarts) } else { String::new() };
+    let restarts = match container.restarts {
+        0 => String::new(),
+        1 => ", restarted once by the engine".to_owned(),
+        times => format!(", restarted {times} times by the engine"),
+    };
     format!("{}{health}{exit}{since}{restarts}", container.state)
 }
 
@@ -128,12 +132,12 @@ mod tests {
     fn as_a_person_sees_it() {
         insta::assert_snapshot!(anstream::adapter::strip_str(&text(&sample())), @"
         p on engine 20.10.24 at unix:///var/run/docker.sock
-          ✗ ui                   exited, unhealthy, code 137, out of memory, started 2026-01-02T03:04:05Z, 3 times again
+          ✗ ui                   exited, unhealthy, code 137, out of memory, started 2026-01-02T03:04:05Z, restarted 3 times by the engine
               port     127.0.0.1:8188 → 8188
               mount    /project/login → /opt/ComfyUI/login, read only
               cards    nvidia: all
               probe    200 nothing guards it
-              differs  memory is nothing, must be 2 bytes
+              differs  memory is not set, must be 2 bytes
               token    12 days old
           ✗ video                no container: `genai-stack up` makes one
           · `p-gone-1` is of no service of genai.toml

@@ -63,11 +63,18 @@ fn outcome(happened: &Happened) -> Option<Outcome> {
 fn words(happened: &Happened) -> String {
     let who = happened.service.as_ref().or(happened.name.as_ref()).unwrap_or(&happened.container);
     let what = match (happened.action.as_str(), happened.healthy) {
+        ("create", _) => "was made".to_owned(),
+        ("start", _) => "started".to_owned(),
+        ("die", _) => happened.exit_code.map_or("ended".to_owned(), |code| format!("ended with code {code}")),
+        ("kill", _) => happened.signal.as_ref().map_or("got a signal".to_owned(), |signal| format!("got signal {signal}")),
+        ("pause", _) => "was paused".to_owned(),
+        ("stop", _) => "was stopped".to_owned(),
+        ("restart", _) => "was restarted".to_owned(),
+        ("unpause", _) => "goes on after a pause".to_owned(),
+        ("destroy", _) => "was removed".to_owned(),
+        ("oom", _) => "ran out of memory".to_owned(),
         ("health_status", Some(true)) => "is well".to_owned(),
         ("health_status", Some(false)) => "is not well".to_owned(),
-        ("oom", _) => "ran out of memory".to_owned(),
-        ("kill", _) => happened.signal.as_ref().map_or("kill".to_owned(), |signal| format!("kill with signal {signal}")),
-        ("die", _) => happened.exit_code.map_or("die".to_owned(), |code| format!("die with code {code}")),
         (action, _) => action.to_owned(),
     };
     let unseen = if happened.inferred { " (nobody saw it: the connection was lost)" } else { "" };
@@ -113,11 +120,11 @@ mod tests {
     fn as_a_person_sees_it() {
         let text: String = samples().iter().map(text).collect();
         insta::assert_snapshot!(anstream::adapter::strip_str(&text), @r#"
-        2026-01-02T03:04:05.6Z ✓ comfyui start
-        2026-01-02T03:04:05.6Z ! comfyui die with code 137
-        2026-01-02T03:04:05.6Z · genai-comfyui-1 die with code 0
-        2026-01-02T03:04:05.6Z ! comfyui die (nobody saw it: the connection was lost)
-        2026-01-02T03:04:05.6Z · comfyui kill with signal 15
+        2026-01-02T03:04:05.6Z ✓ comfyui started
+        2026-01-02T03:04:05.6Z ! comfyui ended with code 137
+        2026-01-02T03:04:05.6Z · genai-comfyui-1 ended with code 0
+        2026-01-02T03:04:05.6Z ! comfyui ended (nobody saw it: the connection was lost)
+        2026-01-02T03:04:05.6Z · comfyui got signal 15
         2026-01-02T03:04:05.6Z ✗ comfyui ran out of memory
         2026-01-02T03:04:05.6Z ✓ comfyui is well
         2026-01-02T03:04:05.6Z ✗ comfyui is not well

@@ -1,13 +1,17 @@
 //! The figures of `docker-ops`, beside the docker command line on the same engine, in turns.
 
+mod up;
+
 use std::{path::Path, time::Duration};
 
-use docker_ops::{Endpoint, Engine};
 use report::{CheckId, Event, Failure, FailureKind, Sink, Unit};
-use settings::World;
+use settings::{Flags, Settings, World};
 
 use super::{Bar, Measured};
-use crate::programs::{capture, memory_over, release};
+use crate::{
+    programs::{capture, memory_over, release},
+    stand_in,
+};
 
 /// The image under measure: a static busybox, since nothing is pulled.
 const IMAGE: &str = "genai-bench:busybox";
@@ -20,11 +24,11 @@ const ROUNDS: usize = 101;
 const STATS_ROUNDS: usize = 5;
 const MIB: f64 = 1_048_576.0;
 
-pub(super) fn run(world: &World, minutes: u32, sink: &Sink) -> Result<Vec<Measured>, Failure> {
-    let program = release("genai-stack")?;
+pub(super) fn run(world: &World, flags: &Flags, minutes: u32, sink: &Sink) -> Result<Vec<Measured>, Failure> {
+    let (settings, program) = (Settings::load(flags, world)?, release("genai-stack")?);
     let run = std::process::id().to_string();
     let folder = tempfile::tempdir().map_err(|error| unexpected(format!("can't make a folder: {error}")))?;
-    let bench = Bench { world, folder: folder.path(), project: format!("genai-bench-{run}"), label: format!("{LABEL}={run}") };
+    let bench = Bench { world, settings, folder: folder.path(), project: format!("genai-bench-{run}"), run };
     if cfg!(debug_assertions) {
         sink.send(Event::Note("ours is not optimised here: quote `cargo run --release -p xtask -- bench docker`".to_owned()));
     }
@@ -37,9 +41,11 @@ pub(super) fn run(world: &World, minutes: u32, sink: &Sink) -> Result<Vec<Measur
 
 struct Bench<'a> {
     world: &'a World,
+    /// They say which engine is measured, as they do for `genai-stack`.
+    settings: Settings,
     folder: &'a Path,
     project: String,
-    label: String,
+    run: String,
 }
 
 impl Bench<'_> {
@@ -49,8 +55,7 @@ impl Bench<'_> {
         let ids = (0..CONTAINERS).map(|nth| self.start(nth)).collect::<Result<Vec<_>, _>>()?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|error| unexpected(format!("can't start the runtime: {error}")))?;
-        let connected = runtime.block_on(Engine::connect(&Endpoint::Unix("/var/run/docker.sock".into())));
-        let engine = connected.map_err(|error| flows::stack::failure(&error))?;
+        let engine = runtime.block_on(flows::stack::connect(&self.settings, sink))?;
         let failed = |error: docker_ops::Error| flows::stack::failure(&error);
 
         let inspect = self
@@ -89,8 +94,8 @@ impl Bench<'_> {
                 )
             },
         ];
-        // Here `flows::stack::up` brings the stand-in stack up, to healthy within 3 seconds.
-        sink.send(Event::Note("up-to-healthy is skipped: this build has no `up` yet".to_owned()));
+        let label = (LABEL, self.run.as_str());
+        measured.push(runtime.block_on(up::measure(&engine, self.world, &stand_in::make()?, self.folder, label))?);
         measured.push(self.memory(program, minutes, sink)?);
         Ok(measured)
     }
@@ -155,18 +160,19 @@ impl Bench<'_> {
         let project = if nth < OF_PROJECT { &self.project } else { "genai-bench-other" };
         let labels = [("project", project), ("service", "comfyui"), ("oneoff", "False")];
         let labels = labels.map(|(name, value)| format!("--label=com.docker.compose.{name}={value}"));
-        let own = format!("--label={}", self.label);
+        let own = format!("--label={LABEL}={}", self.run);
         let [one, two, three] = &labels;
         self.docker(&["run", "--detach", "--init", &own, one, two, three, IMAGE, "sleep", "86400"])
     }
 
     fn clear(&self) {
-        let found = self.docker(&["ps", "--all", "--quiet", "--filter", &format!("label={}", self.label)]).unwrap_or_default();
+        let found =
+            self.docker(&["ps", "--all", "--quiet", "--filter", &format!("label={LABEL}={}", self.run)]).unwrap_or_default();
         let ids: Vec<&str> = found.lines().collect();
         if !ids.is_empty() {
             drop(self.docker(&[&["rm", "--force"][..], &ids].concat()));
         }
-        drop(self.docker(&["image", "rm", IMAGE]));
+        drop(self.docker(&["image", "rm", IMAGE, up::IMAGE]));
     }
 }
 

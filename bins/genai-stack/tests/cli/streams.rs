@@ -34,6 +34,7 @@ impl Stage {
             .args(rest)
             .current_dir(self.folder.path())
             .env_clear()
+            .envs(std::env::vars().filter(|(name, _)| name == "DOCKER_HOST"))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
