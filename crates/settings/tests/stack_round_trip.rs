@@ -21,8 +21,7 @@ proptest! {
         let yaml: Value = serde_norway::from_str(&docker_ops::render::compose(&stack)).unwrap();
         prop_assert_eq!(&yaml["networks"]["default"]["name"], &Value::from(stack.network()));
         let mut spec = stack.services["s"].clone();
-        // The file has one command line, and says nothing of these.
-        spec.command.append(&mut spec.flags);
+        // The file says nothing of these.
         (spec.allow_public, spec.replicas) = (false, 1);
         let read = read(&yaml["services"]["s"], &stack);
         prop_assert_eq!(read, spec);
@@ -129,7 +128,8 @@ fn read(yaml: &Value, stack: &StackSpec) -> ServiceSpec {
                 args: map(&build["args"]),
             },
         },
-        command: texts(&yaml["command"]),
+        command: texts(&yaml["entrypoint"]),
+        flags: texts(&yaml["command"]),
         environment: map(&yaml["environment"]),
         labels: map(&yaml["labels"]),
         user: yaml["user"].as_str().map(|_| text(&yaml["user"])),

@@ -165,11 +165,11 @@ mod tests {
         let mut service = docker_ops::ServiceSpec::new(image);
         service.replicas = 2;
         let spec =
-            StackSpec { project: "p".to_owned(), working_dir: "/srv".into(), services: [("ui".to_owned(), service)].into() };
+            StackSpec { project: "p".to_owned(), working_dir: "/p".into(), services: [("ui".to_owned(), service)].into() };
         let wanted = Wanted { settings: Vec::new(), warnings: spec.check(), spec };
         let fields = |found: &[Violation]| found.iter().map(|found| found.field.clone()).collect::<Vec<_>>();
-        assert_eq!(fields(&wanted.warnings), ["services.ui.replicas", "services.ui.limits.memory"]);
-        assert_eq!(fields(&notes(&wanted, ApiVersion { major: 1, minor: 44 }).unwrap()), ["services.ui.limits.memory"]);
+        assert_eq!(fields(&wanted.warnings), ["services.ui.replicas", "services.ui.mounts", "services.ui.limits.memory"]);
+        assert_eq!(fields(&notes(&wanted, ApiVersion { major: 1, minor: 44 }).unwrap()), ["services.ui.mounts", "services.ui.limits.memory"]);
     }
 
     #[test]
