@@ -112,6 +112,8 @@ fn unfinished(status: &Status, patience: Duration) -> Option<Failure> {
         .filter(|(_, task)| !task.error.is_empty())
         .map(|(service, task)| format!("{}.{}: {}", service.name, task.slot, task.error))
         .collect();
+    failure.causes.sort();
+    failure.causes.dedup();
     let said = |words: &str| failure.causes.iter().any(|cause| cause.contains(words));
     let mut hints = Vec::new();
     if said("insufficient resources") {
@@ -122,6 +124,9 @@ fn unfinished(status: &Status, patience: Duration) -> Option<Failure> {
     }
     if said("No such image") {
         hints.push("push the image where each node can pull it, or load it on each node".to_owned());
+    }
+    if said("bind source path does not exist") {
+        hints.push("make the folder on each node that may run a replica".to_owned());
     }
     if said("unhealthy container") {
         hints.push("the probe says that the login does not guard ComfyUI: see its log".to_owned());
