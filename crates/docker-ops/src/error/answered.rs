@@ -91,8 +91,6 @@ mod tests {
             (409, "{\"message\":\"Container 1 is not running\"}", ErrorKind::Conflict),
             (500, "{\"message\":\"driver failed: Bind for 127.0.0.1:80 failed: port is already allocated\"}", ErrorKind::InUse),
             (500, "{\"message\":\"could not select device driver\"}", ErrorKind::Server),
-            (501, "{\"message\":\"configured logging driver does not support reading\"}", ErrorKind::Unsupported),
-            (503, "{\"message\":\"This node is not a swarm manager.\"}", ErrorKind::Server),
         ];
         for (status, body, expected) in table {
             let error = Error::answered("container `x`", status, body);
