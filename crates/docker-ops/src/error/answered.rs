@@ -12,7 +12,7 @@ impl Error {
             ErrorKind::NotFound => format!("{operand}: not found"),
             ErrorKind::Conflict => format!("{operand}: the name is taken, or its state does not allow this"),
             ErrorKind::InUse => format!("{operand}: in use"),
-            ErrorKind::NoSwarm => format!("{operand}: the engine is no manager of a Swarm"),
+            ErrorKind::NoSwarm => "the engine is no manager of a Swarm".to_owned(),
             ErrorKind::NoPermission => format!("{operand}: the engine does not allow it"),
             ErrorKind::TooOld => format!("{operand}: the engine is too old for this API version"),
             ErrorKind::TooNew => format!("{operand}: the engine no longer speaks this API version"),

@@ -158,7 +158,8 @@ fn by_id(service: &EngineService, network: Option<&str>, secrets: &BTreeMap<Stri
 }
 
 async fn wait(engine: &Engine, project: &str, late: Instant, sink: &mut dyn FnMut(Event)) -> Result<Status, Error> {
-    let mut seen: BTreeSet<(String, String)> = BTreeSet::new();
+    // The Swarm tries again every few seconds, mostly with the same words.
+    let mut seen: BTreeSet<(String, u64, String)> = BTreeSet::new();
     let mut counts: BTreeMap<String, u64> = BTreeMap::new();
     loop {
         let status = status(engine, project).await?;
@@ -169,7 +170,7 @@ async fn wait(engine: &Engine, project: &str, late: Instant, sink: &mut dyn FnMu
             }
             // A task of an earlier version that was told to end is no trouble of this roll-out.
             for task in service.tasks.iter().filter(|task| task.current && !task.error.is_empty()) {
-                if seen.insert((task.id.clone(), task.error.clone())) {
+                if seen.insert((service.name.clone(), task.slot, task.error.clone())) {
                     sink(Event::Trouble { service: service.name.clone(), slot: task.slot, error: task.error.clone() });
                 }
             }
