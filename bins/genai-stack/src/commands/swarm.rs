@@ -11,7 +11,7 @@ use docker_ops::{
     swarm::{Event, Status},
 };
 use flows::stack::{swarm, wanted};
-use report::Failure;
+use report::{Failure, FailureKind};
 use settings::World;
 
 use super::meant;
@@ -26,7 +26,13 @@ pub(super) async fn run(world: &World, cli: &Cli, args: &Swarm, screen: &Screen)
 }
 
 async fn act(world: &World, cli: &Cli, action: &SwarmAction, screen: &Screen) -> Result<Document, Failure> {
-    let wanted = wanted::stack(&cli.settings(), world)?;
+    let flags = cli.settings();
+    let named = flags.service.as_deref().or_else(|| world.var("GENAI_SERVICE")).is_some_and(|name| name != "all");
+    if named && !matches!(action, SwarmAction::Status) {
+        let message = "a stack on a Swarm goes up and down whole: of one service alone, the others would be removed";
+        return Err(Failure::new(FailureKind::Usage, message).hint("leave `--service` and `GENAI_SERVICE` away"));
+    }
+    let wanted = wanted::stack(&flags, world)?;
     let engine = meant::engine(&wanted.settings, screen).await?;
     match action {
         SwarmAction::Up { dry_run, timeout } => {

@@ -17,7 +17,7 @@ async fn a_new_container_that_ends_at_once_goes_and_the_old_one_comes_back() {
         let (log, new) = (
             log.clone(),
             format!(
-                r#"{{"Id":"new","State":{{"Status":"{state}","ExitCode":3,"FinishedAt":"2026-01-01T00:00:00Z"}},"RestartCount":{restarts}}}"#
+                r#"{{"Id":"new","State":{{"Status":"{state}","Running":false,"Restarting":false,"Pid":0,"ExitCode":3,"StartedAt":"2026-01-01T00:00:00Z","FinishedAt":"2026-01-01T00:00:00Z"}},"Config":{{"Tty":false}},"HostConfig":{{"LogConfig":{{"Type":"json-file","Config":{{}}}}}},"RestartCount":{restarts}}}"#
             ),
         );
         let stand_in = StandIn::engine("1.41", "1.12", move |line| match line {
