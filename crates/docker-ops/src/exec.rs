@@ -214,10 +214,14 @@ impl Sorter<'_> {
         mut input: Pin<Box<dyn AsyncRead + Send>>,
     ) -> Result<(), Error> {
         let (mut from, mut to) = tokio::io::split(TokioIo::new(stream));
+        // A terminal is one line both ways: closed for input, the engine ends its output too.
+        let may_close = self.frames.is_some();
         let send = async {
             // A command that reads no further closes its side: that is its good right.
             drop(tokio::io::copy(&mut input, &mut to).await);
-            drop(to.shutdown().await);
+            if may_close {
+                drop(to.shutdown().await);
+            }
             std::future::pending::<()>().await;
         };
         let receive = async {
