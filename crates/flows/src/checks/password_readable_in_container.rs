@@ -55,13 +55,15 @@ pub(crate) fn judge(path: &Path, folder: &FolderFacts, file: &FileFacts, who: Op
 mod tests {
     use super::*;
 
+    type Case = (u32, u32, u32, u32, Option<&'static str>, &'static [&'static str], &'static str, Vec<String>);
+
     /// The login folder's owner, mode; PASSWORD's owner, mode; the container's `user` and what it keeps; how it ends and the repair.
     #[test]
     fn judged_as_the_kernel_judges_in_the_container() {
         let chown = |who: &str| format!("or give it to the container's user: `sudo chown {who} '/p/login' '/p/login/PASSWORD'`");
         let user = "let the container run as its owner: `user = \"1000:1000\"` in `[stack]`";
         let chmod = "let its owner in: `chmod 700 '/p/login' && chmod 600 '/p/login/PASSWORD'`";
-        let cases: [(u32, u32, u32, u32, Option<&str>, &[&str], &str, Vec<String>); 11] = [
+        let cases: [Case; 11] = [
             // An image of root's, with all capabilities dropped, and the PASSWORD of the user who set it up.
             (1000, 0o755, 1000, 0o600, None, &[], "fail", vec![user.into(), chown("0:0")]),
             (1000, 0o755, 1000, 0o600, None, &["DAC_OVERRIDE"], "pass", vec![]),
