@@ -67,6 +67,20 @@ impl Screen {
         Sink::new(move |event| screen.with(|inner| inner.event(event)))
     }
 
+    /// A sink for commands whose output is what was asked for, such as a container's log: what is said beside it goes to the errors.
+    pub fn aside(&self) -> Sink {
+        let screen = self.clone();
+        Sink::new(move |event| {
+            screen.with(|inner| match &event {
+                Event::Note(text) if inner.format == Format::Text && !inner.quiet => {
+                    inner.clear_bar();
+                    let _ = inner.err.write_all(render_note(text).as_bytes());
+                }
+                _ => inner.event(event),
+            });
+        })
+    }
+
     /// What was found so far, for a journey that doesn't come to its end.
     pub fn found(&self) -> Vec<Finding> {
         self.with(|inner| inner.found.clone())
@@ -248,8 +262,7 @@ impl Inner {
             }
             Event::Note(text) => {
                 self.clear_bar();
-                let faint = style::FAINT;
-                self.print(&format!("  {faint}·{faint:#} {}\n", harmless(&text)));
+                self.print(&render_note(&text));
             }
             Event::Started(what) => self.progress(0, 0, &what),
             Event::Progress { done, total, what } => self.progress(done, total, &what),
@@ -292,6 +305,11 @@ impl Inner {
             bar.finish_and_clear();
         }
     }
+}
+
+fn render_note(text: &str) -> String {
+    let faint = style::FAINT;
+    format!("  {faint}·{faint:#} {}\n", harmless(text))
 }
 
 /// Evidence that is longer than this stands on lines of its own.

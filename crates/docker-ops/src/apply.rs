@@ -208,10 +208,12 @@ impl Engine {
             let seen = self.container(&container.id).await?;
             let seen = seen.ok_or_else(|| Error::new(ErrorKind::NotFound, format!("the {} went away", about(container))))?;
             let has_ended = matches!(seen.state, ContainerState::Exited | ContainerState::Restarting | ContainerState::Dead);
-            if has_ended || seen.restarts > 0 {
+            let is_over = Instant::now() >= deadline;
+            // One that runs again has no exit code: it is soon down once more, and then says why.
+            if has_ended || (is_over && seen.restarts > 0) {
                 return Err(self.did_not_last(container, &seen).await);
             }
-            if seen.health == Some(ContainerHealth::Healthy) || Instant::now() >= deadline {
+            if is_over || (seen.restarts == 0 && seen.health == Some(ContainerHealth::Healthy)) {
                 return Ok(());
             }
             tokio::time::sleep(PAUSE).await;
@@ -219,10 +221,12 @@ impl Engine {
     }
 
     async fn did_not_last(&self, container: &Handle, seen: &Container) -> Error {
-        let code = seen.exit.as_ref().map_or_else(|| "?".to_owned(), |exit| exit.code.to_string());
-        let memory = if seen.exit.as_ref().is_some_and(|exit| exit.out_of_memory) { ", for want of memory" } else { "" };
-        let failed =
-            Error::new(ErrorKind::Server, format!("the {} ended at once with exit code {code}{memory}", about(container)));
+        let how = match &seen.exit {
+            Some(exit) if exit.out_of_memory => format!("ended at once with exit code {}, for want of memory", exit.code),
+            Some(exit) => format!("ended at once with exit code {}", exit.code),
+            None => format!("did not last: the engine had to start it again {} times", seen.restarts),
+        };
+        let failed = Error::new(ErrorKind::Server, format!("the {} {how}", about(container)));
         // They are a help, and nothing to fail of.
         let mut lines = self.last_lines(&container.id, LINES).await.unwrap_or_default();
         for line in lines.iter_mut().filter(|line| holds_secret(std::slice::from_ref(*line))) {

@@ -17,7 +17,7 @@ pub(super) async fn run(cli: &Cli, world: &World, args: &Doctor, screen: &Screen
     let options =
         Options { kernel_log: args.kernel_log.as_ref().map(|path| kernel_log(&world.current_dir.join(path))).transpose()? };
     let sink = screen.sink();
-    console::interruptible(async { doctor::run(meant::engine(&services, screen).await, &patient, &options, world, &sink).await })
+    console::interruptible(async { doctor::run(meant::engine(&services, &sink).await, &patient, &options, world, &sink).await })
         .await
 }
 

@@ -33,7 +33,7 @@ async fn tell(world: &World, cli: &Cli, args: &Events, screen: &Screen) -> Resul
     let moment = |text: &Option<String>| text.as_ref().map(|text| events::moment(text, world.clock.now())).transpose();
     let project = meant::project(args.project_name.as_deref(), &services)?;
     let options = events::Options { project, since: moment(&args.since)?, until: moment(&args.until)? };
-    let engine = meant::engine(&services, screen).await?;
+    let engine = meant::engine(&services, &screen.aside()).await?;
     events::run(&engine, &options, &mut |told| {
         shown(told).map_or(ControlFlow::Continue(()), |event| screen.container_event(event))
     })

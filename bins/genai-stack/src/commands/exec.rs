@@ -5,7 +5,7 @@ use std::process;
 use console::{ExitCode, Screen};
 use docker_ops::{Channel, ExecCommand, ExecEnd, ExecInput, ExecOutput, NotStarted};
 use flows::stack::{exec, redact::Redaction};
-use report::{Failure, FailureKind};
+use report::{Failure, FailureKind, Sink};
 use settings::World;
 use tokio::sync::mpsc;
 
@@ -17,7 +17,9 @@ pub(super) async fn run(world: &World, cli: &Cli, args: &Exec, screen: &Screen) 
 }
 
 async fn act(world: &World, cli: &Cli, args: &Exec, screen: &Screen) -> Result<process::ExitCode, Failure> {
-    let Stage { engine, project, redaction } = console::interruptible(stage(world, cli, &args.project, screen)).await??;
+    // Its two outputs are the command's own.
+    let Stage { engine, project, redaction } =
+        console::interruptible(stage(world, cli, &args.project, &Sink::silent())).await??;
     let command = ExecCommand {
         command: args.command.clone(),
         environment: args.env.clone(),

@@ -18,7 +18,8 @@ pub(super) async fn run(world: &World, cli: &Cli, args: &Logs, screen: &Screen) 
 async fn show(world: &World, cli: &Cli, args: &Logs, screen: &Screen) -> Result<ExitCode, Failure> {
     let time = |text: &Option<String>| text.as_deref().map(|text| time(text, world.clock.now())).transpose();
     let query = LogQuery { follow: args.follow, tail: args.tail, since: time(&args.since)?, until: time(&args.until)? };
-    let Stage { engine, project, redaction } = console::interruptible(stage(world, cli, &args.project, screen)).await??;
+    let Stage { engine, project, redaction } =
+        console::interruptible(stage(world, cli, &args.project, &screen.aside())).await??;
     let (sender, mut told) = mpsc::channel(256);
     let read = async {
         let sender = sender;

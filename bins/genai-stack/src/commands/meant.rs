@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use console::Screen;
 use docker_ops::Engine;
 use flows::stack::{self, Stack};
-use report::{Failure, FailureKind};
+use report::{Failure, FailureKind, Sink};
 use settings::{Flags, Settings, World};
 
 use crate::cli::Cli;
@@ -24,7 +24,7 @@ impl Meant {
         let services = services(world, cli)?;
         // Whether there is a stack at all is told before any engine is asked.
         Settings::stack_spec(&services)?;
-        let engine = engine(&services, screen).await?;
+        let engine = engine(&services, &screen.sink()).await?;
         Ok(Self { engine, services, only })
     }
 
@@ -59,7 +59,7 @@ pub(super) fn project(given: Option<&str>, services: &[Settings]) -> Result<Stri
 }
 
 /// The engine, which is the same for all services.
-pub(super) async fn engine(services: &[Settings], screen: &Screen) -> Result<Engine, Failure> {
+pub(super) async fn engine(services: &[Settings], sink: &Sink) -> Result<Engine, Failure> {
     let Some(first) = services.first() else { return Err(Failure::new(FailureKind::Settings, "there is no service")) };
-    stack::connect(first, &screen.sink()).await
+    stack::connect(first, sink).await
 }

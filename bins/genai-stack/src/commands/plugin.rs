@@ -29,7 +29,7 @@ pub(super) async fn run(cli: &Cli, world: &World, args: &Plugin, screen: &Screen
                 Some(Box::new(LocalPython { interpreter: world.current_dir.join(interpreter), plugin }))
             }
             (None, Some(container)) => {
-                engine = meant::engine(std::slice::from_ref(&settings), screen).await?;
+                engine = meant::engine(std::slice::from_ref(&settings), &sink).await?;
                 Some(Box::new(in_container(&engine, container).await?))
             }
             (None, None) => None,

@@ -20,7 +20,7 @@ pub(super) async fn run(world: &World, cli: &Cli, args: &Stats, screen: &Screen)
 }
 
 async fn show(world: &World, cli: &Cli, args: &Stats, screen: &Screen) -> Result<ExitCode, Failure> {
-    let Stage { engine, project, .. } = console::interruptible(stage(world, cli, &args.project, screen)).await??;
+    let Stage { engine, project, .. } = console::interruptible(stage(world, cli, &args.project, &screen.aside())).await??;
     let service = cli.shared.service.as_deref();
     if !args.watch {
         let all = console::interruptible(stats::once(&engine, &project, service)).await??;

@@ -1,9 +1,9 @@
 //! What `logs`, `stats` and `exec` share: the engine, the project's name, and what must not be shown.
 
-use console::{Screen, json::stack_lines_v1::Container};
+use console::json::stack_lines_v1::Container;
 use docker_ops::{Engine, Member};
 use flows::stack::redact::Redaction;
-use report::Failure;
+use report::{Failure, Sink};
 use settings::World;
 
 use super::meant;
@@ -15,11 +15,11 @@ pub(super) struct Stage {
     pub(super) redaction: Redaction,
 }
 
-pub(super) async fn stage(world: &World, cli: &Cli, project: &Project, screen: &Screen) -> Result<Stage, Failure> {
+pub(super) async fn stage(world: &World, cli: &Cli, project: &Project, sink: &Sink) -> Result<Stage, Failure> {
     let services = meant::services(world, cli)?;
     let redaction = Redaction::of(&services)?;
     let project = meant::project(project.project_name.as_deref(), &services)?;
-    Ok(Stage { engine: meant::engine(&services, screen).await?, project, redaction })
+    Ok(Stage { engine: meant::engine(&services, sink).await?, project, redaction })
 }
 
 pub(super) fn container(member: &Member) -> Container {

@@ -33,7 +33,7 @@ async fn act(world: &World, cli: &Cli, action: &SwarmAction, screen: &Screen) ->
         return Err(Failure::new(FailureKind::Usage, message).hint("leave `--service` and `GENAI_SERVICE` away"));
     }
     let wanted = wanted::stack(&flags, world)?;
-    let engine = meant::engine(&wanted.settings, screen).await?;
+    let engine = meant::engine(&wanted.settings, &screen.sink()).await?;
     match action {
         SwarmAction::Up { dry_run, timeout } => {
             for note in swarm::notes(&wanted, engine.negotiated().used)? {

@@ -39,7 +39,7 @@ async fn watch(cli: &Cli, world: &World, args: &Watch, screen: &Screen) -> Resul
     let minutes = args.idle_unload_minutes.map(|minutes| (minutes > 0).then(|| Duration::from_secs(u64::from(minutes) * 60)));
     let options = Options { every: Duration::from_secs(args.every.into()), idle_unload: minutes };
     console::interruptible(async {
-        let engine = meant::engine(&services, screen).await?;
+        let engine = meant::engine(&services, &screen.aside()).await?;
         let mut tell = |happening| screen.tell_of_stack(&happening);
         stack_watch::run(&engine, &project, &meant, options, world, &mut tell).await
     })

@@ -86,9 +86,10 @@ fn what_is_shown_holds_no_token() {
     assert!(done.status.success(), "{}", text(&done.stderr));
     assert!(!shown.contains(&token[7..]) && shown.contains("comfyui-1 | Bearer [unknown bcrypt "), "{shown}");
     assert!(shown.contains("comfyui-1 ! url?token=[unknown bcrypt ") && shown.contains("comfyui-1 | 2%\n"), "{shown}");
-    let done = stage.run(&["logs", "--format", "json", "--tail", "1"], "");
-    let line: Value = serde_json::from_slice(&done.stdout).unwrap();
-    assert_eq!((&line["event"], &line["text"], &line["channel"]), (&"log".into(), &"2%".into(), &"stdout".into()));
+    let done = stage.run(&["logs", "--format", "json"], "");
+    let mut lines = done.stdout.split(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice::<Value>(line).ok());
+    let line = lines.find(|line| line["text"] == "2%").unwrap();
+    assert_eq!((&line["event"], &line["channel"]), (&"log".into(), &"stdout".into()));
     let done = stage.run(&["exec", "comfyui", "--", "sh", "-c", "cat; exit 5"], "");
     assert_eq!((done.status.code(), done.stdout.len()), (Some(5), 0), "without `--interactive` it has no input");
     let done = stage.run(&["exec", "comfyui", "-i", "--", "cat"], &format!("x {token} y"));
@@ -122,8 +123,9 @@ fn figures_are_a_table_or_lines() {
         return;
     }
     let stage = Stage::new("stats", "sleep 600");
-    let shown = text(&stage.run(&["stats"], "").stdout);
-    assert!(shown.starts_with("NAME") || shown.trim_start().starts_with("NAME"), "{shown}");
+    let done = stage.run(&["stats"], "");
+    let (shown, beside) = (text(&done.stdout), text(&done.stderr));
+    assert!(shown.trim_start().starts_with("NAME") && beside.contains("· engine unix://"), "{shown}{beside}");
     let line: Value = serde_json::from_slice(&stage.run(&["stats", "--format", "json"], "").stdout).unwrap();
     assert_eq!(line["event"], "stats");
     assert!(line["memory_bytes"].as_u64().unwrap() > 0);

@@ -13,17 +13,29 @@ async fn a_new_container_that_ends_at_once_goes_and_the_old_one_comes_back() {
         .iter()
         .map(|line| format!("\u{2}\0\0\0\0\0\0{}{line}", char::from(u8::try_from(line.len()).unwrap())))
         .collect();
-    for (state, restarts) in [("exited", 0), ("restarting", 1), ("running", 1)] {
-        let (log, new) = (
-            log.clone(),
+    for state in ["exited", "restarting", "started again"] {
+        let new = |state: &str, running: bool, restarts: u8| {
             format!(
-                r#"{{"Id":"new","State":{{"Status":"{state}","Running":false,"Restarting":false,"Pid":0,"ExitCode":3,"StartedAt":"2026-01-01T00:00:00Z","FinishedAt":"2026-01-01T00:00:00Z"}},"Config":{{"Tty":false}},"HostConfig":{{"LogConfig":{{"Type":"json-file","Config":{{}}}}}},"RestartCount":{restarts}}}"#
-            ),
-        );
+                r#"{{"Id":"new","State":{{"Status":"{state}","Running":{running},"Restarting":{},"Pid":0,"ExitCode":{},"StartedAt":"2026-01-01T00:00:00Z","FinishedAt":"2026-01-01T00:00:00Z"}},"Config":{{"Tty":false}},"HostConfig":{{"LogConfig":{{"Type":"json-file","Config":{{}}}}}},"RestartCount":{restarts}}}"#,
+                state == "restarting",
+                if state == "running" { 0 } else { 3 }
+            )
+        };
+        // What the engine says while a crashed container runs again: no code any more.
+        let (log, mut again) = (log.clone(), std::sync::Mutex::new(vec![new("restarting", true, 1), new("running", true, 1)]));
+        match state {
+            "exited" => *again.get_mut().unwrap() = vec![new("exited", false, 0)],
+            "restarting" => drop(again.get_mut().unwrap().pop()),
+            _ => {}
+        }
+        let next = move || {
+            let mut again = again.lock().unwrap();
+            if again.len() > 1 { again.pop() } else { again.last().cloned() }.unwrap()
+        };
         let stand_in = StandIn::engine("1.41", "1.12", move |line| match line {
             line if line.contains("/images/") => json("200 OK", r#"{"Id":"sha256:1"}"#),
             line if line.contains("/containers/create") => json("201 Created", r#"{"Id":"new","Warnings":[]}"#),
-            line if line.contains("/new/json") => json("200 OK", &new),
+            line if line.contains("/new/json") => json("200 OK", &next()),
             line if line.contains("/new/logs") => json("200 OK", &log),
             _ => say("HTTP/1.1 204 No Content\r\n\r\n"),
         });

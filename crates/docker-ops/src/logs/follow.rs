@@ -152,9 +152,7 @@ impl<'a> Reader<'a> {
 
     /// One request, to its end.
     async fn read(&mut self, ask: Ask) -> Result<Ended, Error> {
-        for seen in &mut self.seen {
-            (seen.met, seen.again) = (0, seen.at.is_some());
-        }
+        self.seen.iter_mut().for_each(Seen::reread);
         let (asked_at, mut body) = self.request(ask).await?;
         if ask.tail == Some(0) {
             self.floor = asked_at;
@@ -198,10 +196,17 @@ impl<'a> Reader<'a> {
                 }
             };
             for line in ready.drain(..) {
+                let channel = line.channel;
+                if ask.follow && self.seen[channel as usize].goes_back(line.at) && !self.is_further(channel, line.at).await? {
+                    self.seen[channel as usize].reread();
+                }
+                if !self.seen[channel as usize].is_new(line.at) {
+                    continue;
+                }
                 if self.query.tail.is_some() {
                     self.floor = self.floor.min(line.at).or(line.at);
                 }
-                if self.seen[line.channel as usize].is_new(line.at) && !self.give(line).await {
+                if !self.give(line).await {
                     return Ok(Ended::Unread);
                 }
             }
@@ -215,6 +220,21 @@ impl<'a> Reader<'a> {
         let Line { channel, at, text, end } = line;
         let container = self.standing.id.clone();
         self.lines.send(LogLine { container, channel, at, text, end }).await.is_ok()
+    }
+
+    /// A stream that is followed goes back in time where the engine's clock was set back, and where the engine, while it changes files,
+    /// reads one again: whether what it keeps has a line of this time after all that were given.
+    async fn is_further(&self, channel: Channel, at: Option<Timestamp>) -> Result<bool, Error> {
+        let (_, mut body) = self.request(Ask { since: at, only: Some(channel), ..Ask::default() }).await?;
+        let (mut lines, mut found) = (Lines::new(self.standing.tty), false);
+        let mut seen = self.seen[channel as usize];
+        seen.reread();
+        let mut look = |line: Line| found |= seen.is_new(line.at) && line.at == at;
+        while let Some(Ok(frame)) = body.frame().await {
+            lines.push(frame.data_ref().map_or(&[], |data| data), &mut look)?;
+        }
+        lines.finish(&mut look);
+        Ok(found)
     }
 
     /// Whether the last line that the engine kept was not given.
@@ -241,6 +261,16 @@ impl<'a> Reader<'a> {
 }
 
 impl Seen {
+    /// What comes next begins at or before what was given.
+    fn reread(&mut self) {
+        (self.met, self.again) = (0, self.at.is_some());
+    }
+
+    /// Whether a line of this time is no younger than the last that was given, though what comes should be.
+    fn goes_back(&self, at: Option<Timestamp>) -> bool {
+        !self.again && self.at.is_some() && at <= self.at
+    }
+
     /// Notes a line of this time; whether it was not given before.
     fn is_new(&mut self, at: Option<Timestamp>) -> bool {
         if self.again {
@@ -263,13 +293,57 @@ impl Seen {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::tests::stand_in::{StandIn, json, say};
+
+    /// A container of which the engine keeps the lines `kept`, as seconds, and which a stream that is followed gives as `streamed`.
+    async fn followed(kept: &'static [i64], streamed: &'static [i64], tail: Option<u32>) -> Vec<String> {
+        let frames = |seconds: &[i64]| {
+            let entry = |at: &i64| format!("{} at {at}\n", Timestamp::from_second(*at).unwrap());
+            let frame = |entry: String| format!("\u{1}\0\0\0\0\0\0{}{entry}", char::from(u8::try_from(entry.len()).unwrap()));
+            seconds.iter().map(entry).map(frame).collect::<String>()
+        };
+        let since = |line: &str| line.split_once("since=")?.1.split_once('.')?.0.parse().ok();
+        let stand_in = StandIn::engine("1.41", "1.12", move |line| {
+            let body = match line {
+                line if line.contains("/c/json") => return json("200 OK", ENDED),
+                line if line.contains("follow=1") => frames(streamed),
+                line if line.contains("stderr=1") => String::new(),
+                line => frames(
+                    &kept.iter().copied().filter(|at| since(line).is_none_or(|since: i64| *at >= since)).collect::<Vec<_>>(),
+                ),
+            };
+            say(&format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}", body.len()))
+        });
+        let engine = Engine::connect(&crate::Endpoint::Unix(stand_in.path.clone())).await.unwrap();
+        let (sender, mut lines) = mpsc::channel(100);
+        engine.logs("c", LogQuery { follow: true, tail, ..LogQuery::default() }, &sender).await.unwrap();
+        drop(sender);
+        let mut texts = Vec::new();
+        while let Some(line) = lines.recv().await {
+            texts.push(String::from_utf8(line.text).unwrap());
+        }
+        texts
+    }
+
+    const ENDED: &str = r#"{"Id":"c","State":{"Running":false,"Restarting":false,"Pid":0,"StartedAt":"2026-01-01T00:00:00Z"},"Config":{"Tty":false},"HostConfig":{"LogConfig":{"Type":"json-file","Config":{}}}}"#;
+
+    #[tokio::test]
+    async fn a_file_that_the_engine_reads_again_is_given_once() {
+        let all: &[i64] = &[1, 2, 3, 4, 5, 6];
+        let given = |seconds: &[i64]| seconds.iter().map(|at| format!("at {at}")).collect::<Vec<_>>();
+        assert_eq!(followed(all, &[1, 2, 3, 4, 2, 3, 4, 5, 6], None).await, given(all));
+        assert_eq!(followed(all, &[1, 2, 3, 3, 4, 5, 6], None).await, given(all), "it begins with what was given last");
+        assert_eq!(followed(all, &[5, 2, 3, 4, 5, 6], Some(2)).await, given(&[5, 6]), "what is older was not wanted");
+        let set_back: &[i64] = &[4, 5, 6, 2, 3, 4, 4, 7];
+        assert_eq!(followed(set_back, set_back, None).await, given(set_back), "a clock that was set back hides nothing");
+    }
 
     #[test]
     fn what_is_read_again_is_given_once() {
         let at = |second: i64| Some(Timestamp::from_second(second).unwrap());
         let mut seen = Seen::default();
         let mut read = |times: &[i64]| {
-            (seen.met, seen.again) = (0, seen.at.is_some());
+            seen.reread();
             times.iter().filter(|second| seen.is_new(at(**second))).count()
         };
         assert_eq!(read(&[1, 2, 2]), 3);

@@ -173,8 +173,11 @@ fn doing(state: &State) -> ContainerState {
     }
 }
 
-/// A container that never ran has an exit only if its start failed.
+/// A container that never ran has an exit only if its start failed. Of one that was started again the engine knows no code any more.
 fn exit(state: &State) -> Option<Exit> {
+    if state.running == Some(true) && state.restarting != Some(true) {
+        return None;
+    }
     let error = state.error.clone().filter(|error| !error.is_empty());
     let ended = state.finished_at.as_ref().is_some_and(|at| !at.starts_with("0001-"));
     (ended || error.is_some()).then(|| Exit {

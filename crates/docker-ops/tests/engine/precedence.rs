@@ -22,7 +22,7 @@ async fn agree() {
         docker.args(args).env("DOCKER_CONFIG", config.path()).env_remove("DOCKER_HOST").env_remove("DOCKER_CONTEXT");
         docker
     };
-    for (name, host) in [("far", "tcp://10.0.0.2:2375"), ("boxed", "ssh://ann@box:22/run/d.sock")] {
+    for (name, host) in [("far", "tcp://10.0.0.2:2375"), ("boxed", "ssh://ann@box:22")] {
         assert!(docker(&["context", "create", name, "--docker", &format!("host={host}")]).output().unwrap().status.success());
     }
     let hosts = [None, Some("tcp://gpu-box"), Some("nonsense://x")];
