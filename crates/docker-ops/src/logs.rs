@@ -1,9 +1,9 @@
 //! What containers write, line by line: nothing lost, nothing twice.
 //!
 //! How the stream is framed is taken from the container's own settings, never guessed. A line that the engine cut into pieces is whole
-//! again. While it is followed, three things are not taken on trust: the engine drops what a process wrote last without a line end, so
-//! that is read again once it ended; a rotation of the file may silence the stream, so silence is looked into; and a stream that ends
-//! while the container lives is taken up where it ended.
+//! again. While it is followed the engine's stream is not taken on trust: it leaves out files and gives some twice while they are changed, may
+//! fall silent then, may end while the container lives, and drops what a process wrote last without a line end. So it only says when to
+//! read; silence is looked into, and the end is read once the container ended.
 
 mod follow;
 mod frames;

@@ -1,9 +1,13 @@
 //! Reads the logs of one container, and does not take the engine's stream on trust.
+//!
+//! While the engine changes files, its stream leaves out whole files, or gives one twice. What it keeps, asked for without following, is
+//! complete and in order. So the stream only says when there is something new to read; what is given is read from what is kept.
 
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Method, header};
+use futures_util::StreamExt;
+use http::{Method, Response, header};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use jiff::{SignedDuration, Timestamp, fmt::rfc2822};
@@ -24,38 +28,47 @@ const WAIT: Duration = Duration::from_millis(50);
 const MOST_WAIT: Duration = Duration::from_secs(1);
 /// The engine stamps the outputs one by one, so that one may be behind the other by this much.
 const OVERLAP: SignedDuration = SignedDuration::from_secs(1);
+/// Where to look for the last line that was given: among so many more entries than were heard, and than twice those.
+const MORE: u32 = 100;
+/// So many pieces of the stream may be heard before what is kept is read.
+const PIECES: usize = 1000;
 
 pub(super) struct Reader<'a> {
     engine: &'a Engine,
     standing: &'a Standing,
     query: LogQuery,
     lines: &'a mpsc::Sender<LogLine>,
-    /// Of each output, what was given last.
-    seen: [Seen; 2],
-    /// Where only the last lines were wanted: when the first of them was written. Nothing older is read again.
-    floor: Option<Timestamp>,
+    mark: Option<Mark>,
+    /// Up to when lines were given, or not wanted.
+    upto: Option<Timestamp>,
 }
 
-/// Where the lines of one output that were given end. Within one output they are in the order of their times.
-#[derive(Debug, Default, Clone, Copy)]
-struct Seen {
+/// The line that was given last. In the order of what is kept, all before it was given, and nothing after it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Mark {
+    channel: Channel,
     at: Option<Timestamp>,
     /// So many lines have just that time.
-    lines: usize,
-    /// Of those, so many were met again in the read that goes on.
-    met: usize,
-    /// Whether what comes may have been given already.
-    again: bool,
+    lines: u32,
+    /// When the one before it was written.
+    before: Option<Timestamp>,
+}
+
+/// What the stream said.
+#[derive(Default, Clone, Copy)]
+struct Heard {
+    lines: u32,
+    oldest: Option<Timestamp>,
 }
 
 /// How a read ended.
-enum Ended {
-    /// The engine ended it.
-    Whole,
-    /// Silence, though there is more to read.
-    Deaf,
-    /// Nobody reads any more.
-    Unread,
+struct Read {
+    /// The engine's clock when it was asked, in whole seconds.
+    asked_at: Option<Timestamp>,
+    /// Whether the mark that it was to begin after was there.
+    met: bool,
+    /// What was begun.
+    open: Lines,
 }
 
 /// What one request asks for.
@@ -64,18 +77,14 @@ struct Ask {
     follow: bool,
     tail: Option<u32>,
     since: Option<Timestamp>,
-    only: Option<Channel>,
+    /// What comes is noted as if it had been given.
+    unwanted: bool,
 }
 
 impl Ask {
     fn query(&self, until: Option<Timestamp>) -> String {
         let mut query = Serializer::new(String::new());
-        query.append_pair("timestamps", "1");
-        for (channel, name) in [(Channel::Stdout, "stdout"), (Channel::Stderr, "stderr")] {
-            if self.only.is_none_or(|only| only == channel) {
-                query.append_pair(name, "1");
-            }
-        }
+        query.append_pair("timestamps", "1").append_pair("stdout", "1").append_pair("stderr", "1");
         if self.follow {
             query.append_pair("follow", "1");
         }
@@ -93,262 +102,287 @@ impl Ask {
 
 impl<'a> Reader<'a> {
     pub(super) fn new(engine: &'a Engine, standing: &'a Standing, query: LogQuery, lines: &'a mpsc::Sender<LogLine>) -> Self {
-        Self { engine, standing, query, lines, seen: [Seen::default(); 2], floor: None }
+        Self { engine, standing, query, lines, mark: None, upto: None }
     }
 
     /// Reads to the end, and says up to when.
     pub(super) async fn run(mut self) -> Result<Option<Timestamp>, Error> {
-        let LogQuery { follow, tail, since, .. } = self.query;
-        let mut ask = Ask { follow, tail, since, only: None };
+        let open = self.begin().await?;
+        if !self.query.follow {
+            return self.end(open).await;
+        }
         let mut wait = WAIT;
         loop {
-            let before = self.seen.map(|seen| seen.at);
-            match self.read(ask).await? {
-                Ended::Unread => return Ok(self.upto()),
-                Ended::Whole if !follow => return Ok(self.upto()),
-                Ended::Whole | Ended::Deaf => {}
-            }
-            self.read_rest().await?;
-            if self.query.until.is_some() || self.lines.is_closed() {
-                return Ok(self.upto());
+            let before = self.mark;
+            let ended = self.listen().await?;
+            let open = self.catch_up(Heard::default()).await?;
+            if self.lines.is_closed() || ended && self.query.until.is_some() {
+                return self.end(open).await;
             }
             match self.engine.standing(&self.standing.id).await {
                 Ok(standing) if standing.alive => {}
                 // Only now all is written that ever will be.
                 Ok(_) => {
-                    self.read_rest().await?;
-                    return Ok(self.upto());
+                    let open = self.catch_up(Heard::default()).await?;
+                    return self.end(open).await;
                 }
-                Err(error) if error.kind() == ErrorKind::NotFound => return Ok(self.upto()),
+                Err(error) if error.kind() == ErrorKind::NotFound => return self.end(open).await,
                 Err(error) => return Err(error),
             }
-            wait = if before == self.seen.map(|seen| seen.at) { (2 * wait).min(MOST_WAIT) } else { WAIT };
+            wait = if before == self.mark { (2 * wait).min(MOST_WAIT) } else { WAIT };
             time::sleep(wait).await;
-            let last = self.last();
-            ask = Ask { follow, since: last.map(|last| last - OVERLAP).max(since), ..Ask::default() };
         }
     }
 
-    /// When the last line was written that was given.
-    fn last(&self) -> Option<Timestamp> {
-        self.seen.iter().filter_map(|seen| seen.at).max()
-    }
-
-    /// Nothing older than this is to be read again.
-    fn upto(&self) -> Option<Timestamp> {
-        self.last().or(self.floor)
-    }
-
-    /// Reads what came after the lines that were given, of each output by itself.
-    async fn read_rest(&mut self) -> Result<(), Error> {
-        let channels = if self.standing.tty { &[Channel::Stdout][..] } else { &[Channel::Stdout, Channel::Stderr] };
-        for channel in channels {
-            let since = self.seen[*channel as usize].at.or(self.floor).max(self.query.since);
-            let ask = Ask { since, only: Some(*channel), ..Ask::default() };
-            self.read(ask).await?;
+    /// Reads what is there already. Who follows and wants none of it wants what comes after its last line.
+    async fn begin(&mut self) -> Result<Lines, Error> {
+        let LogQuery { follow, tail, since, .. } = self.query;
+        let unwanted = follow && tail == Some(0);
+        let Read { asked_at, open, .. } =
+            self.read(Ask { tail: if unwanted { Some(1) } else { tail }, since, unwanted, ..Ask::default() }, None).await?;
+        if tail.is_some() && self.mark.is_none() {
+            self.upto = asked_at;
         }
-        Ok(())
+        Ok(open)
     }
 
-    /// One request, to its end.
-    async fn read(&mut self, ask: Ask) -> Result<Ended, Error> {
-        self.seen.iter_mut().for_each(Seen::reread);
-        let (asked_at, mut body) = self.request(ask).await?;
-        if ask.tail == Some(0) {
-            self.floor = asked_at;
-        }
+    /// Reads on whenever the engine's stream says something. Whether the engine ended it; else it is dead, or nobody reads any more.
+    async fn listen(&mut self) -> Result<bool, Error> {
+        // The last line is asked for, so that the stream says when it has begun.
+        let body = self.request(Ask { follow: true, tail: Some(1), ..Ask::default() }).await?.into_body();
+        let mut pieces = body.into_data_stream().ready_chunks(PIECES);
         let mut lines = Lines::new(self.standing.tty);
-        let mut ready = Vec::new();
         let mut silence = SILENCE;
         loop {
-            let frame = if ask.follow {
-                tokio::select! {
-                    frame = body.frame() => frame,
-                    () = self.lines.closed() => return Ok(Ended::Unread),
-                    () = time::sleep(silence) => {
-                        if self.is_behind().await? {
-                            return Ok(Ended::Deaf);
-                        }
-                        silence = (2 * silence).min(MOST_SILENCE);
-                        continue;
+            let said = tokio::select! {
+                () = self.lines.closed() => return Ok(false),
+                said = pieces.next() => said,
+                () = time::sleep(silence) => {
+                    let before = self.mark;
+                    self.catch_up(Heard::default()).await?;
+                    if self.mark != before {
+                        return Ok(false);
                     }
-                }
-            } else {
-                body.frame().await
-            };
-            silence = SILENCE;
-            let ended = match frame {
-                Some(Ok(frame)) => {
-                    lines.push(frame.data_ref().map_or(&[], |data| data), &mut |line| ready.push(line))?;
-                    false
-                }
-                // What was begun is read again, whole.
-                Some(Err(_)) if ask.follow => return Ok(Ended::Whole),
-                Some(Err(error)) => {
-                    let message = format!("the logs of `{}` broke off", self.standing.id);
-                    return Err(Error::new(ErrorKind::Broken, message).because(error));
-                }
-                None => {
-                    if !ask.follow {
-                        lines.finish(&mut |line| ready.push(line));
-                    }
-                    true
-                }
-            };
-            for line in ready.drain(..) {
-                let channel = line.channel;
-                if ask.follow && self.seen[channel as usize].goes_back(line.at) && !self.is_further(channel, line.at).await? {
-                    self.seen[channel as usize].reread();
-                }
-                if !self.seen[channel as usize].is_new(line.at) {
+                    silence = (2 * silence).min(MOST_SILENCE);
                     continue;
                 }
-                if self.query.tail.is_some() {
-                    self.floor = self.floor.min(line.at).or(line.at);
-                }
-                if !self.give(line).await {
-                    return Ok(Ended::Unread);
-                }
+            };
+            silence = SILENCE;
+            let Some(said) = said else { return Ok(true) };
+            let mut heard = Heard::default();
+            for piece in said {
+                let Ok(piece) = piece else { return Ok(false) };
+                lines.push(&piece, &mut |line| heard.note(&line))?;
             }
-            if ended {
-                return Ok(Ended::Whole);
+            if heard.lines > 0 {
+                self.catch_up(heard).await?;
             }
         }
     }
 
+    /// Gives all that is kept after the mark, and what was begun there.
+    async fn catch_up(&mut self, heard: Heard) -> Result<Lines, Error> {
+        let Some(mark) = self.mark else {
+            let since = self.upto.max(self.query.since);
+            return Ok(self.read(Ask { since, ..Ask::default() }, None).await?.open);
+        };
+        // An engine that was set back in time says so in its stream.
+        let oldest = [mark.before, heard.oldest].into_iter().flatten().fold(mark.at, |oldest, at| oldest.min(Some(at)));
+        let since = oldest.map(|oldest| oldest - OVERLAP).max(self.query.since);
+        for tail in [Some(2 * heard.lines + MORE), None] {
+            let read = self.read(Ask { tail, since, ..Ask::default() }, Some(mark)).await?;
+            if read.met {
+                return Ok(read.open);
+            }
+        }
+        // The engine threw it away since, and keeps only what came after it.
+        Ok(self.read(Ask { since, ..Ask::default() }, None).await?.open)
+    }
+
+    /// Gives what is kept after `mark`, or all.
+    async fn read(&mut self, ask: Ask, mut mark: Option<Mark>) -> Result<Read, Error> {
+        let answer = self.request(ask).await?;
+        let date = answer.headers().get(header::DATE).and_then(|date| rfc2822::parse(date.to_str().ok()?).ok());
+        let asked_at = date.map(|date| date.timestamp());
+        let (mut body, mut open) = (answer.into_body(), Lines::new(self.standing.tty));
+        let mut ready = Vec::new();
+        let mut is_first = true;
+        while let Some(frame) = body.frame().await {
+            let frame = frame.map_err(|error| {
+                Error::new(ErrorKind::Broken, format!("the logs of `{}` broke off", self.standing.id)).because(error)
+            })?;
+            open.push(frame.data_ref().map_or(&[], |data| data), &mut |line| ready.push(line))?;
+            for line in ready.drain(..) {
+                match &mut mark {
+                    Some(mark) if !mark.is(&line) => {}
+                    // Lines of its time, or its own beginning, may lie before what was asked for.
+                    Some(Mark { before: Some(_), .. }) if is_first && ask.tail.is_some() => {
+                        return Ok(Read { asked_at, met: false, open });
+                    }
+                    Some(Mark { lines: 1, .. }) => mark = None,
+                    Some(mark) => mark.lines -= 1,
+                    None => {
+                        self.note(&line);
+                        if !ask.unwanted && !self.give(line).await {
+                            return Ok(Read { asked_at, met: true, open });
+                        }
+                    }
+                }
+                is_first = false;
+            }
+        }
+        Ok(Read { asked_at, met: mark.is_none(), open })
+    }
+
+    /// All is written that ever will be: what was begun is a line too.
+    async fn end(mut self, mut open: Lines) -> Result<Option<Timestamp>, Error> {
+        let mut last = Vec::new();
+        open.finish(&mut |line| last.push(line));
+        for line in last {
+            self.note(&line);
+            self.give(line).await;
+        }
+        Ok(self.upto)
+    }
+
+    fn note(&mut self, line: &Line) {
+        self.mark = Some(match self.mark {
+            Some(mark) if mark.is(line) => Mark { lines: mark.lines + 1, ..mark },
+            mark => Mark { channel: line.channel, at: line.at, lines: 1, before: mark.and_then(|mark| mark.at) },
+        });
+        self.upto = self.upto.max(line.at);
+    }
+
+    /// Whether anybody reads.
     async fn give(&self, line: Line) -> bool {
         let Line { channel, at, text, end } = line;
         let container = self.standing.id.clone();
         self.lines.send(LogLine { container, channel, at, text, end }).await.is_ok()
     }
 
-    /// A stream that is followed goes back in time where the engine's clock was set back, and where the engine, while it changes files,
-    /// reads one again: whether what it keeps has a line of this time after all that were given.
-    async fn is_further(&self, channel: Channel, at: Option<Timestamp>) -> Result<bool, Error> {
-        let (_, mut body) = self.request(Ask { since: at, only: Some(channel), ..Ask::default() }).await?;
-        let (mut lines, mut found) = (Lines::new(self.standing.tty), false);
-        let mut seen = self.seen[channel as usize];
-        seen.reread();
-        let mut look = |line: Line| found |= seen.is_new(line.at) && line.at == at;
-        while let Some(Ok(frame)) = body.frame().await {
-            lines.push(frame.data_ref().map_or(&[], |data| data), &mut look)?;
-        }
-        lines.finish(&mut look);
-        Ok(found)
-    }
-
-    /// Whether the last line that the engine kept was not given.
-    async fn is_behind(&self) -> Result<bool, Error> {
-        let since = self.last().or(self.query.since);
-        let (_, mut body) = self.request(Ask { tail: Some(1), since, ..Ask::default() }).await?;
-        let (mut lines, mut behind) = (Lines::new(self.standing.tty), false);
-        let mut look = |line: Line| behind |= line.at > self.seen[line.channel as usize].at;
-        while let Some(Ok(frame)) = body.frame().await {
-            lines.push(frame.data_ref().map_or(&[], |data| data), &mut look)?;
-        }
-        lines.finish(&mut look);
-        Ok(behind)
-    }
-
-    /// The engine's clock when it was asked, in whole seconds, and what it sends.
-    async fn request(&self, ask: Ask) -> Result<(Option<Timestamp>, Incoming), Error> {
+    async fn request(&self, ask: Ask) -> Result<Response<Incoming>, Error> {
         let id = &self.standing.id;
         let path = format!("/containers/{id}/logs?{}", ask.query(self.query.until));
-        let answer = self.engine.ask(Method::GET, &path, Bytes::new(), id).await?;
-        let date = answer.headers().get(header::DATE).and_then(|date| rfc2822::parse(date.to_str().ok()?).ok());
-        Ok((date.map(|date| date.timestamp()), answer.into_body()))
+        self.engine.ask(Method::GET, &path, Bytes::new(), id).await
     }
 }
 
-impl Seen {
-    /// What comes next begins at or before what was given.
-    fn reread(&mut self) {
-        (self.met, self.again) = (0, self.at.is_some());
+impl Mark {
+    /// Whether the line is of the same time and output.
+    fn is(&self, line: &Line) -> bool {
+        (self.channel, self.at) == (line.channel, line.at)
     }
+}
 
-    /// Whether a line of this time is no younger than the last that was given, though what comes should be.
-    fn goes_back(&self, at: Option<Timestamp>) -> bool {
-        !self.again && self.at.is_some() && at <= self.at
-    }
-
-    /// Notes a line of this time; whether it was not given before.
-    fn is_new(&mut self, at: Option<Timestamp>) -> bool {
-        if self.again {
-            if at < self.at {
-                return false;
-            }
-            if at == self.at {
-                self.met += 1;
-                self.again = self.met < self.lines;
-                return false;
-            }
-            self.again = false;
-        }
-        self.lines = if at == self.at { self.lines + 1 } else { 1 };
-        self.at = at;
-        true
+impl Heard {
+    fn note(&mut self, line: &Line) {
+        self.lines += 1;
+        self.oldest = self.oldest.min(line.at).or(line.at);
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
     use super::*;
     use crate::engine::tests::stand_in::{StandIn, json, say};
 
-    /// A container of which the engine keeps the lines `kept`, as seconds, and which a stream that is followed gives as `streamed`.
-    async fn followed(kept: &'static [i64], streamed: &'static [i64], tail: Option<u32>) -> Vec<String> {
-        let frames = |seconds: &[i64]| {
-            let entry = |at: &i64| format!("{} at {at}\n", Timestamp::from_second(*at).unwrap());
-            let frame = |entry: String| format!("\u{1}\0\0\0\0\0\0{}{entry}", char::from(u8::try_from(entry.len()).unwrap()));
-            seconds.iter().map(entry).map(frame).collect::<String>()
-        };
-        let since = |line: &str| line.split_once("since=")?.1.split_once('.')?.0.parse().ok();
-        let stand_in = StandIn::engine("1.41", "1.12", move |line| {
-            let body = match line {
-                line if line.contains("/c/json") => return json("200 OK", ENDED),
-                line if line.contains("follow=1") => frames(streamed),
-                line if line.contains("stderr=1") => String::new(),
-                line => frames(
-                    &kept.iter().copied().filter(|at| since(line).is_none_or(|since: i64| *at >= since)).collect::<Vec<_>>(),
-                ),
-            };
-            say(&format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}", body.len()))
-        });
-        let engine = Engine::connect(&crate::Endpoint::Unix(stand_in.path.clone())).await.unwrap();
-        let (sender, mut lines) = mpsc::channel(100);
-        engine.logs("c", LogQuery { follow: true, tail, ..LogQuery::default() }, &sender).await.unwrap();
-        drop(sender);
-        let mut texts = Vec::new();
-        while let Some(line) = lines.recv().await {
-            texts.push(String::from_utf8(line.text).unwrap());
-        }
-        texts
-    }
-
     const ENDED: &str = r#"{"Id":"c","State":{"Running":false,"Restarting":false,"Pid":0,"StartedAt":"2026-01-01T00:00:00Z"},"Config":{"Tty":false},"HostConfig":{"LogConfig":{"Type":"json-file","Config":{}}}}"#;
 
-    #[tokio::test]
-    async fn a_file_that_the_engine_reads_again_is_given_once() {
-        let all: &[i64] = &[1, 2, 3, 4, 5, 6];
-        let given = |seconds: &[i64]| seconds.iter().map(|at| format!("at {at}")).collect::<Vec<_>>();
-        assert_eq!(followed(all, &[1, 2, 3, 4, 2, 3, 4, 5, 6], None).await, given(all));
-        assert_eq!(followed(all, &[1, 2, 3, 3, 4, 5, 6], None).await, given(all), "it begins with what was given last");
-        assert_eq!(followed(all, &[5, 2, 3, 4, 5, 6], Some(2)).await, given(&[5, 6]), "what is older was not wanted");
-        let set_back: &[i64] = &[4, 5, 6, 2, 3, 4, 4, 7];
-        assert_eq!(followed(set_back, set_back, None).await, given(set_back), "a clock that was set back hides nothing");
+    /// A container that ends. At first the engine keeps the lines `first` of it, as seconds, then `kept`; its stream gives `streamed`.
+    struct Kept<'a> {
+        first: &'a [i64],
+        kept: &'a [i64],
+        streamed: &'a [i64],
     }
 
-    #[test]
-    fn what_is_read_again_is_given_once() {
-        let at = |second: i64| Some(Timestamp::from_second(second).unwrap());
-        let mut seen = Seen::default();
-        let mut read = |times: &[i64]| {
-            seen.reread();
-            times.iter().filter(|second| seen.is_new(at(**second))).count()
-        };
-        assert_eq!(read(&[1, 2, 2]), 3);
-        assert_eq!(read(&[2, 2]), 0, "both were given");
-        assert_eq!(read(&[1, 2, 2, 2, 3]), 2, "a third one of the same time is new");
-        assert_eq!(read(&[2, 2, 2, 3, 1, 1]), 2, "a clock that was set back hides nothing");
+    impl Kept<'_> {
+        /// What a follower of it is given, and what was asked for it.
+        async fn followed(&self, tail: Option<u32>) -> (Vec<i64>, Vec<String>) {
+            let [first, kept, streamed] = [self.first, self.kept, self.streamed].map(<[i64]>::to_vec);
+            let number = |line: &str, name: &str| -> Option<i64> {
+                let digits = line.split_once(name)?.1;
+                digits[..digits.find(|next: char| !next.is_ascii_digit()).unwrap_or(digits.len())].parse().ok()
+            };
+            let looked = AtomicBool::new(false);
+            let stand_in = StandIn::engine("1.41", "1.12", move |line| {
+                if line.contains("/c/json") {
+                    return json("200 OK", ENDED);
+                }
+                let follows = line.contains("follow=1");
+                let all = if follows {
+                    &streamed
+                } else if looked.swap(true, Ordering::SeqCst) {
+                    &kept
+                } else {
+                    &first
+                };
+                let tail = number(line, "tail=").filter(|_| !follows).map_or(all.len(), |tail| usize::try_from(tail).unwrap());
+                let wanted = all[all.len().saturating_sub(tail)..].iter().filter(|at| Some(**at) >= number(line, "since="));
+                let entry = |at: &i64| format!("{} {at}\n", Timestamp::from_second(*at).unwrap());
+                let frame = |entry: String| format!("\u{1}\0\0\0\0\0\0{}{entry}", char::from(u8::try_from(entry.len()).unwrap()));
+                let body: String = wanted.map(entry).map(frame).collect();
+                say(&format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}", body.len()))
+            });
+            let engine = Engine::connect(&crate::Endpoint::Unix(stand_in.path.clone())).await.unwrap();
+            let (sender, mut lines) = mpsc::channel(1000);
+            engine.logs("c", LogQuery { follow: true, tail, ..LogQuery::default() }, &sender).await.unwrap();
+            drop(sender);
+            let mut given = Vec::new();
+            while let Some(line) = lines.recv().await {
+                given.push(String::from_utf8(line.text).unwrap().parse().unwrap());
+            }
+            (given, stand_in.seen())
+        }
+    }
+
+    #[tokio::test]
+    async fn what_the_stream_leaves_out_or_gives_twice_is_given_once() {
+        let kept: &[i64] = &[1, 2, 3, 4, 5, 6];
+        for first in [&[][..], &[1], &[1, 2], kept] {
+            for streamed in [&[][..], kept, &[5, 6], &[1, 2, 3, 4, 2, 3, 4, 5, 6], &[1, 2, 3, 3, 4, 5, 6]] {
+                let (given, _) = Kept { first, kept, streamed }.followed(None).await;
+                assert_eq!(given, kept, "at first {first:?}, then the stream gave {streamed:?}");
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn the_last_lines_are_those_there_were_and_all_after_them() {
+        let (first, kept, streamed): (&[i64], &[i64], &[i64]) = (&[1, 2, 3], &[1, 2, 3, 4, 5], &[3, 4, 5]);
+        for (tail, expected) in [(0, &kept[3..]), (1, &kept[2..]), (2, &kept[1..]), (9, kept)] {
+            assert_eq!(Kept { first, kept, streamed }.followed(Some(tail)).await.0, expected, "of the last {tail}");
+        }
+    }
+
+    #[tokio::test]
+    async fn lines_of_one_time_and_lines_after_a_clock_was_set_back_are_all_given() {
+        let same: &[i64] = &[1, 2, 2, 2, 3];
+        for first in [&same[..2], &same[..3], &same[..4]] {
+            assert_eq!(Kept { first, kept: same, streamed: &[2, 3] }.followed(None).await.0, same, "at first {first:?}");
+        }
+        let back: &[i64] = &[4, 5, 6, 2, 3, 4, 4, 7];
+        assert_eq!(Kept { first: &back[..3], kept: back, streamed: &back[3..] }.followed(None).await.0, back);
+    }
+
+    #[tokio::test]
+    async fn who_is_far_behind_is_given_what_the_engine_still_keeps() {
+        let many: Vec<i64> = (1..=500).collect();
+        let (first, streamed): (&[i64], &[i64]) = (&[1, 2], &[500]);
+        assert_eq!(Kept { first, kept: &many, streamed }.followed(None).await.0, many, "it keeps all");
+        let (given, asked) = Kept { first, kept: &many[9..], streamed }.followed(None).await;
+        assert_eq!(given, [first, &many[9..]].concat(), "it threw some away");
+        insta::assert_snapshot!(asked[2..].join("\n").replace("/v1.41/containers/c/", "…").replace("timestamps=1&stdout=1&stderr=1", "…"), @"
+        GET …json
+        GET …logs?…
+        GET …logs?…&follow=1&tail=1
+        GET …logs?…&since=0.000000000&tail=102
+        GET …logs?…&since=0.000000000
+        GET …logs?…&since=0.000000000
+        GET …logs?…&since=498.000000000&tail=100
+        GET …json
+        GET …logs?…&since=498.000000000&tail=100
+        ");
     }
 }
