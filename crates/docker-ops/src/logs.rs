@@ -1,9 +1,9 @@
 //! What containers write, line by line: nothing lost, nothing twice.
 //!
 //! How the stream is framed is taken from the container's own settings, never guessed. A line that the engine cut into pieces is whole
-//! again. While it is followed the engine's stream is not taken on trust: it leaves out files and gives some twice while they are changed, may
-//! fall silent then, may end while the container lives, and drops what a process wrote last without a line end. So it only says when to
-//! read; silence is looked into, and the end is read once the container ended.
+//! again. While it is followed the engine's stream is not taken on trust: while files are changed it leaves some out, gives some twice, or
+//! falls silent; it may end while the container lives, or last when it ended; and it drops what a process wrote last without a line end. So
+//! it only says when to read what is kept; silence is looked into, and the end is read once the container ended.
 
 mod follow;
 mod frames;

@@ -1,7 +1,7 @@
 //! Reads the logs of one container, and does not take the engine's stream on trust.
 //!
 //! While the engine changes files, its stream leaves out whole files, or gives one twice. What it keeps, asked for without following, is
-//! complete and in order. So the stream only says when there is something new to read; what is given is read from what is kept.
+//! whole and in order. So the stream only says when there is something new to read; what is given is read from what is kept.
 
 use std::time::Duration;
 
@@ -39,6 +39,8 @@ pub(super) struct Reader<'a> {
     query: LogQuery,
     lines: &'a mpsc::Sender<LogLine>,
     mark: Option<Mark>,
+    /// Of each output, when the line was written that was given last.
+    given: [Option<Timestamp>; 2],
     /// Up to when lines were given, or not wanted.
     upto: Option<Timestamp>,
 }
@@ -102,7 +104,7 @@ impl Ask {
 
 impl<'a> Reader<'a> {
     pub(super) fn new(engine: &'a Engine, standing: &'a Standing, query: LogQuery, lines: &'a mpsc::Sender<LogLine>) -> Self {
-        Self { engine, standing, query, lines, mark: None, upto: None }
+        Self { engine, standing, query, lines, mark: None, given: [None; 2], upto: None }
     }
 
     /// Reads to the end, and says up to when.
@@ -119,18 +121,26 @@ impl<'a> Reader<'a> {
             if self.lines.is_closed() || ended && self.query.until.is_some() {
                 return self.end(open).await;
             }
-            match self.engine.standing(&self.standing.id).await {
-                Ok(standing) if standing.alive => {}
+            match self.lives().await? {
+                Some(true) => {}
                 // Only now all is written that ever will be.
-                Ok(_) => {
+                Some(false) => {
                     let open = self.catch_up(Heard::default()).await?;
                     return self.end(open).await;
                 }
-                Err(error) if error.kind() == ErrorKind::NotFound => return self.end(open).await,
-                Err(error) => return Err(error),
+                None => return self.end(open).await,
             }
             wait = if before == self.mark { (2 * wait).min(MOST_WAIT) } else { WAIT };
             time::sleep(wait).await;
+        }
+    }
+
+    /// Whether the container lives; none if there is none any more.
+    async fn lives(&self) -> Result<Option<bool>, Error> {
+        match self.engine.standing(&self.standing.id).await {
+            Ok(standing) => Ok(Some(standing.alive)),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
         }
     }
 
@@ -152,7 +162,7 @@ impl<'a> Reader<'a> {
         let body = self.request(Ask { follow: true, tail: Some(1), ..Ask::default() }).await?.into_body();
         let mut pieces = body.into_data_stream().ready_chunks(PIECES);
         let mut lines = Lines::new(self.standing.tty);
-        let mut silence = SILENCE;
+        let (mut silence, mut last) = (SILENCE, self.given);
         loop {
             let said = tokio::select! {
                 () = self.lines.closed() => return Ok(false),
@@ -160,7 +170,7 @@ impl<'a> Reader<'a> {
                 () = time::sleep(silence) => {
                     let before = self.mark;
                     self.catch_up(Heard::default()).await?;
-                    if self.mark != before {
+                    if self.mark != before || self.lives().await? != Some(true) {
                         return Ok(false);
                     }
                     silence = (2 * silence).min(MOST_SILENCE);
@@ -172,7 +182,13 @@ impl<'a> Reader<'a> {
             let mut heard = Heard::default();
             for piece in said {
                 let Ok(piece) = piece else { return Ok(false) };
-                lines.push(&piece, &mut |line| heard.note(&line))?;
+                lines.push(&piece, &mut |Line { channel, at, .. }| {
+                    let before = std::mem::replace(&mut last[channel as usize], at);
+                    // Nothing older is new, unless the stream goes back in time.
+                    if at > self.given[channel as usize] || at < before {
+                        heard.note(at);
+                    }
+                })?;
             }
             if heard.lines > 0 {
                 self.catch_up(heard).await?;
@@ -189,7 +205,8 @@ impl<'a> Reader<'a> {
         // An engine that was set back in time says so in its stream.
         let oldest = [mark.before, heard.oldest].into_iter().flatten().fold(mark.at, |oldest, at| oldest.min(Some(at)));
         let since = oldest.map(|oldest| oldest - OVERLAP).max(self.query.since);
-        for tail in [Some(2 * heard.lines + MORE), None] {
+        let first = 2 * heard.lines + MORE;
+        for tail in [Some(first), Some(10 * first), Some(100 * first), None] {
             let read = self.read(Ask { tail, since, ..Ask::default() }, Some(mark)).await?;
             if read.met {
                 return Ok(read.open);
@@ -250,6 +267,7 @@ impl<'a> Reader<'a> {
             Some(mark) if mark.is(line) => Mark { lines: mark.lines + 1, ..mark },
             mark => Mark { channel: line.channel, at: line.at, lines: 1, before: mark.and_then(|mark| mark.at) },
         });
+        self.given[line.channel as usize] = line.at;
         self.upto = self.upto.max(line.at);
     }
 
@@ -275,9 +293,9 @@ impl Mark {
 }
 
 impl Heard {
-    fn note(&mut self, line: &Line) {
+    fn note(&mut self, at: Option<Timestamp>) {
         self.lines += 1;
-        self.oldest = self.oldest.min(line.at).or(line.at);
+        self.oldest = self.oldest.min(at).or(at);
     }
 }
 
@@ -363,7 +381,13 @@ mod tests {
             assert_eq!(Kept { first, kept: same, streamed: &[2, 3] }.followed(None).await.0, same, "at first {first:?}");
         }
         let back: &[i64] = &[4, 5, 6, 2, 3, 4, 4, 7];
-        assert_eq!(Kept { first: &back[..3], kept: back, streamed: &back[3..] }.followed(None).await.0, back);
+        for streamed in [&back[3..], back] {
+            assert_eq!(
+                Kept { first: &back[..3], kept: back, streamed }.followed(None).await.0,
+                back,
+                "the stream gave {streamed:?}"
+            );
+        }
     }
 
     #[tokio::test]
@@ -378,6 +402,8 @@ mod tests {
         GET …logs?…
         GET …logs?…&follow=1&tail=1
         GET …logs?…&since=0.000000000&tail=102
+        GET …logs?…&since=0.000000000&tail=1020
+        GET …logs?…&since=0.000000000&tail=10200
         GET …logs?…&since=0.000000000
         GET …logs?…&since=0.000000000
         GET …logs?…&since=498.000000000&tail=100

@@ -118,14 +118,20 @@ async fn followed_tail(rig: &'static Rig) {
 }
 
 async fn rotation(rig: &'static Rig) {
-    let options = ["--log-opt", "max-size=20k", "--log-opt", "max-file=50"];
-    let id = rig.start("rotation", &options, &["sh", "-c", "for n in $(seq 1 2000); do echo line $n; done; printf end"]);
+    let script = "for n in $(seq 1 2000); do echo line $n; echo line $n >&2; done; printf end; printf end >&2";
     let mut expected: Vec<_> = (1..=2000).map(|number| format!("line {number}")).collect();
     expected.push("end".to_owned());
-    let read = texts(&read(rig, &id, FOLLOW).await);
-    let differs = read.iter().zip(&expected).position(|(read, expected)| read != expected);
-    let near = differs.map(|at| &read[at.saturating_sub(1)..(at + 2).min(read.len())]);
-    assert_eq!((near, read.len()), (None, expected.len()));
+    for driver in ["json-file", "local"] {
+        let options = ["--log-driver", driver, "--log-opt", "max-size=20k", "--log-opt", "max-file=50"];
+        let id = rig.start(&format!("rotation-{driver}"), &options, &["sh", "-c", script]);
+        let (out, err): (Vec<_>, Vec<_>) =
+            read(rig, &id, FOLLOW).await.into_iter().partition(|line| line.channel == Channel::Stdout);
+        for read in [out, err].map(|lines| texts(&lines)) {
+            let differs = read.iter().zip(&expected).position(|(read, expected)| read != expected);
+            let near = differs.map(|at| &read[at.saturating_sub(1)..(at + 2).min(read.len())]);
+            assert_eq!((near, read.len()), (None, expected.len()), "{driver}");
+        }
+    }
 }
 
 async fn no_driver(rig: &'static Rig) {
