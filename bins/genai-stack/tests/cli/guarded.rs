@@ -147,6 +147,32 @@ fn what_can_not_be_looked_at_is_not_started_unless_that_is_said() {
     assert!(report.to_string().contains("nothing was changed"), "{report}");
 }
 
+#[test]
+fn a_swarm_gets_nothing_that_would_start_without_a_login() {
+    if !has_engine() {
+        return;
+    }
+    let project = Project::new("swarm", "");
+    let swarm = |args: &[&str]| {
+        let done = stack(project.folder.path(), &[&["swarm"], args].concat());
+        (done.status.code(), String::from_utf8(done.stderr).unwrap())
+    };
+    let (code, told) = swarm(&["up"]);
+    assert!(code == Some(4) && told.contains("nothing would look from inside"), "{told}");
+    project.edit("probe = 'host'", "probe = ['busybox', 'true']");
+    let (code, told) = swarm(&["up"]);
+    assert!(code == Some(3) && told.contains("plugin-intact") && told.contains("genai-stack plugin install"), "{told}");
+    fs::remove_file(project.password()).unwrap();
+    project.edit("[stack.mounts]", "[stack.mounts]\ncustom_nodes = false");
+    let (code, told) = swarm(&["up", "--dry-run"]);
+    assert!(code == Some(3) && told.contains("password-before-start"), "{told}");
+    // The engine is no Swarm's: that is found out later.
+    let lock = project.folder.path().join(".secrets/.genai-stack.lock");
+    fs::remove_file(&lock).unwrap();
+    swarm(&["down"]);
+    assert!(fs::read_to_string(lock).unwrap().starts_with("pid "));
+}
+
 /// The engine as one that may be on another machine: a port of this one that leads to its socket.
 fn over_tcp() -> String {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
