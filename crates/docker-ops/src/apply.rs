@@ -1,7 +1,7 @@
 //! Does what a plan says, one step after the other, and says what it is at.
 //!
 //! It can be dropped or killed between any two requests: whatever is there then, the next plan goes on from. A container that was made
-//! and not started is started; one that was to take another's place and had not, is removed, or takes it.
+//! and not started is started; one that was to take another's place and had not, is removed, or held on trial for it again.
 
 mod context;
 mod image;
@@ -110,6 +110,10 @@ impl Engine {
                 self.start(&made).await?;
             }
             Step::Replace { service, old, name, runs, .. } => self.replace(spec, service, old, name, *runs).await?,
+            Step::Succeed { service, next, old, name } => {
+                self.stop(old, spec.services[service].stop_grace).await?;
+                self.succeed(next, old, name, true).await?;
+            }
             Step::Settle { next, name } => self.rename(next, name).await?,
             Step::Start { container } => self.start(container).await?,
             Step::Resume { container } => {
@@ -185,12 +189,18 @@ impl Engine {
         if runs {
             self.stop(old, spec.services[service].stop_grace).await?;
         }
+        self.succeed(&next, old, name, runs).await
+    }
+
+    /// Starts `next`, unless it runs already, and gives it the old one's name if it lasts. Else the old one runs again, if it `runs` now
+    /// or did before.
+    async fn succeed(&self, next: &Handle, old: &Handle, name: &str, runs: bool) -> Result<(), Error> {
         let lasts = async {
-            self.start(&next).await?;
-            self.lasts(&next).await
+            self.start(next).await?;
+            self.lasts(next).await
         };
         if let Err(error) = lasts.await {
-            self.remove(&next, false).await?;
+            self.remove(next, false).await?;
             if !runs {
                 return Err(error);
             }
@@ -198,7 +208,7 @@ impl Engine {
             return Err(error.hint(format!("the container `{}` runs again as it was", old.name)));
         }
         self.remove(old, false).await?;
-        self.rename(&next, name).await
+        self.rename(next, name).await
     }
 
     /// Waits until a container that was just started is well, or has run for a while.

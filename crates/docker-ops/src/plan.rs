@@ -83,6 +83,17 @@ pub enum Step {
         /// Why.
         because: Vec<Difference>,
     },
+    /// Hold the successor that a stopped run left on trial again: it goes if it does not last, and the old one comes back.
+    Succeed {
+        /// The service.
+        service: String,
+        /// The successor, which runs.
+        next: Handle,
+        /// The old one.
+        old: Handle,
+        /// The name that the new one gets.
+        name: String,
+    },
     /// Give a successor its place, from which a stopped run had not moved the old one.
     Settle {
         /// The successor.
@@ -153,12 +164,11 @@ impl Plan {
                     steps.push(Step::Settle { next: next.into(), name: name.clone() });
                     steps.extend(container(&Container { name: name.clone(), ..next.clone() }, service, name, wish));
                 }
-                // It was stopped when the new one ran already, and has not failed since.
+                // It was stopped when the new one ran already, and nobody knows whether it lasts.
                 (Some(old), Some(next))
                     if next.state == ContainerState::Running && next.restarts == 0 && next.drift.is_empty() =>
                 {
-                    steps.push(remove(old, grace, wish));
-                    steps.push(Step::Settle { next: next.into(), name });
+                    steps.push(Step::Succeed { service: service.clone(), next: next.into(), old: old.into(), name });
                 }
                 (Some(old), next) => {
                     steps.extend(next.map(|next| remove(next, grace, wish)));
@@ -313,6 +323,9 @@ impl fmt::Display for Step {
                 let because: Vec<_> = because.iter().map(ToString::to_string).collect();
                 let because = if because.is_empty() { "it is wished so".to_owned() } else { because.join("; ") };
                 write!(f, "put a new container `{name}` in the old one's place: {because}")
+            }
+            Step::Succeed { next, name, .. } => {
+                write!(f, "hold the container `{}`, which a stopped run left, on trial for the place of `{name}`", next.name)
             }
             Step::Settle { next, name } => {
                 write!(f, "rename the container `{}`, which a stopped run left, to `{name}`", next.name)

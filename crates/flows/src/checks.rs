@@ -63,19 +63,21 @@ use report::{CheckId, Finding, Outcome};
 
 use crate::{answers, doctor::Patient, subject::Subject};
 
-pub(crate) use container_healthy::waited as container_healthy;
+pub(crate) use container_healthy::{silent as container_silent, waited as container_healthy};
 pub(crate) use container_running::absent as no_container;
 pub(crate) use disk_sufficient::judge as disk_sufficient;
 pub(crate) use engine_reachable::judge as engine_reachable;
 pub(crate) use gpu_available::judge as gpu_available;
 pub(crate) use image_available::judge as image_available;
 pub(crate) use image_generated::{ID as IMAGE_GENERATED, run_with as generate_image};
-pub(crate) use mounts_usable::judge as mounts_usable;
+pub(crate) use mounts_usable::{elsewhere as mounts_elsewhere, judge as mounts_usable};
 pub(crate) use no_leak::{judge as leaks, unknown_tokens as leaks_unknown};
 pub(crate) use nothing_left::judge as nothing_left;
 pub(crate) use old_token_refused::{ID as OLD_TOKEN_REFUSED, run_with as refuse_old_token};
 pub(crate) use one_token::judge as one_token;
-pub(crate) use password_before_start::{Held, judge as password_before_start, look as held_password};
+pub(crate) use password_before_start::{
+    Held, elsewhere as password_elsewhere, judge as password_before_start, look as held_password, unmounted as password_unmounted,
+};
 pub(crate) use password_readable_in_container::judge as password_readable_in_container;
 pub(crate) use plugin_intact::{
     elsewhere as plugin_elsewhere, in_image as plugin_in_image, judge as plugin_intact, unseen as plugin_unseen,
@@ -225,6 +227,12 @@ pub(crate) fn was_open(summary: String) -> Finding {
     warn(source_private::CHECK.id, summary)
 }
 
+/// The finding where no port of this machine leads to the container `name`, so that nobody can be asked.
+pub(crate) fn no_door(id: CheckId, name: &str) -> Finding {
+    unknown(id, format!("`{name}` can't be asked"), "no port of this machine leads to it")
+        .hint("make it anew: `genai-stack up --recreate`")
+}
+
 /// The finding for a check of a login that was not seen to stand.
 pub(crate) fn not_tried(id: CheckId, door: &Outcome) -> Finding {
     let reason = match door {
@@ -252,6 +260,15 @@ fn skipped(id: CheckId, summary: impl Into<String>, reason: impl Into<String>) -
 
 fn unknown(id: CheckId, summary: impl Into<String>, reason: impl Into<String>) -> Finding {
     Finding::new(id, Outcome::Unknown(reason.into()), summary)
+}
+
+/// The finding before a start through an engine whose folders are not ours to look at. `is_allowed`, whether somebody said to go on.
+fn elsewhere(id: CheckId, summary: impl Into<String>, is_allowed: bool) -> Finding {
+    let reason = "the engine may be on another machine";
+    if is_allowed {
+        return skipped(id, summary, format!("{reason}, and `--allow-unseen` goes on"));
+    }
+    unknown(id, summary, reason).hint("run this on the engine's machine; or go on with `--allow-unseen`, and see after the start")
 }
 
 /// The finding with each answer as evidence.

@@ -27,6 +27,9 @@ pub(crate) struct Up {
     /// Remove the project's containers that are of no service of genai.toml
     #[arg(long)]
     pub(crate) remove_orphans: bool,
+    /// Go on though the engine is on another machine, where nobody can look for PASSWORD and the plugin before the start
+    #[arg(long)]
+    pub(crate) allow_unseen: bool,
 }
 
 /// Remove the project's containers and its network; folders and images stay
@@ -54,6 +57,9 @@ pub(crate) struct Restart {
     /// How long to wait until all is well
     #[arg(long, value_name = "SECONDS", default_value = "600", value_parser = seconds)]
     pub(crate) timeout: Duration,
+    /// Go on though the engine is on another machine, where nobody can look for PASSWORD and the plugin before the start
+    #[arg(long)]
+    pub(crate) allow_unseen: bool,
 }
 
 fn seconds(text: &str) -> Result<Duration, String> {

@@ -15,6 +15,7 @@ pub(super) async fn up(world: &World, cli: &Cli, args: &Up, screen: &Screen) -> 
         build: args.build,
         recreate: args.recreate,
         remove_orphans: args.remove_orphans,
+        allow_unseen: args.allow_unseen,
     };
     console::interruptible(async {
         let meant = Meant::of(world, cli, screen).await?;
@@ -33,7 +34,7 @@ pub(super) async fn down(world: &World, cli: &Cli, args: &Down, screen: &Screen)
 }
 
 pub(super) async fn restart(world: &World, cli: &Cli, args: &Restart, screen: &Screen) -> Result<Report, Failure> {
-    let options = restart::Options { dry_run: args.dry_run, timeout: args.timeout };
+    let options = restart::Options { dry_run: args.dry_run, timeout: args.timeout, allow_unseen: args.allow_unseen };
     console::interruptible(async {
         let meant = Meant::of(world, cli, screen).await?;
         Ok(restart::run(&meant.stack(), world, options, &screen.sink()).await)

@@ -11,7 +11,7 @@ use docker_ops::{
     swarm::{Event, Status},
 };
 use flows::stack::{swarm, wanted};
-use report::{Failure, FailureKind};
+use report::{Failure, FailureKind, Sink};
 use settings::World;
 
 use super::meant;
@@ -35,27 +35,30 @@ async fn act(world: &World, cli: &Cli, action: &SwarmAction, screen: &Screen) ->
     let wanted = wanted::stack(&flags, world)?;
     let engine = meant::engine(&wanted.settings, &screen.sink()).await?;
     match action {
-        SwarmAction::Up { dry_run, timeout } => {
+        SwarmAction::Up { dry_run, allow_unseen, timeout } => {
             for note in swarm::notes(&wanted, engine.negotiated().used)? {
                 screen.warn(&note.to_string(), &note.hint);
             }
-            let plan = swarm::plan(&engine, &wanted.spec).await?;
+            let options = swarm::Options { dry_run: *dry_run, allow_unseen: *allow_unseen };
+            let planned = swarm::plan(&engine, &wanted, world, options, &Sink::silent()).await?;
             if *dry_run {
-                return Ok(Document::Plan { changes: plan.changes().iter().map(ToString::to_string).collect() });
+                return Ok(Document::Plan { changes: planned.changes().iter().map(ToString::to_string).collect() });
             }
             let mut changes = Vec::new();
             let mut sink = |event: Event| tell(&event, &mut changes, screen);
-            let status = swarm::up(&engine, plan, Duration::from_secs(*timeout), &mut sink).await?;
+            let status = swarm::up(&engine, planned, Duration::from_secs(*timeout), &mut sink).await?;
             Ok(Document::Applied { changes, services: services(status) })
         }
-        SwarmAction::Down { timeout } => Ok(Document::Removed { changes: down(&engine, &wanted.spec, *timeout, screen).await? }),
+        SwarmAction::Down { timeout } => {
+            Ok(Document::Removed { changes: down(&engine, &wanted.spec, world, *timeout, screen).await? })
+        }
         SwarmAction::Status => Ok(Document::Status { services: services(swarm::status(&engine, &wanted.spec).await?) }),
     }
 }
 
-async fn down(engine: &Engine, stack: &StackSpec, timeout: u64, screen: &Screen) -> Result<Vec<String>, Failure> {
+async fn down(engine: &Engine, stack: &StackSpec, world: &World, timeout: u64, screen: &Screen) -> Result<Vec<String>, Failure> {
     let mut changes = Vec::new();
-    swarm::down(engine, stack, Duration::from_secs(timeout), &mut |event| tell(&event, &mut changes, screen)).await?;
+    swarm::down(engine, stack, world, Duration::from_secs(timeout), &mut |event| tell(&event, &mut changes, screen)).await?;
     Ok(changes)
 }
 
@@ -68,7 +71,7 @@ fn tell(event: &Event, changes: &mut Vec<String>, screen: &Screen) {
         }
         Event::Running { service, running, wanted } => screen.say(&format!("{service}: {running} of {wanted} run")),
         Event::Trouble { service, slot, error } => screen.say(&format!("{service}.{slot}: {error}")),
-        Event::Kept(name) => screen.say(&format!("`{name}` is still used by what is not this stack's, so it stays")),
+        Event::Kept(name) => screen.say(&format!("`{name}` is, or is used by, what is not this stack's, so it stays")),
         _ => {}
     }
 }

@@ -4,11 +4,15 @@
 //! Runs only with `GENAI_LIVE_DOCKER=1`, as the tests of `docker-ops` do, and takes their image.
 
 use std::{
-    fs,
-    net::{Ipv4Addr, TcpListener},
-    os::unix::fs::{PermissionsExt, chown},
+    fs, io,
+    net::{Ipv4Addr, Shutdown, TcpListener},
+    os::unix::{
+        fs::{PermissionsExt, chown},
+        net::UnixStream,
+    },
     path::Path,
     process::Command,
+    thread,
 };
 
 use serde_json::Value;
@@ -47,9 +51,20 @@ impl Project {
 
     /// The report of `up`, and its exit code.
     fn up(&self) -> (Value, i32) {
-        let project = self.folder.path();
-        let done = stack(project, &["up", "--format", "json"]);
+        self.reported(&["up"])
+    }
+
+    fn reported(&self, args: &[&str]) -> (Value, i32) {
+        let done = stack(self.folder.path(), &[args, &["--format", "json"]].concat());
         (serde_json::from_slice(&done.stdout).unwrap(), done.status.code().unwrap())
+    }
+
+    /// Puts another text into genai.toml.
+    fn edit(&self, from: &str, to: &str) {
+        let path = self.folder.path().join("genai.toml");
+        let toml = fs::read_to_string(&path).unwrap();
+        assert!(toml.contains(from), "{toml}");
+        fs::write(path, toml.replace(from, to)).unwrap();
     }
 
     /// Its containers, each with its state.
@@ -62,21 +77,21 @@ impl Project {
 impl Drop for Project {
     fn drop(&mut self) {
         let down = stack(self.folder.path(), &["down"]);
-        assert!(std::thread::panicking() || down.status.success(), "{}", String::from_utf8_lossy(&down.stdout));
+        assert!(thread::panicking() || down.status.success(), "{}", String::from_utf8_lossy(&down.stdout));
     }
 }
 
-fn stack(project: &Path, args: &[&str]) -> std::process::Output {
+pub(crate) fn stack(project: &Path, args: &[&str]) -> std::process::Output {
     Command::new(env!("CARGO_BIN_EXE_genai-stack")).args(args).arg("--project").arg(project).output().unwrap()
 }
 
-fn docker(args: &[&str]) -> String {
+pub(crate) fn docker(args: &[&str]) -> String {
     let done = Command::new("docker").args(args).output().unwrap();
     assert!(done.status.success(), "docker {args:?}: {}", String::from_utf8_lossy(&done.stderr));
     String::from_utf8(done.stdout).unwrap().trim_end().to_owned()
 }
 
-fn has_engine() -> bool {
+pub(crate) fn has_engine() -> bool {
     std::env::var("GENAI_LIVE_DOCKER").is_ok_and(|set| set == "1")
 }
 
@@ -109,6 +124,103 @@ fn what_would_start_without_a_login_is_not_started() {
     let (outcome, text) = finding(&report, "password-readable-in-container");
     assert!(code == 3 && outcome == "fail" && text.contains("sudo chown 0:0"), "{text}");
     assert_eq!((finding(&report, "plugin-intact").0.as_str(), project.containers().as_str()), ("skipped", ""));
+}
+
+#[test]
+fn what_can_not_be_looked_at_is_not_started_unless_that_is_said() {
+    if !has_engine() {
+        return;
+    }
+    let project = Project::new("unseen", "");
+    let engine = ["--host", &over_tcp()];
+    let (report, code) = project.reported(&[&["up"][..], &engine].concat());
+    for check in ["mounts-usable", "password-before-start", "plugin-intact"] {
+        let (outcome, text) = finding(&report, check);
+        assert!(outcome == "unknown" && text.contains("--allow-unseen"), "{text}");
+    }
+    assert_eq!((code, project.containers().as_str()), (3, ""));
+    let go_on = [&["--allow-unseen"], &engine[..]].concat();
+    let (report, code) = project.reported(&[&["up", "--timeout", "5"], &go_on[..]].concat());
+    assert_eq!((code, project.containers().is_empty(), finding(&report, "plugin-intact").0.as_str()), (3, false, "skipped"));
+    let (report, code) = project.reported(&[&["restart"][..], &engine].concat());
+    assert_eq!((code, finding(&report, "password-before-start").0.as_str()), (3, "unknown"));
+    assert!(report.to_string().contains("nothing was changed"), "{report}");
+}
+
+#[test]
+fn a_swarm_gets_nothing_that_would_start_without_a_login() {
+    if !has_engine() {
+        return;
+    }
+    let project = Project::new("swarm", "");
+    let swarm = |args: &[&str]| {
+        let done = stack(project.folder.path(), &[&["swarm"], args].concat());
+        (done.status.code(), String::from_utf8(done.stderr).unwrap())
+    };
+    let (code, told) = swarm(&["up"]);
+    assert!(code == Some(4) && told.contains("nothing would look from inside"), "{told}");
+    project.edit("probe = 'host'", "probe = ['busybox', 'true']");
+    let (code, told) = swarm(&["up"]);
+    assert!(code == Some(3) && told.contains("plugin-intact") && told.contains("genai-stack plugin install"), "{told}");
+    fs::remove_file(project.password()).unwrap();
+    project.edit("[stack.mounts]", "[stack.mounts]\ncustom_nodes = false");
+    let (code, told) = swarm(&["up", "--dry-run"]);
+    assert!(code == Some(3) && told.contains("password-before-start"), "{told}");
+    // The engine is no Swarm's: that is found out later.
+    let lock = project.folder.path().join(".secrets/.genai-stack.lock");
+    fs::remove_file(&lock).unwrap();
+    swarm(&["down"]);
+    assert!(fs::read_to_string(lock).unwrap().starts_with("pid "));
+}
+
+/// The engine as one that may be on another machine: a port of this one that leads to its socket.
+fn over_tcp() -> String {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let host = format!("tcp://{}", listener.local_addr().unwrap());
+    thread::spawn(move || {
+        for client in listener.incoming().map_while(Result::ok) {
+            let engine = UnixStream::connect("/var/run/docker.sock").unwrap();
+            let (mut up, mut down) = ((client.try_clone().unwrap(), engine.try_clone().unwrap()), (engine, client));
+            thread::spawn(move || io::copy(&mut up.0, &mut up.1).and_then(|_| up.1.shutdown(Shutdown::Write)));
+            thread::spawn(move || io::copy(&mut down.0, &mut down.1).and_then(|_| down.1.shutdown(Shutdown::Write)));
+        }
+    });
+    host
+}
+
+#[test]
+fn a_container_without_the_login_folder_is_not_started_again() {
+    if !has_engine() {
+        return;
+    }
+    let project = Project::new("unmounted", "custom_nodes = false\n");
+    project.up();
+    project.edit("stop_grace", "comfy_path = '/elsewhere'\nstop_grace");
+    let (report, code) = project.reported(&["restart"]);
+    let (outcome, text) = finding(&report, "password-before-start");
+    assert!(code == 3 && outcome == "fail" && text.contains("mounts no `login` folder"), "{text}");
+    assert_eq!(project.containers(), "exited");
+}
+
+#[test]
+fn without_a_probe_it_is_the_port_that_must_ask_for_a_credential() {
+    if !has_engine() {
+        return;
+    }
+    let up = |name: &str, script: &str| {
+        let project = Project::new(name, "custom_nodes = false\n");
+        project.edit("'busybox', 'httpd', '-f', '-p', '8188', '-h', '/www'", &format!("'sh', '-c', \"{script}\""));
+        project.reported(&["up", "--timeout", "8"]).0
+    };
+    let (outcome, text) = finding(&up("silent", "exec sleep 600"), "container-healthy");
+    assert!(outcome == "unknown" && text.contains("does not ask for a credential yet"), "{text}");
+    let (outcome, text) = finding(&up("ending", "sleep 1; exit 3"), "container-healthy");
+    assert!(outcome == "fail" && text.contains("code 3"), "{text}");
+    // The stand-in for a proxy whose server is not there yet, and then for the login.
+    let answer = |status: &str| format!("printf 'HTTP/1.0 {status}\\r\\nContent-Length: 0\\r\\n\\r\\n' > /tmp/answer");
+    let serve = "exec nc -ll -p 8188 -e cat /tmp/answer";
+    let report = up("late", &format!("{}; (sleep 2; {}) & {serve}", answer("503 Busy"), answer("401 Unauthorized")));
+    assert_eq!((&*finding(&report, "container-healthy").0, &*finding(&report, "auth-enforced").0), ("pass", "pass"), "{report}");
 }
 
 #[test]

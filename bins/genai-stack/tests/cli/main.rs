@@ -6,6 +6,7 @@
 
 mod doctor;
 mod guarded;
+mod rendered;
 mod streams;
 
 /// Help pages: what `--help` prints is the reference.

@@ -97,8 +97,7 @@ fn up_goes_on_where_a_run_was_stopped() {
     remove the container `p-ui-1.next`
     put a new container `p-ui-1` in the old one's place: memory is 1 bytes, must be 2 bytes
     --
-    remove the container `p-ui-1`
-    rename the container `p-ui-1.next`, which a stopped run left, to `p-ui-1`
+    hold the container `p-ui-1.next`, which a stopped run left, on trial for the place of `p-ui-1`
     --
     rename the container `p-ui-1.next`, which a stopped run left, to `p-ui-1`
     --

@@ -1,6 +1,6 @@
 //! What forbids to run a stack, and what speaks against it: judged from the specification alone, before any engine is asked.
 
-use std::{fmt, net::IpAddr, time::Duration};
+use std::{fmt, net::IpAddr, path::Path, time::Duration};
 
 use super::{Gpu, Image, Probe, Publish, ServiceSpec, StackSpec, secret};
 
@@ -79,7 +79,7 @@ impl StackSpec {
                 let message = format!("`{}` can't be a service's name", name.escape_debug());
                 found.refuse(&at, message, "use letters, digits, `-`, `_` and `.`, and begin with a letter or digit");
             }
-            self::service(&mut found, &at, service);
+            self::service(&mut found, &at, service, &self.working_dir);
         }
         shared_ports(&mut found, self);
         found.0
@@ -96,6 +96,17 @@ impl StackSpec {
             let message = format!("memory limits of {} MiB on a machine of {} MiB", asked >> 20, memory >> 20);
             let hint = format!("leave {} MiB to the system, or it chooses itself what is killed", for_others >> 20);
             found.warn("services", message, hint);
+        }
+        found.0
+    }
+
+    /// What only the file system of this machine tells: where symbolic links among the mounts lead, and which folder holds a socket or
+    /// passwords. It means something only where the engine sees the same folders.
+    #[must_use]
+    pub fn check_here(&self) -> Vec<Violation> {
+        let mut found = Found::default();
+        for (name, service) in &self.services {
+            mounts::here(&mut found, &format!("services.{name}"), service, &self.working_dir);
         }
         found.0
     }
@@ -119,7 +130,7 @@ impl Found {
     }
 }
 
-fn service(found: &mut Found, at: &str, service: &ServiceSpec) {
+fn service(found: &mut Found, at: &str, service: &ServiceSpec, project: &Path) {
     image(found, at, &service.image);
     if service.replicas != 1 {
         let hint = "leave it at 1, and render for a Swarm to have more";
@@ -131,7 +142,7 @@ fn service(found: &mut Found, at: &str, service: &ServiceSpec) {
     flags::check(found, at, service);
     secrets(found, at, service);
     ports(found, at, service);
-    mounts::check(found, at, service);
+    mounts::check(found, at, service, project);
     health(found, at, service);
     gpu(found, at, service);
     limits(found, at, service);

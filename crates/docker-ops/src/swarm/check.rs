@@ -47,6 +47,13 @@ fn refused(service: &ServiceSpec, add: &mut dyn FnMut(&str, &str, &str)) {
         }
         _ => {}
     }
+    if matches!(service.health.probe, Probe::Host) {
+        add(
+            "health.probe",
+            "nothing would look from inside: a Swarm starts replicas where and when it likes, and one that is open would stay",
+            "use Python's probe, or a command of the image",
+        );
+    }
     if service.command.is_empty() && !service.flags.is_empty() {
         add(
             "flags",
@@ -83,10 +90,6 @@ fn weaker(service: &ServiceSpec, api: ApiVersion, add: &mut dyn FnMut(&str, &str
         Image::Named { pull: PullPolicy::Missing, .. } => {}
         Image::Named { .. } => add("image", "a Swarm pulls what a node lacks, and nothing else", "name the image by its digest"),
     }
-    if matches!(service.health.probe, Probe::Host) {
-        let hint = "use Python's probe, or a command of the image";
-        add("health", "nothing looks from inside, so a roll-out does not wait for ComfyUI and goes on if it is open", hint);
-    }
     if service.mounts.iter().any(|mount| mount.role != MountRole::Login) {
         add("mounts", "each node needs these folders, with the same content where it is read", "mount a share at the same path");
     }
@@ -100,7 +103,7 @@ fn weaker(service: &ServiceSpec, api: ApiVersion, add: &mut dyn FnMut(&str, &str
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Mount, Publish};
+    use crate::{Health, Mount, Publish};
 
     fn service() -> ServiceSpec {
         ServiceSpec::new(Image::Named { reference: "comfyui:1".to_owned(), pull: PullPolicy::Missing })
@@ -127,6 +130,7 @@ mod tests {
             (ServiceSpec { gpu: Gpu::Cdi(vec!["nvidia.com/gpu=0".to_owned()]), ..base.clone() }, Refuse, ".gpu"),
             (ServiceSpec { gpu: ids(&["a", "b"]), replicas: 3, ..base.clone() }, Refuse, ".replicas"),
             (ServiceSpec { flags: vec!["--listen".to_owned()], ..base.clone() }, Refuse, ".flags"),
+            (ServiceSpec { health: Health { probe: Probe::Host, ..Health::default() }, ..base.clone() }, Refuse, ".health.probe"),
             (ServiceSpec { ports: vec![port("127.0.0.1")], ..base.clone() }, Warn, ".ports[0]"),
             (ServiceSpec { ports: vec![port("0.0.0.0")], replicas: 2, ..base.clone() }, Warn, ".ports[0]"),
             (ServiceSpec { mounts: vec![outputs], ..base.clone() }, Warn, ".mounts"),

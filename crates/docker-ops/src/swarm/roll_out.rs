@@ -48,7 +48,7 @@ pub enum Event {
         /// The engine's words.
         error: String,
     },
-    /// A secret or a network is still used by what is not ours, so it stays.
+    /// It is still used by what is not ours, or is not ours any more, so it stays.
     Kept(String),
 }
 
@@ -104,7 +104,11 @@ pub async fn roll_out(engine: &Engine, plan: Plan, patience: Duration, sink: &mu
                 update(engine, found, &body).await?;
             }
             Change::RemoveService(name) => {
-                ask::delete(engine, &format!("/services/{name}")).await?;
+                let own = Own { project: &desired.project, mark: Some(SERVICE), path: service_path(&observed.services[name]) };
+                if !own.remove(engine).await? {
+                    sink(Event::Kept(name.clone()));
+                    continue;
+                }
             }
             // After the roll-out; and the network when all is removed.
             Change::RemoveSecret(_) | Change::RemoveNetwork(_) => continue,
@@ -115,8 +119,14 @@ pub async fn roll_out(engine: &Engine, plan: Plan, patience: Duration, sink: &mu
     if status.converged() {
         for change in changes {
             let Change::RemoveSecret(name) = &change else { continue };
-            match ask::delete(engine, &format!("/secrets/{}", observed.secrets[name].id)).await {
-                Ok(_) => sink(Event::Done(change)),
+            let own = Own {
+                project: &desired.project,
+                mark: Some(PASSWORD_OF),
+                path: format!("/secrets/{}", observed.secrets[name].id),
+            };
+            match own.remove(engine).await {
+                Ok(true) => sink(Event::Done(change)),
+                Ok(false) => sink(Event::Kept(name.clone())),
                 Err(error) if error.kind() == ErrorKind::InUse => sink(Event::Kept(name.clone())),
                 Err(error) => return Err(error),
             }
@@ -182,7 +192,8 @@ async fn wait(engine: &Engine, project: &str, late: Instant, sink: &mut dyn FnMu
     }
 }
 
-/// Removes the services, the network and the secrets of a stack, and nothing that was not made from it. What is not there is well.
+/// Removes the services, the network and the secrets of a stack, and nothing that was not made from it: each is looked at just before it
+/// goes. What is not there is well.
 ///
 /// # Errors
 /// [`ErrorKind::Timeout`] if containers still end after `patience`, [`ErrorKind::NoSwarm`], and what befalls a connection.
@@ -197,9 +208,9 @@ pub async fn remove(
     let services: Vec<Service> = observe::services(engine, project).await?;
     let (ours, others): (Vec<Service>, Vec<Service>) = services.into_iter().partition(|service| service.label(SERVICE).is_some());
     for service in &ours {
-        if ask::delete(engine, &format!("/services/{}", service.id)).await? {
-            sink(Event::Done(Change::RemoveService(service.name().to_owned())));
-        }
+        let gone = Own { project, mark: Some(SERVICE), path: service_path(service) }.remove(engine).await?;
+        let name = service.name().to_owned();
+        sink(if gone { Event::Done(Change::RemoveService(name)) } else { Event::Kept(name) });
     }
     while ending(engine, project, &others).await? {
         if Instant::now() >= late {
@@ -211,11 +222,11 @@ pub async fn remove(
     let observed = observe::observe(engine, project, network).await?;
     for name in observed.passwords() {
         let secret: &Secret = &observed.secrets[name];
-        let gone = gone(engine, &format!("/secrets/{}", secret.id), late).await?;
+        let gone = Own { project, mark: Some(PASSWORD_OF), path: format!("/secrets/{}", secret.id) }.gone(engine, late).await?;
         sink(if gone { Event::Done(Change::RemoveSecret(name.clone())) } else { Event::Kept(name.clone()) });
     }
     if let Some(network) = &observed.network {
-        let gone = gone(engine, &format!("/networks/{}", network.id), late).await?;
+        let gone = Own { project, mark: None, path: format!("/networks/{}", network.id) }.gone(engine, late).await?;
         sink(if gone { Event::Done(Change::RemoveNetwork(network.name.clone())) } else { Event::Kept(network.name.clone()) });
     }
     Ok(())
@@ -231,14 +242,89 @@ async fn ending(engine: &Engine, project: &str, others: &[Service]) -> Result<bo
     Ok(containers.iter().filter_map(|container| container.labels.get(OF_SERVICE)).any(|service| !is_other(service)))
 }
 
-/// Removes an object, and asks again while it is in use.
-async fn gone(engine: &Engine, path: &str, late: Instant) -> Result<bool, Error> {
-    loop {
-        match ask::delete(engine, path).await {
-            Ok(_) => return Ok(true),
-            Err(error) if error.kind() != ErrorKind::InUse => return Err(error),
-            Err(_) if Instant::now() >= late => return Ok(false),
-            Err(_) => sleep(BETWEEN).await,
+fn service_path(service: &Service) -> String {
+    format!("/services/{}", service.id)
+}
+
+/// An object that was seen to be of the stack `project`, and how it is known: by its namespace, and by a label of ours if it has one.
+struct Own<'a> {
+    project: &'a str,
+    mark: Option<&'a str>,
+    path: String,
+}
+
+impl Own<'_> {
+    /// Removes it, if it is the stack's still; one that is not there is well. Whether it is gone.
+    async fn remove(&self, engine: &Engine) -> Result<bool, Error> {
+        let now: Value = match ask::get(engine, &self.path).await {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(true),
+            now => now?,
+        };
+        let labels = now.pointer("/Spec/Labels").unwrap_or(&now["Labels"]);
+        if labels[NAMESPACE] != self.project || self.mark.is_some_and(|mark| !labels[mark].is_string()) {
+            return Ok(false);
         }
+        ask::delete(engine, &self.path).await.map(|_| true)
+    }
+
+    /// Removes it, and asks again while it is in use.
+    async fn gone(&self, engine: &Engine, late: Instant) -> Result<bool, Error> {
+        loop {
+            match self.remove(engine).await {
+                Err(error) if error.kind() == ErrorKind::InUse && Instant::now() < late => sleep(BETWEEN).await,
+                Err(error) if error.kind() == ErrorKind::InUse => return Ok(false),
+                ended => return ended,
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        Endpoint,
+        engine::tests::stand_in::{StandIn, json as answer, say},
+    };
+
+    /// What is asked to be removed, and what is said, if the labels of each object are `now` when it is looked at alone.
+    async fn removed(now: &str) -> (Vec<String>, usize) {
+        let seen = json!({NAMESPACE: "p", SERVICE: "ui", PASSWORD_OF: "ui"}).to_string();
+        let now = now.to_owned();
+        let stand_in = StandIn::engine("1.41", "1.12", move |line| {
+            let path = line.split([' ', '?']).nth(1).unwrap();
+            let object = |labels: &str| {
+                let spec = format!(r#"{{"Name":"p_ui","Labels":{labels}}}"#);
+                format!(r#"{{"ID":"1","Id":"1","Name":"p_default","Scope":"swarm","Version":{{"Index":1}},"Spec":{spec}}}"#)
+            };
+            match path {
+                _ if line.starts_with("DELETE") => say("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"),
+                "/v1.41/services" | "/v1.41/secrets" => answer("200 OK", &format!("[{}]", object(&seen))),
+                "/v1.41/networks" => {
+                    let network = format!(r#"[{{"Id":"1","Name":"p_default","Scope":"swarm","Labels":{seen}}}]"#);
+                    answer("200 OK", &network)
+                }
+                "/v1.41/networks/1" => answer("200 OK", &format!(r#"{{"Labels":{now}}}"#)),
+                path if path.ends_with("/1") => answer("200 OK", &object(&now)),
+                _ => answer("200 OK", "[]"),
+            }
+        });
+        let engine = Engine::connect(&Endpoint::Unix(stand_in.path.clone())).await.unwrap();
+        let mut kept = 0;
+        let mut sink = |event| kept += usize::from(matches!(event, Event::Kept(_)));
+        remove(&engine, "p", "p_default", Duration::ZERO, &mut sink).await.unwrap();
+        (stand_in.seen().into_iter().filter(|line| line.starts_with("DELETE")).collect(), kept)
+    }
+
+    #[tokio::test]
+    async fn each_object_is_looked_at_just_before_it_goes() {
+        let ours = json!({NAMESPACE: "p", SERVICE: "ui", PASSWORD_OF: "ui"}).to_string();
+        let paths = ["/services/1", "/secrets/1", "/networks/1"].map(|path| format!("DELETE /v1.41{path}"));
+        assert_eq!(removed(&ours).await, (paths.to_vec(), 0));
+        for theirs in [json!({}), json!({NAMESPACE: "other", SERVICE: "ui", PASSWORD_OF: "ui"})] {
+            assert_eq!(removed(&theirs.to_string()).await, (vec![], 3), "{theirs}");
+        }
+        let unmarked = json!({NAMESPACE: "p"}).to_string();
+        assert_eq!(removed(&unmarked).await, (vec![paths[2].clone()], 2), "`docker stack deploy` made them");
     }
 }

@@ -42,7 +42,7 @@ impl Project {
         std::fs::write(login.join("PASSWORD"), format!("{}\ncomfy\n", token())).unwrap();
         let mut service = ServiceSpec::new(Image::Named { reference: STAND_IN.into(), pull: PullPolicy::Never });
         service.ports.push(Publish { address: Ipv4Addr::LOCALHOST.into(), host_port: free_port(), container_port: 8188 });
-        service.mounts.push(Mount { role: MountRole::Login, source: login, target: "/comfy/login".into(), read_only: false });
+        service.mounts.push(Mount { role: MountRole::Login, source: login, target: "/comfy/login".into(), read_only: true });
         let probe = "wget -O /dev/null http://127.0.0.1:8188/queue 2>&1 | grep 401";
         service.health = Health {
             probe: Probe::Command(["/bin/sh", "-c", probe].map(str::to_owned).into()),

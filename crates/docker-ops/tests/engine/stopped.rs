@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use docker_ops::{ErrorKind, ProjectLock, Readiness};
+use docker_ops::{ContainerState, ErrorKind, ProjectLock, Readiness};
 use libtest_mimic::Trial;
 
 use crate::{
@@ -14,6 +14,7 @@ pub(crate) fn trials(rig: &'static Rig) -> Vec<Trial> {
     vec![
         rig.trial("up, dropped at any moment: the next goes on from there", dropped),
         rig.trial("up, dropped while it puts another in the old one's place: the next goes on", dropped_in_place),
+        rig.trial("up, dropped while its successor is on trial: the next holds it on trial again", dropped_on_trial),
         rig.trial("two at once: one waits for the other, and one container is made", two_at_once),
     ]
 }
@@ -42,6 +43,26 @@ async fn dropped_in_place(rig: &'static Rig) {
         assert_eq!((after.drift.len(), project.count(), after.name), (0, 1, project.name()), "{moment} ms");
         assert_eq!(project.wait().await, Readiness::Healthy, "{moment} ms");
     }
+}
+
+async fn dropped_on_trial(rig: &'static Rig) {
+    let mut project = Project::new(rig, "trial").await;
+    project.up().await.unwrap();
+    let before = project.container().await;
+    // It runs for less than the trial takes, and is well at no time.
+    project.service().command = ["/bin/sh", "-c", "sleep 3; exit 7"].map(str::to_owned).into();
+    let on_trial = async {
+        let is_up = |seen: docker_ops::Observed| seen.containers.iter().any(|one| one.is_next() && one.is_up());
+        while !is_up(rig.engine.observe(&project.spec).await.unwrap()) {}
+    };
+    tokio::select! {
+        ended = project.up() => panic!("{ended:?}"),
+        () = on_trial => {}
+    }
+    let error = project.up().await.unwrap_err();
+    assert!(error.hints().iter().any(|hint| hint.contains("runs again")), "{error} {:?}", error.hints());
+    let after = project.container().await;
+    assert_eq!((after.id, after.state, project.count()), (before.id, ContainerState::Running, 1));
 }
 
 async fn two_at_once(rig: &'static Rig) {

@@ -8,6 +8,9 @@ use crate::doctor::Patient;
 
 pub(crate) const ID: CheckId = CheckId("container-healthy");
 
+/// Where the reason may be found.
+const MORE: &str = "see why: `genai-stack doctor`, `genai-stack logs`";
+
 pub(crate) fn judge(patient: &Patient<'_>) -> Finding {
     if !patient.is_running() {
         return skipped(ID, "nothing to ask", "the container doesn't run");
@@ -38,12 +41,20 @@ fn broken() -> Finding {
         .hint("probe with the image's own Python: set `[stack.health]` and run `genai-stack up`")
 }
 
-/// Judges what became of the container `name`. `lines` are the last that it printed, without secrets.
+/// The finding for a container `name` without a probe whose port asked nobody for a credential as long as it was waited for; what it said
+/// last, and the last lines that the container printed.
+pub(crate) fn silent(name: &str, last: String, lines: &[String]) -> Finding {
+    let finding =
+        unknown(ID, format!("`{name}` runs, and its port does not ask for a credential yet"), "the time to wait was over");
+    let finding = lines.iter().fold(finding.seen("GET /queue", last), |finding, line| finding.seen("log", line));
+    finding.hint("wait longer: `--timeout SECONDS`").hint(MORE)
+}
+
+/// Judges what became of the container `name`, which has a probe, or whose port asked for a credential if it has none. `lines` are the last that it printed, without secrets.
 pub(crate) fn waited(name: &str, ready: &Readiness, lines: &[String]) -> Finding {
-    let more = "see why: `genai-stack doctor`, `genai-stack logs`";
     let finding = match ready {
         Readiness::Healthy => return pass(ID, format!("`{name}` is healthy")),
-        Readiness::Running => return pass(ID, format!("`{name}` runs; it has no probe that could say more")),
+        Readiness::Running => return pass(ID, format!("`{name}` runs, and its port asks for a credential")),
         Readiness::Unhealthy(probe) => seen(fail(ID, format!("`{name}` runs and is not well")), probe.as_ref()),
         Readiness::TooLate(probe) => seen(
             unknown(ID, format!("`{name}` is not well yet"), "the time to wait was over")
@@ -54,7 +65,7 @@ pub(crate) fn waited(name: &str, ready: &Readiness, lines: &[String]) -> Finding
         _ => fail(ID, format!("`{name}` is not there any more: somebody removed it")),
     };
     let finding = lines.iter().fold(finding, |finding, line| finding.seen("log", line));
-    finding.hint(more)
+    finding.hint(MORE)
 }
 
 fn seen(finding: Finding, probe: Option<&LastProbe>) -> Finding {
@@ -124,7 +135,7 @@ mod tests {
         });
         insta::assert_snapshot!(told.collect::<String>(), @"
         pass `p-ui-1` is healthy
-        pass `p-ui-1` runs; it has no probe that could say more
+        pass `p-ui-1` runs, and its port asks for a credential
         fail `p-ui-1` runs and is not well; its probe, exit code 1: 200 nothing guards it; log: last line
         fail `p-ui-1` runs and is not well; the probe could not be run: executable file not found; log: last line
         unknown `p-ui-1` is not well yet; its probe: has not answered yet; log: last line

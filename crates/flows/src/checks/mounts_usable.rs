@@ -62,6 +62,11 @@ pub(crate) fn judge(seen: &[(&Mount, FolderFacts)], who: Option<Identity>) -> Fi
     hints.into_iter().fold(finding, Finding::hint)
 }
 
+/// The finding through an engine whose folders are not ours to look at.
+pub(crate) fn elsewhere(is_allowed: bool) -> Finding {
+    super::elsewhere(ID, "the folders that the container sees can't be looked at", is_allowed)
+}
+
 fn part(owner: &str, nth: usize) -> &str {
     owner.split(':').nth(nth).unwrap_or_default()
 }

@@ -57,6 +57,17 @@ pub(crate) fn judge(shown: &str, held: &Held, wanted: Option<&LoginToken>, write
     }
 }
 
+/// The finding where the container sees no `login` folder of this machine.
+pub(crate) fn unmounted(what: &str) -> Finding {
+    fail(ID, format!("{what} mounts no `login` folder: the first visitor would set the password"))
+        .hint("say where it is: `login` in `[stack.mounts]` of genai.toml; then `genai-stack up`")
+}
+
+/// The finding through an engine whose folders are not ours to look at.
+pub(crate) fn elsewhere(is_allowed: bool) -> Finding {
+    super::elsewhere(ID, "whether the container's user can read a PASSWORD can't be told", is_allowed)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -81,5 +92,7 @@ mod tests {
         assert!(matches!(look(&path), Held::Blank));
         std::fs::write(&path, "one\nann\n").unwrap();
         assert!(matches!(look(&path), Held::Token(..)));
+        assert_eq!(unmounted("the container `p-ui-1`").outcome.name(), "fail");
+        assert_eq!((elsewhere(false).outcome.name(), elsewhere(true).outcome.name()), ("unknown", "skipped"));
     }
 }

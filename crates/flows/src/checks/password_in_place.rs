@@ -3,32 +3,38 @@
 
 use std::path::{Path, PathBuf};
 
-use docker_ops::autopsy::MountFacts;
+use docker_ops::{Identity, autopsy::MountFacts};
 use jiff::Timestamp;
-use report::{CheckId, Finding};
+use report::{CheckId, Finding, Outcome};
 
-use super::{fail, pass, skipped, unknown, warn};
+use super::{fail, pass, password_readable_in_container, unknown, warn};
 use crate::{answers, doctor::Patient};
 
 pub(crate) const ID: CheckId = CheckId("password-in-place");
 
 pub(crate) fn judge(patient: &Patient<'_>) -> Finding {
     let Some(mount) = patient.autopsy.mounts.iter().find(|mount| mount.kind == "bind" && leads_to_login(mount)) else {
-        return skipped(ID, "nothing to look at", "no `login` folder of the host is mounted");
+        return unmounted(patient);
     };
     if !patient.machine.is_here {
         return unknown(ID, "the `login` folder can't be seen from here", "the engine runs on another machine");
     }
     let path = password(mount);
     let shown = patient.settings.shown(&path);
-    let file = match token_sync::read_password_file(&path) {
-        Ok(Some((file, _))) => file,
+    let (file, facts) = match token_sync::read_password_file(&path) {
+        Ok(Some(found)) => found,
         Ok(None) => {
             return fail(ID, format!("`{shown}` is not there: whoever comes first sets the password and owns the server"))
                 .hint("write it with `genai-tokens sync`, then `genai-stack restart`");
         }
         Err(error) => return unknown(ID, format!("`{shown}` can't be read"), answers::chain(&error)),
     };
+    let login = path.parent().unwrap_or(&path);
+    let readable = password_readable_in_container(&path, &docker_ops::folder(login), &facts, identity(patient));
+    if readable.outcome == Outcome::Fail {
+        let closed = readable.hints.into_iter().fold(fail(ID, readable.summary), Finding::hint);
+        return closed.hint("then let it be read: `genai-stack up`, or `genai-stack restart`");
+    }
     match (file.token(), patient.token) {
         (None, _) => fail(ID, format!("`{shown}` holds no token: an empty one opens the server"))
             .hint("write it with `genai-tokens sync`, then `genai-stack restart`"),
@@ -44,6 +50,26 @@ pub(crate) fn judge(patient: &Patient<'_>) -> Finding {
         }
         _ => pass(ID, format!("`{shown}` holds the token of the source of truth")),
     }
+}
+
+/// A PASSWORD of the container's own goes with it; one of a volume can't be seen.
+fn unmounted(patient: &Patient<'_>) -> Finding {
+    let summary = "no `login` folder of the host is mounted";
+    if patient.wanted.is_some() && !patient.autopsy.mounts.iter().any(leads_to_login) {
+        return fail(ID, format!("{summary}: whoever comes first sets the password and owns the server"))
+            .hint("let it be mounted: `genai-stack up`");
+    }
+    unknown(ID, summary, "whether it holds a PASSWORD elsewhere can't be seen: without one, the first visitor owns the server")
+}
+
+/// Who the container's process is: what was seen of it while it runs, else what the engine was told. Root keeps its powers unless somebody
+/// wrote down that it does not.
+fn identity(patient: &Patient<'_>) -> Option<Identity> {
+    let seen = patient.autopsy.mounts.iter().find_map(|mount| mount.seen_by).map(|(uid, gid)| format!("{uid}:{gid}"));
+    let user = seen.unwrap_or_else(|| patient.autopsy.user.clone());
+    let all = ["ALL".to_owned()];
+    let keeps = patient.wanted.map_or(&all[..], |wanted| &wanted.capabilities);
+    Identity::of(Some(user.as_str()).filter(|user| !user.is_empty()), keeps)
 }
 
 fn leads_to_login(mount: &MountFacts) -> bool {
@@ -64,6 +90,8 @@ fn is_newer(path: &Path, patient: &Patient<'_>) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
     use super::*;
     use crate::doctor::patients::{TOKEN, judged};
 
@@ -87,6 +115,41 @@ mod tests {
         assert!(of(None, far).1.summary.contains("owns the server"));
         assert_eq!((of(Some(""), far).0, of(Some("other\nann\n"), far).0), ("fail", "fail"));
         assert!(!format!("{:?}", of(Some("other\nann\n"), far).1).contains("other\\nann"));
-        assert_eq!(judged(judge, |_| {}).0, "skipped");
+    }
+
+    #[test]
+    fn one_that_the_containers_user_can_not_read_fails() {
+        let login = tempfile::tempdir().unwrap();
+        let path = login.path().join("PASSWORD");
+        std::fs::write(&path, format!("{TOKEN}\nann\n")).unwrap();
+        let of = |mode, seen_by, user: &str| {
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
+            judged(judge, |patient| {
+                patient.autopsy.state.started_at = Some("2200-01-01T00:00:00Z".to_owned());
+                patient.autopsy.user = user.to_owned();
+                let (kind, source, target) = ("bind".into(), login.path().display().to_string(), "/comfy/login".into());
+                patient.autopsy.mounts = vec![MountFacts { kind, source, target, seen_by, ..MountFacts::default() }];
+            })
+        };
+        let (outcome, found) = of(0o600, Some((4321, 4321)), "");
+        assert!(outcome == "fail" && found.summary.contains("container's user 4321:4321 can't read it"), "{found:?}");
+        assert_eq!(of(0o600, None, "4321:4321").0, "fail", "one that does not run");
+        assert_eq!((of(0o600, None, "").0, of(0o000, Some((0, 0)), "").0), ("pass", "pass"), "root");
+    }
+
+    #[test]
+    fn without_the_hosts_folder_it_is_no_pass() {
+        let image = docker_ops::Image::Named { reference: "a".to_owned(), pull: docker_ops::PullPolicy::Missing };
+        let service: &docker_ops::ServiceSpec = Box::leak(Box::new(docker_ops::ServiceSpec::new(image)));
+        let of = |kind: &str, is_wanted: bool| {
+            judged(judge, |patient| {
+                patient.wanted = is_wanted.then_some(service);
+                let mount = MountFacts { kind: kind.to_owned(), target: "/comfy/login".to_owned(), ..MountFacts::default() };
+                patient.autopsy.mounts.extend(Some(mount).filter(|mount| !mount.kind.is_empty()));
+            })
+            .0
+        };
+        assert_eq!((of("", true), of("", false)), ("fail", "unknown"), "what a service runs that nobody wrote down is not known");
+        assert_eq!(of("volume", true), "unknown");
     }
 }

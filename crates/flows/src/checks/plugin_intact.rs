@@ -78,9 +78,8 @@ pub(crate) fn in_image() -> Finding {
 }
 
 /// The finding before a start through an engine whose folders are not ours to look at.
-pub(crate) fn elsewhere() -> Finding {
-    let reason = "the engine may be on another machine; whether anything guards the server is seen after the start";
-    skipped(ID, "the plugin's files can't be compared", reason)
+pub(crate) fn elsewhere(is_allowed: bool) -> Finding {
+    super::elsewhere(ID, "the plugin's files can't be compared", is_allowed)
 }
 
 #[cfg(test)]

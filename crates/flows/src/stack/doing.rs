@@ -77,7 +77,7 @@ fn tell(journey: &mut Journey, redaction: Option<&Redaction>, step: &Step, done:
             }
             (container(name), ChangeKind::Changed)
         }
-        Step::Settle { name, .. } => (container(name), ChangeKind::Changed),
+        Step::Succeed { name, .. } | Step::Settle { name, .. } => (container(name), ChangeKind::Changed),
         Step::Start { container: one } | Step::Resume { container: one } | Step::Restart { container: one, .. } => {
             (container(&one.name), ChangeKind::Changed)
         }

@@ -8,7 +8,7 @@ use std::{
 
 use auth_core::SourceOfTruth;
 use docker_ops::{
-    EngineFacts, FolderFacts, Gpu, Identity, Mount, MountRole, Observed, PortFact, ServiceSpec, StackSpec, Toolkit,
+    Container, EngineFacts, FolderFacts, Gpu, Identity, Mount, MountRole, Observed, PortFact, ServiceSpec, StackSpec, Toolkit,
 };
 use report::{Failure, Finding, Outcome};
 use settings::{Settings, World};
@@ -28,10 +28,12 @@ pub(super) async fn run(
     world: &World,
     spec: &StackSpec,
     seen: &Observed,
+    allow_unseen: bool,
 ) -> Result<(), Failure> {
     let facts = stack.engine.facts().await.map_err(|error| failure(&error))?;
     journey.about("engine", format!("{} at {}", facts.version, stack.engine.endpoint()));
-    found(journey, checks::stack_sound(&spec.check_on(facts.memory))).await;
+    let here = if stack.engine.is_local() { spec.check_here() } else { Vec::new() };
+    found(journey, checks::stack_sound(&[spec.check_on(facts.memory), here].concat())).await;
     for settings in stack.chosen() {
         let name = &settings.service.value;
         let service = &spec.services[name];
@@ -43,8 +45,8 @@ pub(super) async fn run(
         found(journey, checks::port_free(&ports(stack, name, service, seen))).await;
         gpu(journey, stack, world, service).await?;
         if !stack.engine.is_local() {
-            journey.note(ELSEWHERE);
-            found(journey, checks::plugin_elsewhere()).await;
+            found(journey, checks::mounts_elsewhere(allow_unseen)).await;
+            unseen(journey, service, allow_unseen).await;
             continue;
         }
         found(journey, checks::disk_sufficient(&disk(&facts, service))).await;
@@ -52,47 +54,82 @@ pub(super) async fn run(
         let mounts: Vec<(&Mount, FolderFacts)> =
             service.mounts.iter().map(|mount| (mount, docker_ops::folder(&mount.source))).collect();
         found(journey, checks::mounts_usable(&mounts, who)).await;
-        guarded(journey, settings, service, who, true).await?;
+        let what = format!("the service `{name}`");
+        guarded(journey, settings, &what, service, who, true).await?;
     }
     Ok(())
 }
 
 /// Before containers are started again as they are: only what decides whether ComfyUI would ask for a credential.
-pub(super) async fn again(journey: &mut Journey, stack: &Stack<'_>, spec: &StackSpec, seen: &Observed) -> Result<(), Failure> {
-    if !stack.engine.is_local() {
-        journey.note(ELSEWHERE);
-        found(journey, checks::plugin_elsewhere()).await;
-        return Ok(());
-    }
+pub(super) async fn again(
+    journey: &mut Journey,
+    stack: &Stack<'_>,
+    spec: &StackSpec,
+    seen: &Observed,
+    allow_unseen: bool,
+) -> Result<(), Failure> {
     let facts = stack.engine.facts().await.map_err(|error| failure(&error))?;
     for settings in stack.chosen() {
         let name = &settings.service.value;
-        let service = &spec.services[name];
-        guarded(journey, settings, service, identity(&facts, name, service, seen), false).await?;
+        let Some(container) = seen.of(name) else { continue };
+        let service = as_it_is(&spec.services[name], container);
+        if !stack.engine.is_local() {
+            unseen(journey, &service, allow_unseen).await;
+            continue;
+        }
+        let what = format!("the container `{}`", container.name);
+        guarded(journey, settings, &what, &service, identity(&facts, name, &service, seen), false).await?;
     }
     Ok(())
 }
 
-const ELSEWHERE: &str = "the engine may be on another machine: its folders and its disk were not looked at";
+/// The service with the mounts that its container has, from where it has them.
+fn as_it_is(service: &ServiceSpec, container: &Container) -> ServiceSpec {
+    let source = |target: &str| container.mounts.iter().find(|(_, at, _)| at == target).map(|(source, ..)| source.clone());
+    let mounts = service.mounts.iter().filter_map(|mount| Some(Mount { source: source(&mount.target)?, ..mount.clone() }));
+    ServiceSpec { mounts: mounts.collect(), ..service.clone() }
+}
 
-/// Whether ComfyUI would start with its login: PASSWORD and the plugin are there, and can be loaded. `writes`, whether a missing PASSWORD
-/// is written before the start.
+/// What of the login lies in folders that are not ours to look at.
+async fn unseen(journey: &mut Journey, service: &ServiceSpec, is_allowed: bool) {
+    found(journey, checks::password_elsewhere(is_allowed)).await;
+    let is_mounted = service.mounts.iter().any(|mount| mount.role == MountRole::CustomNodes);
+    found(journey, if is_mounted { checks::plugin_elsewhere(is_allowed) } else { checks::plugin_in_image() }).await;
+}
+
+/// Whether ComfyUI would start with its login: PASSWORD and the plugin are there, and can be loaded. `what` is to be started; `writes`,
+/// whether a missing PASSWORD is written before the start.
 async fn guarded(
     journey: &mut Journey,
     settings: &Settings,
+    what: &str,
     service: &ServiceSpec,
     who: Option<Identity>,
     writes: bool,
 ) -> Result<(), Failure> {
-    // Without a login folder the specification itself is refused.
-    if let Some(path) = password_file(service) {
-        let source = settings.source.value.load().map_err(|error| disk_failure(&error))?;
-        let held = checks::held_password(&settings.file_at(path.clone()));
-        let token = source.as_ref().map(SourceOfTruth::token);
-        found(journey, checks::password_before_start(&settings.shown(&path), &held, token, writes)).await;
+    if let Some((path, held)) = password(journey, settings, what, service, writes).await? {
         readable(journey, &path, &held, who).await;
     }
     plugin(journey, settings, service).await
+}
+
+/// Whether the `login` folder holds PASSWORD: where, and what.
+pub(super) async fn password(
+    journey: &mut Journey,
+    settings: &Settings,
+    what: &str,
+    service: &ServiceSpec,
+    writes: bool,
+) -> Result<Option<(PathBuf, Held)>, Failure> {
+    let Some(path) = password_file(service) else {
+        found(journey, checks::password_unmounted(what)).await;
+        return Ok(None);
+    };
+    let source = settings.source.value.load().map_err(|error| disk_failure(&error))?;
+    let held = checks::held_password(&settings.file_at(path.clone()));
+    let token = source.as_ref().map(SourceOfTruth::token);
+    found(journey, checks::password_before_start(&settings.shown(&path), &held, token, writes)).await;
+    Ok(Some((path, held)))
 }
 
 /// Whether the container's user can read the PASSWORD that is `held` at `path`.
@@ -155,7 +192,7 @@ async fn gpu(journey: &mut Journey, stack: &Stack<'_>, world: &World, service: &
 
 /// Whether the pinned plugin is where the container's ComfyUI loads it from: without it ComfyUI starts and asks nobody for anything. One
 /// that the image brings is seen by what it does, after the start.
-async fn plugin(journey: &mut Journey, settings: &Settings, service: &ServiceSpec) -> Result<(), Failure> {
+pub(super) async fn plugin(journey: &mut Journey, settings: &Settings, service: &ServiceSpec) -> Result<(), Failure> {
     match service.mounts.iter().find(|mount| mount.role == MountRole::CustomNodes) {
         Some(mount) => {
             let wanted = Wanted::of(settings)?;

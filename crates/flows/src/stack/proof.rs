@@ -89,17 +89,33 @@ async fn service(
         () = stands_open(subject), if asked => None,
     };
     if let Some(ready) = ready {
-        let is_well = matches!(ready, Readiness::Healthy | Readiness::Running);
+        let port = match ready {
+            // It has no probe: only its port tells.
+            Readiness::Running if asked => port(subject, engine, container, deadline).await?,
+            ready => Port::Ready(ready),
+        };
+        let is_well = matches!(port, Port::Ready(Readiness::Healthy | Readiness::Running));
         let lines = match is_well {
             true => Vec::new(),
             // Who is gone has no lines.
             false => engine.last_lines(&container.id, LINES).await.unwrap_or_default(),
         };
         let lines: Vec<String> = lines.iter().map(|line| redaction.text(line)).collect();
-        journey.found_since(began, checks::container_healthy(name, &redacted(ready, redaction), &lines));
+        match port {
+            Port::Ready(Readiness::Running) if !asked => {}
+            Port::Ready(ready) => {
+                drop(journey.found_since(began, checks::container_healthy(name, &redacted(ready, redaction), &lines)));
+            }
+            Port::Silent(last) => drop(journey.found_since(began, checks::container_silent(name, last, &lines))),
+            Port::Open => {}
+        }
+        if !asked {
+            journey.found(std::future::ready(checks::no_door(checks::DOORS[0].id, name))).await;
+            return Ok(Door::NotSeenOpen);
+        }
         if is_well {
             answers(subject, deadline).await;
-        } else if !asked || !is_open(subject).await {
+        } else if !is_open(subject).await {
             return Ok(Door::NotSeenOpen);
         }
     }
@@ -137,6 +153,34 @@ async fn close(
     journey.note(format!("`{name}` stood open to everybody who reaches it, and was stopped again"));
     journey.changed(Change { path: format!("container {name}"), kind: ChangeKind::Changed, done: true, service: None });
     Ok(())
+}
+
+/// What the port of a container without a probe came to.
+enum Port {
+    /// It asks for a credential, or the container ended meanwhile.
+    Ready(Readiness),
+    /// It asks for none.
+    Open,
+    /// It did neither in time; what it said last.
+    Silent(String),
+}
+
+/// Waits until the port of a container that has no probe asks for a credential: that its process runs says nothing yet.
+async fn port(subject: &Subject<'_>, engine: &Engine, container: &Container, deadline: Instant) -> Result<Port, Failure> {
+    loop {
+        let last = match subject.client.probe(&comfy_client::Probe::get("/queue")).await {
+            Ok(answer) if answered::is_refusal(&answer) => return Ok(Port::Ready(Readiness::Running)),
+            Ok(answer) if answered::is_accepted(&answer) => return Ok(Port::Open),
+            Ok(answer) => answered::words(&answer),
+            Err(error) => answered::chain(&error),
+        };
+        let ready = engine.wait_ready(&container.id, Duration::ZERO, &|_| ()).await.map_err(|error| failure(&error))?;
+        match ready {
+            Readiness::Running if Instant::now() >= deadline => return Ok(Port::Silent(last)),
+            Readiness::Running => tokio::time::sleep(PAUSE).await,
+            ended => return Ok(Port::Ready(ended)),
+        }
+    }
 }
 
 /// Ends when the server answers somebody who shows no credential.

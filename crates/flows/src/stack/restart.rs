@@ -16,6 +16,8 @@ pub struct Options {
     pub dry_run: bool,
     /// How long to wait until all is well.
     pub timeout: Duration,
+    /// Go on where the engine's machine can't be looked at before the start.
+    pub allow_unseen: bool,
 }
 
 /// Starts them again.
@@ -39,7 +41,7 @@ async fn steps(journey: &mut Journey, stack: &Stack<'_>, world: &World, options:
         }
     }
     journey.section("Before the start");
-    preflight::again(journey, stack, &spec, &seen).await?;
+    preflight::again(journey, stack, &spec, &seen, options.allow_unseen).await?;
     if !journey.is_well() {
         journey.note("nothing was changed");
         return Ok(());

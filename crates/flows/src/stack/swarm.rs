@@ -1,14 +1,40 @@
 //! The stack on a Swarm: what must change, the change, and what runs.
 
-use std::time::Duration;
+use std::{future::ready, time::Duration};
 
 use docker_ops::{
-    ApiVersion, Engine, MountRole, Severity, StackSpec, Violation,
-    swarm::{self, Desired, Event, PasswordFile, Passwords, Plan, ServiceState, Status},
+    ApiVersion, Engine, MountRole, ProjectLock, Severity, StackSpec, Violation,
+    swarm::{self, Change, Desired, Event, PasswordFile, Passwords, Plan, ServiceState, Status},
 };
-use report::{Failure, FailureKind};
+use report::{Failure, FailureKind, Finding, Outcome, Report, Sink};
+use settings::World;
 
-use super::{failure, wanted::Wanted};
+use super::{failure, lock, preflight, wanted::Wanted};
+use crate::{checks, journey::Journey};
+
+/// How to make a plan of what must change.
+#[derive(Debug, Clone, Copy)]
+pub struct Options {
+    /// Nothing will be changed: other runs may go on.
+    pub dry_run: bool,
+    /// Go on where the engine's machine can't be looked at before the start.
+    pub allow_unseen: bool,
+}
+
+/// What must change. Other runs of the project wait until it is done or dropped.
+#[derive(Debug)]
+pub struct Planned {
+    plan: Plan,
+    _lock: Option<ProjectLock>,
+}
+
+impl Planned {
+    /// In order; nothing, if all is as the stack says.
+    #[must_use]
+    pub fn changes(&self) -> &[Change] {
+        self.plan.changes()
+    }
+}
 
 /// The PASSWORD of each service, from the host's `login` folder that its `login` is mounted from elsewhere.
 ///
@@ -55,25 +81,67 @@ pub async fn drawn(stack: &StackSpec) -> Result<String, Failure> {
     docker_ops::render::swarm(stack, &passwords(stack).await?).map_err(|error| failure(&error))
 }
 
-/// What must change so that the Swarm has what the stack asks for.
+/// What must change so that the Swarm has what the stack asks for. What is looked at before goes to `sink` as well.
 ///
 /// # Errors
-/// No PASSWORD, no Swarm, no such cards, something foreign of the same name, or an engine that can't be asked.
-pub async fn plan(engine: &Engine, stack: &StackSpec) -> Result<Plan, Failure> {
+/// A stack that would start without a login, no Swarm, no such cards, something foreign of the same name, or an engine that can't be asked.
+pub async fn plan(engine: &Engine, wanted: &Wanted, world: &World, options: Options, sink: &Sink) -> Result<Planned, Failure> {
+    let stack = &wanted.spec;
+    let lock = if options.dry_run { None } else { Some(lock(stack, world).await?) };
+    guarded(engine, wanted, world, options.allow_unseen, sink).await?;
     let passwords = passwords(stack).await?;
     let plan = async {
         let desired = Desired::new(stack, &passwords, engine.negotiated().used)?;
         swarm::plan(desired, swarm::observe(engine, &stack.project, &stack.network()).await?)
     };
-    plan.await.map_err(|error| failure(&error))
+    Ok(Planned { plan: plan.await.map_err(|error| failure(&error))?, _lock: lock })
+}
+
+/// Whether replicas would start with their login: PASSWORD comes from this machine, the plugin lies on the manager's. Other nodes can't be
+/// looked at: there the health check inside each replica must do.
+async fn guarded(engine: &Engine, wanted: &Wanted, world: &World, allow_unseen: bool, sink: &Sink) -> Result<(), Failure> {
+    let mut journey = Journey::new("swarm up", world, sink);
+    if engine.is_local() {
+        journey.found(ready(checks::stack_sound(&wanted.spec.check_here()))).await;
+    }
+    for settings in &wanted.settings {
+        let name = &settings.service.value;
+        let service = &wanted.spec.services[name];
+        preflight::password(&mut journey, settings, &format!("the service `{name}`"), service, false).await?;
+        if engine.is_local() || service.mounts.iter().all(|mount| mount.role != MountRole::CustomNodes) {
+            preflight::plugin(&mut journey, settings, service).await?;
+        } else {
+            journey.found(ready(checks::plugin_elsewhere(allow_unseen))).await;
+        }
+    }
+    unguarded(&journey.end(None)).map_or(Ok(()), Err)
+}
+
+/// Why nothing may be started, if something failed or is not known.
+fn unguarded(report: &Report) -> Option<Failure> {
+    let told = |finding: &Finding| match &finding.outcome {
+        Outcome::Fail => Some(finding.summary.clone()),
+        Outcome::Unknown(reason) => Some(format!("{}: {reason}", finding.summary)),
+        _ => None,
+    };
+    let found: Vec<(String, &Finding)> = report.findings.iter().filter_map(|one| Some((told(one)?, one))).collect();
+    if found.is_empty() {
+        return None;
+    }
+    let mut failure = Failure::new(FailureKind::Declined, "the stack would not start with its login: nothing was changed");
+    let mut hints: Vec<&str> = found.iter().flat_map(|(_, finding)| finding.hints.iter().map(String::as_str)).collect();
+    hints.dedup();
+    failure = failure.hints(&hints);
+    failure.causes = found.into_iter().map(|(told, finding)| format!("{}: {told}", finding.check.0)).collect();
+    Some(failure)
 }
 
 /// Makes the changes, and waits until every replica runs.
 ///
 /// # Errors
 /// Replicas that don't run in that time, with what the Swarm says of them; an engine that can't be asked.
-pub async fn up(engine: &Engine, plan: Plan, patience: Duration, sink: &mut dyn FnMut(Event)) -> Result<Status, Failure> {
-    let status = swarm::roll_out(engine, plan, patience, sink).await.map_err(|error| failure(&error))?;
+pub async fn up(engine: &Engine, planned: Planned, patience: Duration, sink: &mut dyn FnMut(Event)) -> Result<Status, Failure> {
+    let status = swarm::roll_out(engine, planned.plan, patience, sink).await.map_err(|error| failure(&error))?;
     match unfinished(&status, patience) {
         Some(failure) => Err(failure),
         None => Ok(status),
@@ -83,8 +151,15 @@ pub async fn up(engine: &Engine, plan: Plan, patience: Duration, sink: &mut dyn 
 /// Removes the stack from the Swarm.
 ///
 /// # Errors
-/// Containers that don't end in that time; an engine that can't be asked.
-pub async fn down(engine: &Engine, stack: &StackSpec, patience: Duration, sink: &mut dyn FnMut(Event)) -> Result<(), Failure> {
+/// Another run of the project that goes on too long; containers that don't end in that time; an engine that can't be asked.
+pub async fn down(
+    engine: &Engine,
+    stack: &StackSpec,
+    world: &World,
+    patience: Duration,
+    sink: &mut dyn FnMut(Event),
+) -> Result<(), Failure> {
+    let _lock = lock(stack, world).await?;
     swarm::remove(engine, &stack.project, &stack.network(), patience, sink).await.map_err(|error| failure(&error))
 }
 

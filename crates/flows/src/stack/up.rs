@@ -25,6 +25,8 @@ pub struct Options {
     pub recreate: bool,
     /// Remove containers of services that nobody wrote down.
     pub remove_orphans: bool,
+    /// Go on where the engine's machine can't be looked at before the start.
+    pub allow_unseen: bool,
 }
 
 /// Brings it up. Run again, it changes nothing and proves again.
@@ -43,7 +45,7 @@ async fn steps(journey: &mut Journey, stack: &Stack<'_>, world: &World, options:
     // What is in the way, or is no service, is told before all else.
     let plan = Plan::up(&spec, &seen, &wish).map_err(|error| failure(&error))?;
     journey.section("Before the start");
-    preflight::run(journey, stack, world, &spec, &seen).await?;
+    preflight::run(journey, stack, world, &spec, &seen, options.allow_unseen).await?;
     if !journey.is_well() {
         journey.note("nothing was changed");
         return Ok(());
@@ -51,11 +53,12 @@ async fn steps(journey: &mut Journey, stack: &Stack<'_>, world: &World, options:
 
     journey.section("Containers");
     let facts = stack.engine.facts().await.map_err(|error| failure(&error))?;
-    for settings in stack.chosen() {
+    // Folders of another machine are not ours to write into.
+    for settings in stack.chosen().filter(|_| stack.engine.is_local()) {
         let name = &settings.service.value;
         let service = &spec.services[name];
         let Some(path) = preflight::password_file(service) else { continue };
-        if password(journey, settings, world, &path, options.dry_run)? && !options.dry_run && stack.engine.is_local() {
+        if password(journey, settings, world, &path, options.dry_run)? && !options.dry_run {
             let held = checks::held_password(&settings.file_at(path.clone()));
             preflight::readable(journey, &path, &held, preflight::identity(&facts, name, service, &seen)).await;
         }

@@ -1,9 +1,14 @@
 //! ComfyUI's own flags: those that open what the login closes, and the one without which a container can't be reached.
 
+mod known;
+
+use std::path::Path;
+
 use super::{Found, ServiceSpec};
+use crate::MountRole;
 
 /// The plugin's folder in `custom_nodes`.
-const PLUGIN: &str = "ComfyUI-Login";
+pub(super) const PLUGIN: &str = "ComfyUI-Login";
 /// ComfyUI's program.
 const PROGRAM: &str = "main.py";
 /// Where ComfyUI listens unless it is told.
@@ -18,6 +23,7 @@ pub(super) fn check(found: &mut Found, at: &str, service: &ServiceSpec) {
             found.refuse(&field, message, format!("add `--whitelist-custom-nodes {PLUGIN}`, or remove the flag"));
         }
     }
+    base(found, &field, service);
     if has(service, "--enable-cors-header") {
         match value(service, "--enable-cors-header") {
             None | Some("*") => {
@@ -49,6 +55,17 @@ pub(super) fn check(found: &mut Found, at: &str, service: &ServiceSpec) {
     }
 }
 
+/// ComfyUI loads `custom_nodes` of its base folder alone: of another one than ours, it loads no login.
+fn base(found: &mut Found, at: &str, service: &ServiceSpec) {
+    let Some(base) = value(service, "--base-directory") else { return };
+    let mounted = |role| service.mounts.iter().find(|mount| mount.role == role).map(|mount| Path::new(&mount.target));
+    let own = mounted(MountRole::CustomNodes).or_else(|| mounted(MountRole::Login)).and_then(Path::parent);
+    if own != Some(Path::new(base)) {
+        let message = format!("`--base-directory {}` leads to other `custom_nodes`, without the login", base.escape_debug());
+        found.refuse(at, message, "remove it, or let it be `comfy_path`");
+    }
+}
+
 /// Whether the command line that is known is ComfyUI's. Of an image's own command nothing is known.
 pub(super) fn is_comfyui(service: &ServiceSpec) -> bool {
     !service.flags.is_empty() || service.command.iter().any(|word| word.split([' ', '/']).any(|part| part == PROGRAM))
@@ -56,7 +73,7 @@ pub(super) fn is_comfyui(service: &ServiceSpec) -> bool {
 
 /// Whether the flag is given, with or without a value.
 pub(super) fn has(service: &ServiceSpec, flag: &str) -> bool {
-    words(service).any(|word| word.strip_prefix(flag).is_some_and(|rest| rest.is_empty() || rest.starts_with('=')))
+    words(service).any(|word| known::read(word).is_some_and(|(name, _)| name == flag))
 }
 
 /// The flag's last value: the last one counts.
@@ -71,9 +88,9 @@ fn values<'a>(service: &'a ServiceSpec, flag: &'a str) -> impl Iterator<Item = &
         if !word.starts_with("--") {
             return Some(word).filter(|_| inside);
         }
-        let rest = word.strip_prefix(flag);
-        inside = rest == Some("");
-        rest.and_then(|rest| rest.strip_prefix('='))
+        let (name, value) = known::read(word).unwrap_or_default();
+        inside = name == flag && value.is_none();
+        value.filter(|_| name == flag)
     })
 }
 

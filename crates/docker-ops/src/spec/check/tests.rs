@@ -159,26 +159,84 @@ fn mounts_are_folders_of_the_project() {
         source("/var/run/docker.sock"),
         source("/etc"),
         source("/data/.secrets"),
+        source("/data"),
+        source("/data/../etc"),
+        source("/home/ann"),
+        source("/root/"),
+        source("/run/user/1000/podman"),
         target("models"),
         target("/opt/../etc"),
         target("/"),
         target("/opt/ComfyUI/login"),
+        target("/opt/ComfyUI/login/models"),
+        said(|s| {
+            s.mounts[1].target = "/opt/ComfyUI/custom_nodes/ComfyUI-Login".into();
+            s.mounts.push(Mount {
+                role: MountRole::CustomNodes,
+                source: "/data/c".into(),
+                target: "/opt/ComfyUI/custom_nodes".into(),
+                read_only: false,
+            });
+        }),
         said(|s| s.mounts[1].read_only = false),
         said(|s| drop(s.mounts.remove(0))),
     ];
     insta::assert_snapshot!(seen.join("\n"), @"
-    Refuse `services.comfyui.mounts[1]`: `models` is not absolute | name it from the root of the file system
+    Refuse `services.comfyui.mounts[1]`: `models` is not absolute | name it from the root of the file system, without `..`
     Refuse `services.comfyui.mounts[1]`: `/data/ComfyUI/login/PASSWORD` is a single file, which goes stale when it is replaced | mount its folder
     Refuse `services.comfyui.mounts[1]`: `/data/extra_model_paths.yaml` is a single file, which goes stale when it is replaced | mount its folder
     Refuse `services.comfyui.mounts[1]`: `/var/run/docker.sock` gives the whole machine to the container | mount the folders that ComfyUI needs, and no more
     Refuse `services.comfyui.mounts[1]`: `/etc` gives the whole machine to the container | mount the folders that ComfyUI needs, and no more
     Refuse `services.comfyui.mounts[1]`: `/data/.secrets` holds passwords | mount the `login` folder: it holds the token alone
+    Refuse `services.comfyui.mounts[1]`: `/data` holds the project itself, with its settings and passwords | mount the folders in it that ComfyUI needs
+    Refuse `services.comfyui.mounts[1]`: `/data/../etc` is not absolute | name it from the root of the file system, without `..`
+    Refuse `services.comfyui.mounts[1]`: `/home/ann` gives all that a user keeps to the container, such as keys | mount the folders in it that ComfyUI needs
+    Refuse `services.comfyui.mounts[1]`: `/root/` gives all that a user keeps to the container, such as keys | mount the folders in it that ComfyUI needs
+    Refuse `services.comfyui.mounts[1]`: `/run/user/1000/podman` gives the whole machine to the container | mount the folders that ComfyUI needs, and no more
     Refuse `services.comfyui.mounts[1]`: its path in the container is not absolute | name it from the root of the file system
     Refuse `services.comfyui.mounts[1]`: its path in the container is not absolute | name it from the root of the file system
     Refuse `services.comfyui.mounts[1]`: it would hide the whole image | mount it at a folder of its own
     Refuse `services.comfyui.mounts[1]`: `/opt/ComfyUI/login` is mounted twice | mount one folder there
+    Refuse `services.comfyui.mounts[1]`: `/opt/ComfyUI/login/models` would hide a part of the `login` folder | mount it at a folder of its own
+    Refuse `services.comfyui.mounts[1]`: `/opt/ComfyUI/custom_nodes/ComfyUI-Login` would hide a part of the plugin | mount it at a folder of its own
     Warn `services.comfyui.mounts[1]`: models can be changed from the container | let it be read only: every node may run code
     Refuse `services.comfyui.mounts`: no `login` folder is mounted, so nothing proves that the server is locked | mount ComfyUI's `login` folder, with PASSWORD in it
+    ");
+}
+
+#[test]
+fn folders_of_which_a_part_is_meant_are_not_refused() {
+    for well in ["/root/ComfyUI/models", "/home/ann/models", "/run/media/ann/disk", "/data/models", "/var/lib/models"] {
+        assert_eq!(said(|s| s.mounts[1].source = well.into()), "nothing", "{well}");
+    }
+}
+
+#[test]
+fn links_sockets_and_secrets_in_folders_are_seen_on_this_machine() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path().canonicalize().unwrap();
+    let below = |name: &str| root.join(name);
+    for made in ["models", "engine", "other/.secrets", "project"] {
+        std::fs::create_dir_all(below(made)).unwrap();
+    }
+    let _socket = std::os::unix::net::UnixListener::bind(below("engine/api")).unwrap();
+    for (link, to) in [("etc", "/etc".into()), ("near", below("models")), ("own", below("project"))] {
+        std::os::unix::fs::symlink(to, below(link)).unwrap();
+    }
+    let seen = |source: &str| {
+        let mut stack = StackSpec { working_dir: below("project"), ..good() };
+        stack.services.get_mut("comfyui").unwrap().mounts[1].source = below(source);
+        assert_eq!(told(&stack.check()), "nothing", "{source}: the path alone tells nothing");
+        told(&stack.check_here()).replace(&root.display().to_string(), "ROOT")
+    };
+    for well in ["models", "near", "absent"] {
+        assert_eq!(seen(well), "nothing", "{well}");
+    }
+    insta::assert_snapshot!(["etc", "own", "engine", "other"].map(seen).join("\n"), @"
+    Refuse `services.comfyui.mounts[1]`: `ROOT/etc` leads elsewhere, and `/etc` gives the whole machine to the container | mount the folders that ComfyUI needs, and no more
+    Refuse `services.comfyui.mounts[1]`: `ROOT/own` leads elsewhere, and `ROOT/project` holds the project itself, with its settings and passwords | mount the folders in it that ComfyUI needs
+    Refuse `services.comfyui.mounts[1]`: `ROOT/engine` holds the socket `api` | mount a folder that does not hold it
+    Refuse `services.comfyui.mounts[1]`: `ROOT/other` holds the passwords in `.secrets` | mount a folder that does not hold it
     ");
 }
 
@@ -223,6 +281,7 @@ fn flags_that_undo_the_login_and_the_one_that_opens_the_port() {
         "--listen",
         "--listen=127.0.0.1,::",
         "--listen --disable-all-custom-nodes --whitelist-custom-nodes a ComfyUI-Login",
+        "--list 0.0.0.0 --disable-all --white ComfyUI-Login --base-dir /opt/ComfyUI",
     ] {
         assert_eq!(flags(well), "nothing", "{well}");
     }
@@ -234,6 +293,10 @@ fn flags_that_undo_the_login_and_the_one_that_opens_the_port() {
         flags("--listen --disable-all-custom-nodes --whitelist-custom-nodes Other"),
         flags("--listen --enable-cors-header"),
         flags("--listen --enable-cors-header https://app"),
+        flags("--lis=127.0.0.1"),
+        flags("--listen --disable-all"),
+        flags("--listen --enable-cors"),
+        flags("--listen --base-dir=/data"),
         said(|s| {
             s.command = vec!["sh".into(), "-c".into(), "exec python3 /opt/ComfyUI/main.py".into()];
             s.flags.clear();
@@ -247,6 +310,10 @@ fn flags_that_undo_the_login_and_the_one_that_opens_the_port() {
     Refuse `services.comfyui.flags`: `--disable-all-custom-nodes` leaves the login away too: everybody gets in | add `--whitelist-custom-nodes ComfyUI-Login`, or remove the flag
     Refuse `services.comfyui.flags`: `--enable-cors-header` lets pages of every site speak to ComfyUI | name the one site after it, or remove the flag
     Warn `services.comfyui.flags`: `--enable-cors-header` makes the login refuse tokens that come without a browser | remove it where programs use the token
+    Refuse `services.comfyui.flags`: `--listen 127.0.0.1` can't be reached from the host | add `--listen 0.0.0.0`: `ports` still say which address of the host it gets
+    Refuse `services.comfyui.flags`: `--disable-all-custom-nodes` leaves the login away too: everybody gets in | add `--whitelist-custom-nodes ComfyUI-Login`, or remove the flag
+    Refuse `services.comfyui.flags`: `--enable-cors-header` lets pages of every site speak to ComfyUI | name the one site after it, or remove the flag
+    Refuse `services.comfyui.flags`: `--base-directory /data` leads to other `custom_nodes`, without the login | remove it, or let it be `comfy_path`
     Warn `services.comfyui.flags`: without `--listen` the port can't be reached from the host | add `--listen 0.0.0.0`: `ports` still say which address of the host it gets
     ");
     let own = said(|s| (s.command, s.flags) = (Vec::new(), Vec::new()));
