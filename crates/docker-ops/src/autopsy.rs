@@ -19,9 +19,11 @@ pub use machine::Machine;
 pub use mounts::{MountFacts, MountSource};
 pub use start_fault::StartFault;
 
+use std::path::Path;
+
 use serde_json::{Value, json};
 
-use crate::{Engine, Error, ErrorKind};
+use crate::{Engine, Error, ErrorKind, Identity};
 
 /// How many of a container's last lines are kept.
 const LINES: u32 = 20;
@@ -49,8 +51,8 @@ pub struct Autopsy {
     pub image: ImageFacts,
     /// Which cards were asked for.
     pub gpu: GpuRequest,
-    /// Who its processes are: `UID[:GID]`, a name, or empty for the image's own.
-    pub user: String,
+    /// Who its processes are to be, where container or image say so in numbers.
+    pub user: Option<Identity>,
     /// What the engine remembers of its life, oldest first. Engines keep few events: what is not here may have happened.
     pub events: Vec<LifeEvent>,
     /// The last lines that it wrote. They may hold secrets.
@@ -184,6 +186,16 @@ impl GpuRequest {
     }
 }
 
+impl Autopsy {
+    /// Where ComfyUI's `custom_nodes` is in the container: what is mounted there, else beside what is mounted as `login`.
+    #[must_use]
+    pub fn custom_nodes(&self) -> Option<String> {
+        let mounted = |name: &str| self.mounts.iter().map(|mount| Path::new(&mount.target)).find(|target| target.ends_with(name));
+        let beside = || Some(mounted("login")?.with_file_name("custom_nodes"));
+        Some(mounted("custom_nodes").map(Path::to_owned).or_else(beside)?.display().to_string())
+    }
+}
+
 impl Engine {
     /// The containers that carry Compose's label of `project`, running or not, by name: id and name.
     ///
@@ -221,7 +233,7 @@ impl Engine {
         if id.is_empty() {
             return Err(Error::new(ErrorKind::Protocol, format!("the engine says nothing of `{container}`")));
         }
-        self.image_of(&mut autopsy).await;
+        self.image_of(&mut autopsy, &inspect).await;
         if let Ok(stats) = ask::json(self, &format!("/containers/{id}/stats?stream=false&one-shot=true"), container).await {
             inspect::read_memory(&mut autopsy.memory, &stats["memory_stats"]);
         }
@@ -234,12 +246,13 @@ impl Engine {
         Ok(autopsy)
     }
 
-    async fn image_of(&self, autopsy: &mut Autopsy) {
+    async fn image_of(&self, autopsy: &mut Autopsy, inspect: &Value) {
         let path = |name: &str, what: &str| format!("/images/{}/{what}", ask::escaped(name));
         let image = &mut autopsy.image;
         if let Ok(answer) = ask::json(self, &path(&image.id, "json"), &image.id).await {
             let text = |key: &str| answer[key].as_str().filter(|text| !text.is_empty()).map(str::to_owned);
             (image.is_present, image.os, image.architecture) = (true, text("Os"), text("Architecture"));
+            autopsy.user = inspect::user(inspect, &answer);
             autopsy.exposed.extend(exposed::of_image(&answer));
         }
         if let Ok(answer) = ask::json(self, &path(&image.reference, "json"), &image.reference).await {

@@ -18,7 +18,7 @@ mod toolkit;
 pub use toolkit::Toolkit;
 
 /// What libraries of the driver are put into the container: `compute` is CUDA, `utility` is NVML.
-const CAPABILITIES: [&str; 3] = ["gpu", "compute", "utility"];
+pub(crate) const CAPABILITIES: [&str; 3] = ["gpu", "compute", "utility"];
 
 /// The requests in a container's `HostConfig` for these cards; `None` for no card.
 ///

@@ -68,6 +68,7 @@ pub use gpu::{GpuFacts, GpuProof, GpuTrouble, Toolkit, device_requests_json, gpu
 
 pub mod swarm;
 
+mod archive;
 mod changes;
 mod standing;
 pub use standing::{Member, Standing};

@@ -68,6 +68,7 @@ pub(crate) use container_running::absent as no_container;
 pub(crate) use disk_sufficient::judge as disk_sufficient;
 pub(crate) use engine_reachable::judge as engine_reachable;
 pub(crate) use gpu_available::judge as gpu_available;
+pub(crate) use gpu_reachable::given as gpu_given;
 pub(crate) use image_available::judge as image_available;
 pub(crate) use image_generated::{ID as IMAGE_GENERATED, run_with as generate_image};
 pub(crate) use mounts_usable::{elsewhere as mounts_elsewhere, judge as mounts_usable};
@@ -80,7 +81,8 @@ pub(crate) use password_before_start::{
 };
 pub(crate) use password_readable_in_container::judge as password_readable_in_container;
 pub(crate) use plugin_intact::{
-    elsewhere as plugin_elsewhere, in_image as plugin_in_image, judge as plugin_intact, unseen as plugin_unseen,
+    elsewhere as plugin_elsewhere, in_image as plugin_in_image, inside as plugin_inside, judge as plugin_intact,
+    unread as plugin_unread, unseen as plugin_unseen,
 };
 pub(crate) use port_free::judge as port_free;
 pub(crate) use secrets_kept_out_of_git::look as secrets_in_git;

@@ -23,7 +23,7 @@ use crate::{
     stack::{failure, redact::Redaction},
 };
 
-pub(crate) use cause::{Cause, Memory, cause};
+pub(crate) use cause::{Memory, cause};
 #[cfg(test)]
 pub(crate) use patient::tests as patients;
 pub(crate) use patient::{Cards, Patient};
@@ -108,7 +108,7 @@ async fn steps(
     if containers.is_empty() {
         journey.found(ready(checks::no_container(&stack.project, None))).await;
     }
-    let kills = docker_ops::autopsy::out_of_memory(options.kernel_log.as_deref().unwrap_or_default());
+    let kills = docker_ops::autopsy::out_of_memory(options.kernel_log.as_deref().unwrap_or_default(), machine.booted);
     let mut seen = BTreeSet::new();
     for (id, name) in &containers {
         let autopsy = engine.autopsy(id, &machine).await.map_err(|error| failure(&error))?;
@@ -137,7 +137,10 @@ async fn steps(
         let python = patient.is_running().then(|| ContainerPython::of(engine, &patient.autopsy, patient.wanted));
         let python = python.as_ref().map(|python| python as &dyn Python);
         match (custom_nodes(&patient), stack.plugins.get(&settings.service.value)) {
-            (Some(folder), Some(plugin)) => journey.found(plugin::verify(&folder, plugin, python)).await,
+            (CustomNodes::Here(folder), Some(plugin)) => journey.found(plugin::verify(&folder, plugin, python)).await,
+            (CustomNodes::Inside(folder), Some(plugin)) => {
+                journey.found(plugin::verify_inside(engine, id, &folder, plugin, python)).await
+            }
             _ => journey.found(ready(checks::plugin_unseen())).await,
         };
     }
@@ -197,11 +200,63 @@ async fn cards(engine: &Engine, autopsy: &Autopsy) -> Cards {
     Cards { inside: Some(probes::cards(engine, &autopsy.id).await) }
 }
 
-/// The host's folder that the container has as its `custom_nodes`; ComfyUI's own where none is mounted.
-fn custom_nodes(patient: &Patient<'_>) -> Option<PathBuf> {
-    let mount = patient.autopsy.mounts.iter().find(|mount| Path::new(&mount.target).ends_with("custom_nodes"));
-    match mount {
-        Some(mount) => patient.machine.is_here.then(|| PathBuf::from(&mount.source)),
-        None => patient.settings.comfy_dir.as_ref().map(|folder| folder.value.join("custom_nodes")),
+/// Where a container has its `custom_nodes`.
+#[derive(Debug, PartialEq, Eq)]
+enum CustomNodes {
+    /// In this folder of this machine.
+    Here(PathBuf),
+    /// In this folder of its own.
+    Inside(String),
+    Unknown,
+}
+
+/// What the container does not have mounted is not what its ComfyUI loads, whatever lies on this machine.
+fn custom_nodes(patient: &Patient<'_>) -> CustomNodes {
+    let Some(inside) = patient.autopsy.custom_nodes() else { return CustomNodes::Unknown };
+    let folder = Path::new(&inside);
+    // The innermost mount shows.
+    let mounts = patient.autopsy.mounts.iter().filter(|mount| folder.starts_with(&mount.target));
+    match mounts.max_by_key(|mount| mount.target.len()) {
+        Some(mount) if mount.kind == "bind" && patient.machine.is_here => {
+            let below = folder.strip_prefix(&mount.target).unwrap_or(Path::new(""));
+            CustomNodes::Here(Path::new(&mount.source).join(below))
+        }
+        _ => CustomNodes::Inside(inside),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use docker_ops::autopsy::{Machine, MountFacts};
+
+    use super::*;
+
+    #[test]
+    fn the_plugin_is_looked_at_where_the_container_has_it() {
+        let of = |is_here, mounts: &[(&str, &str, &str)]| {
+            let machine: &'static Machine = Box::leak(Box::new(Machine { is_here, ..Machine::default() }));
+            let mount = |(kind, source, target): &(&str, &str, &str)| {
+                let [kind, source, target] = [kind, source, target].map(|&text| text.to_owned());
+                MountFacts { kind, source, target, ..MountFacts::default() }
+            };
+            let mut found = CustomNodes::Unknown;
+            let any = |_: &Patient<'_>| checks::plugin_unseen();
+            patients::judged(any, |patient| {
+                patient.machine = machine;
+                patient.autopsy.mounts = mounts.iter().map(mount).collect();
+                found = custom_nodes(patient);
+            });
+            found
+        };
+        let login = ("bind", "/p/login", "/opt/ComfyUI/login");
+        let nodes = ("bind", "/p/custom_nodes", "/opt/ComfyUI/custom_nodes");
+        let inside = || CustomNodes::Inside("/opt/ComfyUI/custom_nodes".to_owned());
+        assert_eq!(of(true, &[login, nodes]), CustomNodes::Here("/p/custom_nodes".into()));
+        assert_eq!(of(true, &[login]), inside(), "the image brings it");
+        let all = ("bind", "/p", "/opt/ComfyUI");
+        assert_eq!(of(true, &[all, login]), CustomNodes::Here("/p/custom_nodes".into()));
+        assert_eq!(of(true, &[("volume", "/v", "/opt/ComfyUI/custom_nodes"), all, login]), inside());
+        assert_eq!(of(false, &[login, nodes]), inside(), "this machine's folder is not the engine's");
+        assert_eq!(of(true, &[]), CustomNodes::Unknown);
     }
 }

@@ -33,10 +33,12 @@ pub use wanted::{Source, Wanted};
 
 use std::path::Path;
 
+use docker_ops::Engine;
 use report::{Change, Finding, Report, Sink};
 use settings::World;
 
-use crate::{checks, journey::Journey};
+use self::facts::DISABLED;
+use crate::{answers, checks, journey::Journey};
 
 /// Whether the plugin in `custom_nodes` is the wanted one and can be loaded: all that can be known before ComfyUI starts. Anything but
 /// a pass or a warning means that it must not be started. Without `python`, ComfyUI's own, nothing is known of what the plugin imports.
@@ -47,6 +49,26 @@ pub async fn verify(custom_nodes: &Path, wanted: &Wanted, python: Option<&dyn Py
         _ => None,
     };
     checks::plugin_intact(&facts, missing)
+}
+
+/// The same of a container whose `custom_nodes` is no folder of this machine, through the engine, whether it runs or not.
+pub async fn verify_inside(
+    engine: &Engine,
+    container: &str,
+    custom_nodes: &str,
+    wanted: &Wanted,
+    python: Option<&dyn Python>,
+) -> Finding {
+    let archive = async |name: &str| engine.archive(container, &format!("{custom_nodes}/{name}")).await;
+    let facts = match (archive(NAME).await, archive(&format!("{NAME}.{DISABLED}")).await) {
+        (Ok(on), Ok(off)) => facts::look_inside(Path::new(custom_nodes), on.as_deref(), off.as_deref(), wanted),
+        (Err(error), _) | (_, Err(error)) => return checks::plugin_unread(&answers::chain(&error)),
+    };
+    let missing = match python {
+        Some(python) if facts.is_present => Some(missing_modules(python).await),
+        _ => None,
+    };
+    checks::plugin_inside(&facts, missing)
 }
 
 /// [`verify`] as a journey.

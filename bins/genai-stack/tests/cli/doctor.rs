@@ -114,6 +114,30 @@ fn a_password_that_went_is_named_and_no_token_is_shown() {
 }
 
 #[test]
+fn a_plugin_that_is_not_mounted_is_looked_at_in_the_container() {
+    if !has_engine() {
+        return;
+    }
+    let project = Project::new("inside");
+    let on_host = project.folder.path().join("ComfyUI");
+    for made in ["login", "custom_nodes/ComfyUI-Login"] {
+        fs::create_dir_all(on_host.join(made)).unwrap();
+    }
+    fs::write(project.folder.path().join("genai.toml"), "comfy_dir = 'ComfyUI'").unwrap();
+    let login = format!("{}:/comfy/login", on_host.join("login").display());
+    let name = project.start(&["--volume", &login], &["sleep", "600"]);
+    let (outcome, text) = project.examined().0("plugin-intact");
+    assert!(outcome == "fail" && text.contains("`/comfy/custom_nodes/ComfyUI-Login` is not ComfyUI-Login"), "{text}");
+    for file in ["__init__.py", "password.py", "login.html"] {
+        fs::write(on_host.join("custom_nodes/ComfyUI-Login").join(file), "").unwrap();
+    }
+    docker(&["cp", &on_host.join("custom_nodes").display().to_string(), &format!("{name}:/comfy/")]);
+    docker(&["kill", &name]);
+    let (outcome, text) = project.examined().0("plugin-intact");
+    assert!(outcome == "fail" && text.contains("`password.py` was changed") && text.contains("build the image"), "{text}");
+}
+
+#[test]
 fn a_project_without_containers_is_a_finding() {
     if !has_engine() {
         return;

@@ -5,7 +5,10 @@ use serde_json::Value;
 use super::{
     Autopsy, GpuRequest, HealthFacts, ImageFacts, MemoryFacts, MountFacts, PortFacts, ProbeFacts, StartFault, State, exposed,
 };
+use crate::Identity;
 
+/// With it root passes over permissions; an engine leaves it to a container unless it is told to drop it.
+const OVERRIDE: &str = "DAC_OVERRIDE";
 /// The time of something that did not happen yet.
 const NEVER: &str = "0001-01-01T00:00:00Z";
 
@@ -22,7 +25,6 @@ pub(super) fn read(inspect: &Value) -> Autopsy {
         mounts: items(&inspect["Mounts"]).map(MountFacts::read).collect(),
         image: ImageFacts { reference: text(&config["Image"]), id: text(&inspect["Image"]), ..ImageFacts::default() },
         gpu: gpu(config, host),
-        user: text(&config["User"]),
         exposed: exposed::of_container(inspect),
         ..Autopsy::default()
     }
@@ -81,6 +83,20 @@ fn ports(host: &Value, bound: &Value) -> Vec<PortFacts> {
         }
     }
     ports
+}
+
+/// Who the processes are: the container's own user, else its image's, else root. None for a name, whose number only the image knows.
+pub(super) fn user(inspect: &Value, image: &Value) -> Option<Identity> {
+    let of = |described: &'_ Value| described["Config"]["User"].as_str().filter(|user| !user.is_empty()).map(str::to_owned);
+    let (user, host) = (of(inspect).or_else(|| of(image)), &inspect["HostConfig"]);
+    let named = |list: &Value, name: &str| {
+        items(list).filter_map(Value::as_str).any(|one| one.trim_start_matches("CAP_").eq_ignore_ascii_case(name))
+    };
+    let (add, drop) = (&host["CapAdd"], &host["CapDrop"]);
+    let keeps = host["Privileged"] == Value::Bool(true)
+        || named(add, OVERRIDE)
+        || !named(drop, OVERRIDE) && (named(add, "ALL") || !named(drop, "ALL"));
+    Identity::of(user.as_deref(), &if keeps { vec![OVERRIDE.to_owned()] } else { Vec::new() })
 }
 
 fn gpu(config: &Value, host: &Value) -> GpuRequest {
@@ -142,6 +158,21 @@ mod tests {
         let bound = |container: &str| ports.iter().find(|port| port.container == container).unwrap().bound.clone();
         assert_eq!(bound("8188/tcp"), Vec::<String>::new());
         assert_eq!(bound("1/tcp"), ["0.0.0.0:32768"]);
+    }
+
+    #[test]
+    fn root_passes_over_permissions_unless_that_was_dropped() {
+        let of =
+            |name: &str, host| user(&json!({"HostConfig": host, "Config": {"User": name}}), &json!({"Config": {"User": ""}}));
+        let overrides = |host| of("0", host).unwrap().overrides;
+        assert!(overrides(json!({})) && overrides(json!({"CapDrop": ["ALL"], "CapAdd": ["CAP_DAC_OVERRIDE"]})));
+        assert!(overrides(json!({"CapDrop": ["ALL"], "Privileged": true})) && overrides(json!({"CapAdd": ["ALL"]})));
+        assert!(!overrides(json!({"CapDrop": ["ALL"], "CapAdd": ["CHOWN"]})) && !overrides(json!({"CapDrop": ["dac_override"]})));
+        assert!(!overrides(json!({"CapAdd": ["ALL"], "CapDrop": ["DAC_OVERRIDE"]})));
+        assert!(!of("1000", json!({})).unwrap().overrides);
+        assert_eq!((of("", json!({})), of("comfy", json!({}))), (of("0", json!({})), None));
+        let image = json!({"Config": {"User": "7:8"}});
+        assert_eq!(user(&json!({}), &image), Identity::of(Some("7:8"), &[]), "the image's own");
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
 use super::{
@@ -26,6 +26,8 @@ pub struct Machine {
     pub engine: String,
     /// What time it is there.
     pub time: Option<Timestamp>,
+    /// When it was started; none where that can't be seen.
+    pub booted: Option<Timestamp>,
     /// The runtimes that the engine knows.
     pub runtimes: Vec<String>,
     /// Folders where the engine looks for cards by the Container Device Interface.
@@ -49,8 +51,18 @@ impl Engine {
         let is_here = is_here(&info, &own("hostname"), &own("osrelease"));
         let has_driver =
             || ["/proc/driver/nvidia/version", "/dev/nvidiactl", "/dev/dxg"].iter().any(|path| Path::new(path).exists());
-        Ok(Machine { is_here, has_gpu_driver: is_here.then(has_driver), ..read(&info) })
+        let mut machine = read(&info);
+        if is_here {
+            machine.booted = booted(machine.time, &std::fs::read_to_string("/proc/uptime").unwrap_or_default());
+        }
+        Ok(Machine { is_here, has_gpu_driver: is_here.then(has_driver), ..machine })
     }
+}
+
+/// `/proc/uptime` begins with the seconds since the start.
+fn booted(now: Option<Timestamp>, uptime: &str) -> Option<Timestamp> {
+    let up = SignedDuration::try_from_secs_f64(uptime.split_whitespace().next()?.parse().ok()?).ok()?;
+    now?.checked_sub(up).ok()
 }
 
 /// An engine may sit in a machine of its own behind a local socket (Docker Desktop, Lima): then name or kernel differ from ours.
@@ -68,6 +80,7 @@ fn read(info: &Value) -> Machine {
         engine: text(&info["ServerVersion"]),
         time: info["SystemTime"].as_str().and_then(|time| time.parse().ok()),
         runtimes: info["Runtimes"].as_object().into_iter().flatten().map(|(name, _)| name.clone()).collect(),
+        booted: None,
         cdi_folders: items(&info["CDISpecDirs"]).map(text).collect(),
         cgroup_driver: text(&info["CgroupDriver"]),
         is_here: false,
@@ -99,6 +112,13 @@ mod tests {
         assert!(!is_here(&info, "box\n", "6.6.12-linuxkit\n"));
         assert!(!is_here(&info, "docker-desktop\n", "6.1.0\n"));
         assert!(!is_here(&json!({}), "", ""), "what nobody says proves nothing");
+    }
+
+    #[test]
+    fn the_start_of_the_machine() {
+        let now = Timestamp::from_second(1000).ok();
+        assert_eq!(booted(now, "990.5 7.00\n"), Timestamp::from_millisecond(9500).ok());
+        assert_eq!((booted(None, "1 1"), booted(now, ""), booted(now, "nan")), (None, None, None));
     }
 
     #[test]

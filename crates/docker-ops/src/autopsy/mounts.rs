@@ -5,6 +5,7 @@ use std::{fs, os::unix::fs::MetadataExt};
 use serde_json::Value;
 
 use super::{Machine, inspect::text, kernel::container_of};
+use crate::Identity;
 
 /// What a container sees of the host.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -21,8 +22,8 @@ pub struct MountFacts {
     pub now: Option<MountSource>,
     /// Whether the container sees something else than what lies there: it was replaced after the start; none where that can't be seen.
     pub is_stale: Option<bool>,
-    /// The user and group of the container's main process; none where that can't be seen.
-    pub seen_by: Option<(u32, u32)>,
+    /// Who the container's main process is; none where that can't be seen.
+    pub seen_by: Option<Identity>,
 }
 
 /// What lies at a mount's source.
@@ -65,7 +66,7 @@ pub(super) fn look(mounts: &mut [MountFacts], id: &str, pid: Option<u32>, machin
         let groups = fs::read_to_string(format!("/proc/{pid}/cgroup")).unwrap_or_default();
         container_of(&groups.replace('\n', "/")).as_deref() == Some(id)
     });
-    let user = pid.and_then(|pid| ids(&fs::read_to_string(format!("/proc/{pid}/status")).ok()?));
+    let user = pid.and_then(|pid| identity(&fs::read_to_string(format!("/proc/{pid}/status")).ok()?));
     for mount in mounts.iter_mut().filter(|mount| mount.kind == "bind") {
         let here = fs::metadata(&mount.source);
         mount.now = match &here {
@@ -86,10 +87,15 @@ pub(super) fn look(mounts: &mut [MountFacts], id: &str, pid: Option<u32>, machin
     }
 }
 
-/// The effective user and group in `/proc/PID/status`.
-fn ids(status: &str) -> Option<(u32, u32)> {
-    let field = |name: &str| status.lines().find_map(|line| line.strip_prefix(name)?.split_whitespace().nth(1)?.parse().ok());
-    Some((field("Uid:")?, field("Gid:")?))
+/// The effective user, group and capabilities in `/proc/PID/status`.
+fn identity(status: &str) -> Option<Identity> {
+    /// The number of `CAP_DAC_OVERRIDE`.
+    const OVERRIDE: u32 = 1;
+    let field = |name: &str, nth| status.lines().find_map(|line| line.strip_prefix(name)?.split_whitespace().nth(nth));
+    let number = |name: &str| field(name, 1)?.parse().ok();
+    let (uid, gid) = (number("Uid:")?, number("Gid:")?);
+    let capabilities = u64::from_str_radix(field("CapEff:", 0)?, 16).ok()?;
+    Some(Identity { uid, gid, overrides: uid == 0 && capabilities >> OVERRIDE & 1 == 1 })
 }
 
 #[cfg(test)]
@@ -97,9 +103,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn effective_ids() {
-        assert_eq!(ids("Name:\tx\nUid:\t0\t1000\t0\t0\nGid:\t0\t100\t0\t0\n"), Some((1000, 100)));
-        assert_eq!(ids("Name:\tx\n"), None);
+    fn who_a_process_is_in_effect() {
+        let of = |user, capabilities| {
+            identity(&format!("Name:\tx\nUid:\t0\t{user}\t0\t0\nGid:\t0\t100\t0\t0\nCapEff:\t{capabilities}\n")).unwrap()
+        };
+        assert_eq!(of(1000, "0000000000000000"), Identity { uid: 1000, gid: 100, overrides: false });
+        assert!(of(0, "00000000a80425fb").overrides, "what an engine leaves to root");
+        assert!(!of(0, "00000000a80425f9").overrides && !of(0, "0000000000000000").overrides);
+        assert_eq!(identity("Name:\tx\n"), None);
     }
 
     #[test]

@@ -171,7 +171,7 @@ fn traits(config: &ContainerConfig, host: &HostConfig, binds: impl Iterator<Item
     );
     insert(&mut all, "init process", host.init.filter(|set| *set).map(|_| "on".to_owned()));
     insert(&mut all, "privileges", host.privileged.filter(|set| *set).map(|_| "all".to_owned()));
-    insert(&mut all, "cards", list(gpus(host)));
+    insert(&mut all, "cards", list(cards(host)));
     // An engine shows the network by its name or by its id.
     insert(&mut all, "network", host.network_mode.clone().filter(|mode| mode != network && is_a_mode(mode)));
     for mount in binds {
@@ -243,6 +243,16 @@ pub(super) fn gpus(host: &HostConfig) -> Vec<String> {
         }
     };
     host.device_requests.iter().flatten().map(words).collect()
+}
+
+/// The same with what of the driver comes along: with less of it `nvidia-smi` or CUDA are missing.
+fn cards(host: &HostConfig) -> impl Iterator<Item = String> {
+    let capable = |request: &DeviceRequest| list(request.capabilities.iter().flatten().flatten().cloned());
+    let requests = host.device_requests.iter().flatten();
+    gpus(host).into_iter().zip(requests).map(move |(words, request)| match capable(request) {
+        Some(capabilities) => format!("{words} ({capabilities})"),
+        None => words,
+    })
 }
 
 fn short(id: &str) -> String {
@@ -380,6 +390,26 @@ mod tests {
             assert!(told.iter().all(|one| one.found.as_deref() == Some("another value")), "{told:?}");
             assert!(!format!("{told:?}").contains(&secret) && !format!("{told:?}").contains("stand1in"), "{told:?}");
         }
+    }
+
+    #[test]
+    fn cards_with_less_of_the_driver_are_others() {
+        let spec = spec(|service| service.gpu = crate::Gpu::Count(1));
+        let (body, mut seen) = made(&spec, &image());
+        // As an engine writes it out.
+        let request = |capabilities: &[&str]| DeviceRequest {
+            driver: Some("nvidia".into()),
+            count: Some(1),
+            device_ids: Some(Vec::new()),
+            capabilities: Some(vec![capabilities.iter().map(|&one| one.to_owned()).collect()]),
+            options: Some([].into()),
+        };
+        let mut told = |capabilities| {
+            seen.host.device_requests = Some(vec![request(capabilities)]);
+            difference(&body, &seen, &image(), None, "p_default").iter().map(ToString::to_string).collect::<Vec<_>>()
+        };
+        assert!(told(&["utility", "gpu", "compute"]).is_empty());
+        assert_eq!(told(&["gpu"]), ["cards is nvidia: 1 (gpu), must be nvidia: 1 (compute, gpu, utility)"]);
     }
 
     #[test]

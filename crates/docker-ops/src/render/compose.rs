@@ -3,7 +3,9 @@
 use std::{net::IpAddr, time::Duration};
 
 use super::yaml::{Yaml, quoted};
-use crate::{Gpu, Health, Image, Limits, LogRotation, Mount, Publish, PullPolicy, Restart, ServiceSpec, StackSpec};
+use crate::{
+    Gpu, Health, Image, Limits, LogRotation, Mount, Publish, PullPolicy, Restart, ServiceSpec, StackSpec, gpu::CAPABILITIES,
+};
 
 /// How the first line of every file begins that [`compose`] made, so that a file of somebody else's is told apart.
 pub const WRITTEN_BY: &str = "# Written by genai-stack";
@@ -142,7 +144,7 @@ fn gpu(yaml: &mut Yaml, gpu: &Gpu) {
                         yaml.entry(|yaml| {
                             yaml.plain("driver", "nvidia");
                             which(yaml);
-                            yaml.list("capabilities", &["gpu".to_owned()]);
+                            yaml.list("capabilities", &CAPABILITIES.map(str::to_owned));
                         });
                     });
                 });

@@ -7,7 +7,10 @@ use std::{
     process::{Command, Output},
 };
 
-use docker_ops::autopsy::{Autopsy, MountSource, StartFault};
+use docker_ops::{
+    Identity,
+    autopsy::{Autopsy, MountSource, StartFault},
+};
 use libtest_mimic::Trial;
 
 use crate::rig::{IMAGE, Rig};
@@ -137,7 +140,14 @@ async fn mounts(rig: &'static Rig) {
     }
     let running = autopsy(rig, &id).await;
     assert_eq!(stale(&running), [Some(false), Some(true)], "the single file is the old one, the folder shows the new one");
-    assert_eq!(running.mounts[0].seen_by, Some((0, 0)));
+    let root = Identity { uid: 0, gid: 0, overrides: true };
+    assert_eq!(running.mounts[0].seen_by, Some(root));
+    rig.docker(&["rm", "--force", &id]);
+    let options = ["--mount", &folder, "--cap-drop", "ALL", "--user", "0"];
+    let id = rig.start("mounts-dropped", &options, &["sleep", "600"]);
+    let dropped = autopsy(rig, &id).await;
+    let root = Identity { overrides: false, ..root };
+    assert_eq!((dropped.mounts[0].seen_by, dropped.user), (Some(root), Some(root)), "the process and its description agree");
     rig.docker(&["rm", "--force", &id]);
 
     let (name, label) = (format!("{}-gone", rig.run), rig.label());

@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, net::IpAddr, path::Path, time::Duration};
 
 use docker_ops::{
     Gpu, Health, Image, Limits, LogRotation, Mount, MountRole, Probe, Publish, PullPolicy, Restart, ServiceSpec, StackSpec,
-    render,
+    device_requests_json, render,
 };
 use libtest_mimic::Trial;
 use serde_json::{Value, json};
@@ -166,8 +166,11 @@ fn wanted(stack: &StackSpec) -> Value {
         Restart::Always => ("always", 0),
         _ => ("unless-stopped", 0),
     };
-    let request =
-        |count: i64, ids: &[String]| json!([{"Driver": "nvidia", "Count": count, "DeviceIDs": ids, "Capabilities": [["gpu"]]}]);
+    // The very request that the API is sent, as an engine writes it out.
+    let request = |count: i64, ids: &[String]| {
+        let capabilities = &device_requests_json(&spec.gpu)[0]["Capabilities"];
+        json!([{"Driver": "nvidia", "Count": count, "DeviceIDs": ids, "Capabilities": capabilities}])
+    };
     let mounts = spec.mounts.iter().map(|mount| (mount.target.clone(), json!([mount.source, !mount.read_only])));
     let health = spec.health.probe.argv().map_or(json!({"Test": ["NONE"]}), |argv| {
         let test: Vec<String> = std::iter::once("CMD".to_owned()).chain(argv).collect();

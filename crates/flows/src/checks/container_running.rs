@@ -3,17 +3,18 @@
 use report::{CheckId, Finding};
 
 use super::{fail, pass, warn};
-use crate::doctor::{Cause, Patient, cause};
+use crate::doctor::{Patient, cause};
 
 pub(crate) const ID: CheckId = CheckId("container-running");
 
 pub(crate) fn judge(patient: &Patient<'_>) -> Finding {
     let (state, name) = (&patient.autopsy.state, &patient.autopsy.name);
-    let why = || cause(&patient.autopsy, &patient.kills);
+    let why = || cause(&patient.autopsy, patient.kernel());
     let finding = match state.status.as_str() {
         "running" if state.restarts == 0 => return pass(ID, format!("`{name}` runs")),
         "running" => {
-            warn(ID, format!("`{name}` runs, and was started again {} times: before, it {}", state.restarts, ended(&why())))
+            let again = if state.restarts == 1 { "once".to_owned() } else { format!("{} times", state.restarts) };
+            warn(ID, format!("`{name}` runs, and the engine started it again {again}: before, it {}", why().what))
         }
         "paused" => fail(ID, format!("`{name}` is paused")).hint(format!("let it go on with `docker unpause {name}`")),
         "restarting" => fail(ID, format!("`{name}` ends again and again, {} times by now: it {}", state.restarts, why().what)),
@@ -23,15 +24,11 @@ pub(crate) fn judge(patient: &Patient<'_>) -> Finding {
     evidence(finding, patient)
 }
 
-/// The code of a life that is over: while the next one runs, events may have gone that told more.
-fn ended(cause: &Cause) -> &str {
-    &cause.what
-}
-
 fn evidence(finding: Finding, patient: &Patient<'_>) -> Finding {
     let state = &patient.autopsy.state;
     let mut finding = finding.seen("state", &state.status);
-    if let Some(code) = state.exit_code {
+    // Once it runs again an engine forgets the code, and says 0.
+    if let Some(code) = state.exit_code.filter(|_| state.status != "running") {
         finding = finding.seen("exit code", code.to_string());
     }
     if let Some(fault) = &state.start_fault {
@@ -70,7 +67,9 @@ mod tests {
             })
         };
         assert_eq!(of("running", 0, None).0, "pass");
-        assert_eq!(of("running", 2, Some(1)).0, "warn");
+        let again = of("running", 2, Some(0)).1;
+        assert!(again.outcome.name() == "warn" && again.summary.contains("started it again 2 times"), "{again:?}");
+        assert!(again.evidence.iter().all(|one| one.name != "exit code"), "{again:?}");
         assert!(of("restarting", 7, Some(3)).1.summary.contains("again and again, 7 times"));
         assert!(of("paused", 0, None).1.hints[0].contains("docker unpause p-comfyui-1"));
         let dead = of("exited", 0, Some(137)).1;

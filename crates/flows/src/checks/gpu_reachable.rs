@@ -1,7 +1,7 @@
 //! `gpu-reachable`: the cards that were asked for are in the container. The driver is asked on both sides: a container can lose its cards
 //! while the host keeps them.
 
-use docker_ops::{Gpu, autopsy::StartFault};
+use docker_ops::{Gpu, GpuProof, autopsy::StartFault};
 use report::{CheckId, Finding};
 
 use super::{fail, pass, skipped, unknown};
@@ -17,7 +17,7 @@ pub(crate) fn judge(patient: &Patient<'_>) -> Finding {
             .hint("make it anew with `genai-stack up`; an engine that drops the request (Podman does) needs `cdi`"),
         _ if !gpu.is_some() => return skipped(ID, "nothing to reach", "no card was asked for"),
         (Some(StartFault::NoGpuDriver(words) | StartFault::GpuHook(words)), _) => {
-            let cause = cause(&patient.autopsy, &patient.kills);
+            let cause = cause(&patient.autopsy, patient.kernel());
             fail(ID, cause.what).hint(cause.hint).seen("the engine says", patient.shown(words))
         }
         (_, None) => skipped(ID, "nobody to ask", "the container doesn't run"),
@@ -27,6 +27,21 @@ pub(crate) fn judge(patient: &Patient<'_>) -> Finding {
     };
     let runtimes = patient.machine.runtimes.join(", ");
     finding.seen("asked for", asked(patient)).seen("the engine's runtimes", runtimes)
+}
+
+/// Judges whether the container `name` was given the cards that it was made for.
+pub(crate) fn given(name: &str, gpu: &Gpu, proof: &GpuProof) -> Finding {
+    match proof {
+        GpuProof::AsAsked => pass(ID, format!("the engine holds the request for cards of `{name}` as it was made")),
+        GpuProof::Dropped => fail(ID, format!("the engine dropped the request for cards without a word: `{name}` has none"))
+            .seen("asked for", format!("{gpu:?}"))
+            .hint("Podman does so: name the cards by the Container Device Interface, with `cdi` in `[stack]`; then `genai-stack up`"),
+        GpuProof::Differs { asked, held } => fail(ID, format!("`{name}` has other cards than were asked for"))
+            .seen("asked for", asked)
+            .seen("it has", held)
+            .hint("make it anew: `genai-stack up --recreate`"),
+        _ => unknown(ID, format!("whether `{name}` was given its cards is not known"), "the engine's answer says nothing of it"),
+    }
 }
 
 /// The driver does not answer in the container; the host decides what that means.
@@ -82,6 +97,16 @@ mod tests {
         assert_eq!(of(Some(Err("exec: \"nvidia-smi\": executable file not found")), Some(true)).0, "unknown");
         assert_eq!(of(None, None).0, "skipped");
         assert_eq!(judged(judge, |_| {}).0, "skipped");
+    }
+
+    #[test]
+    fn what_was_dropped_or_changed_after_the_start_fails() {
+        let of = |proof| given("p-comfyui-1", &Gpu::Count(1), &proof);
+        assert_eq!(of(GpuProof::AsAsked).outcome.name(), "pass");
+        let dropped = of(GpuProof::Dropped);
+        assert!(dropped.outcome.name() == "fail" && dropped.hints[0].contains("cdi"), "{dropped:?}");
+        let differs = of(GpuProof::Differs { asked: "1".into(), held: "2".into() });
+        assert!(differs.outcome.name() == "fail" && differs.hints[0].contains("up --recreate"), "{differs:?}");
     }
 
     #[test]

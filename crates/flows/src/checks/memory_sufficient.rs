@@ -8,13 +8,13 @@ use crate::doctor::{Memory, Patient, cause};
 pub(crate) const ID: CheckId = CheckId("memory-sufficient");
 
 pub(crate) fn judge(patient: &Patient<'_>) -> Finding {
-    let cause = cause(&patient.autopsy, &patient.kills);
+    let cause = cause(&patient.autopsy, patient.kernel());
     let memory = &patient.autopsy.memory;
     let finding = match cause.memory {
         Memory::LimitReached | Memory::MachineFull => fail(ID, format!("it {}", cause.what)).hint(cause.hint),
-        Memory::Unknown if !patient.has_kernel_log => {
-            unknown(ID, "it was killed, and not through the engine", "only the kernel's log tells whether memory had run out")
-                .hint(cause.hint)
+        Memory::Unknown if !patient.has_kernel_log || !patient.kills.is_empty() => {
+            let reason = "only the kernel's log tells whether memory had run out, and when";
+            unknown(ID, "it was killed, and not through the engine", reason).hint(cause.hint)
         }
         Memory::Unknown => pass(ID, "it was killed, and the kernel's log names no lack of memory"),
         Memory::Enough => pass(ID, "no sign of a lack of memory"),
@@ -38,7 +38,8 @@ mod tests {
                 let state = &mut patient.autopsy.state;
                 (state.status, state.exit_code, state.oom_killed) = ("exited".into(), Some(137), oom_killed);
                 patient.has_kernel_log = log.is_some();
-                let kill = |of_machine| OutOfMemory { container: None, of_machine, process: "python3".into(), pid: 1 };
+                let (process, at) = ("python3".to_owned(), Some(jiff::Timestamp::UNIX_EPOCH));
+                let kill = |of_machine| OutOfMemory { container: None, of_machine, process, pid: 1, at };
                 patient.kills = log.flatten().map(kill).into_iter().collect();
             })
         };

@@ -1,6 +1,9 @@
 //! `mounts-readable`: what the container sees of the host is there, and its user may read it, and write where it must.
 
-use docker_ops::autopsy::{MountFacts, MountSource};
+use docker_ops::{
+    Identity,
+    autopsy::{MountFacts, MountSource},
+};
 use report::{CheckId, Finding};
 
 use super::{fail, pass, skipped, unknown};
@@ -13,7 +16,8 @@ pub(crate) fn judge(patient: &Patient<'_>) -> Finding {
     if binds.is_empty() {
         return skipped(ID, "nothing to read", "nothing of the host is mounted");
     }
-    let user = user(patient);
+    // The process's own if it runs, else what was asked for in numbers.
+    let who = binds.iter().find_map(|mount| mount.seen_by).or(patient.autopsy.user);
     for mount in &binds {
         let (source, target) = (&mount.source, &mount.target);
         match mount.now {
@@ -22,12 +26,15 @@ pub(crate) fn judge(patient: &Patient<'_>) -> Finding {
                     .hint(format!("make it: `mkdir -p '{source}'`; then `genai-stack up`"));
             }
             Some(MountSource::There { is_folder, uid, gid, mode }) => {
-                let Some((user, group)) = user else { continue };
-                let lacks = lacks((user, group), (uid, gid, mode), is_folder, mount.is_writable);
-                if let Some(lack) = lacks {
-                    return fail(ID, format!("user {user} of the container may not {lack} `{source}`, which is its `{target}`"))
+                let Some(who) = who else { continue };
+                if let Some(lack) = lacks(who, (uid, gid, mode), is_folder, mount.is_writable) {
+                    let (user, group) = (who.uid, who.gid);
+                    let root = if user == 0 { ", whose root keeps no capability to pass over permissions," } else { "" };
+                    let what = format!("user {user} of the container{root} may not {lack} `{source}`, which is its `{target}`");
+                    return fail(ID, what)
                         .seen("owner and mode", format!("{uid}:{gid} {mode:04o}"))
-                        .hint(format!("give it to that user: `sudo chown -R {user}:{group} '{source}'`"));
+                        .hint(format!("give it to that user: `sudo chown -R {user}:{group} '{source}'`"))
+                        .hint(format!("or let the container run as its owner: `user = \"{uid}:{gid}\"` in `[stack]`"));
                 }
             }
             None => {}
@@ -40,34 +47,19 @@ pub(crate) fn judge(patient: &Patient<'_>) -> Finding {
             "the engine runs on another machine, or they are not ours to look at",
         );
     }
-    if user.is_none() {
+    if who.is_none() {
         return unknown(
             ID,
             format!("{} folders are there", binds.len()),
-            "the number of the container's user is known only while it runs",
+            "the number of the container's user is known to its image only, until it runs",
         );
     }
     pass(ID, format!("{} folders are there and may be used", binds.len()))
 }
 
-/// The process's own if it runs, else what was asked for in numbers. An empty one is the image's, which is most often root.
-fn user(patient: &Patient<'_>) -> Option<(u32, u32)> {
-    let seen = patient.autopsy.mounts.iter().find_map(|mount| mount.seen_by);
-    seen.or_else(|| {
-        let (user, group) = patient.autopsy.user.split_once(':').unwrap_or((&patient.autopsy.user, "0"));
-        Some((user.parse().ok()?, group.parse().ok()?))
-    })
-}
-
-/// What that user lacks, as the system judges; root lacks nothing.
-fn lacks(who: (u32, u32), (uid, gid, mode): (u32, u32, u32), is_folder: bool, writes: bool) -> Option<&'static str> {
-    let shift = match who {
-        (0, _) => return None,
-        (user, _) if user == uid => 6,
-        (_, group) if group == gid => 3,
-        _ => 0,
-    };
-    let bits = (mode >> shift) & 7;
+/// What that user lacks, as the system judges.
+fn lacks(who: Identity, (uid, gid, mode): (u32, u32, u32), is_folder: bool, writes: bool) -> Option<&'static str> {
+    let bits = who.granted(uid, gid, mode);
     let reads = if is_folder { 5 } else { 4 };
     match () {
         () if bits & reads != reads => Some("read"),
@@ -83,30 +75,33 @@ mod tests {
 
     #[test]
     fn judged_as_the_system_judges() {
+        let who = |uid| Identity { uid, gid: uid, overrides: false };
         let of = |who, owner, writes| lacks(who, owner, true, writes);
-        assert_eq!(of((0, 0), (5, 5, 0), true), None);
-        assert_eq!(of((5, 5), (5, 5, 0o700), true), None);
-        assert_eq!(of((5, 5), (0, 0, 0o755), false), None);
-        assert_eq!(of((5, 5), (0, 0, 0o755), true), Some("write to"), "root-owned outputs");
-        assert_eq!(of((5, 5), (0, 5, 0o770), true), None);
-        assert_eq!(of((5, 5), (5, 5, 0o077), false), Some("read"));
-        assert_eq!(of((5, 5), (0, 0, 0o754), false), Some("read"), "a folder needs both");
+        assert_eq!(of(Identity { overrides: true, ..who(0) }, (5, 5, 0), true), None);
+        assert_eq!(of(who(0), (5, 5, 0o700), true), Some("read"), "root without its capability is anybody");
+        assert_eq!(of(who(0), (5, 5, 0o755), true), Some("write to"));
+        assert_eq!(of(who(5), (5, 5, 0o700), true), None);
+        assert_eq!(of(who(5), (0, 0, 0o755), false), None);
+        assert_eq!(of(who(5), (0, 0, 0o755), true), Some("write to"), "root-owned outputs");
+        assert_eq!(of(who(5), (0, 5, 0o770), true), None);
+        assert_eq!(of(who(5), (5, 5, 0o077), false), Some("read"));
+        assert_eq!(of(who(5), (0, 0, 0o754), false), Some("read"), "a folder needs both");
     }
 
     #[test]
     fn gone_unreadable_and_unseen() {
-        let of = |now, user: &str| {
+        let of = |now, user: Option<u32>| {
             judged(judge, |patient| {
-                patient.autopsy.user = user.into();
+                patient.autopsy.user = user.map(|uid| Identity { uid, gid: uid, overrides: false });
                 let (kind, source) = ("bind".to_owned(), "/host/login".to_owned());
                 patient.autopsy.mounts = vec![MountFacts { kind, source, now, is_writable: true, ..MountFacts::default() }];
             })
         };
         let there = |mode| Some(MountSource::There { is_folder: true, uid: 0, gid: 0, mode });
-        assert_eq!(of(there(0o700), "0:0").0, "pass");
-        assert!(of(there(0o755), "1000:1000").1.hints[0].contains("chown -R 1000:1000 '/host/login'"));
-        assert!(of(Some(MountSource::Gone), "").1.hints[0].contains("mkdir -p '/host/login'"));
-        assert_eq!((of(None, "0").0, of(there(0o700), "").0), ("unknown", "unknown"));
+        assert_eq!(of(there(0o700), Some(0)).0, "pass");
+        assert!(of(there(0o755), Some(1000)).1.hints[0].contains("chown -R 1000:1000 '/host/login'"));
+        assert!(of(Some(MountSource::Gone), None).1.hints[0].contains("mkdir -p '/host/login'"));
+        assert_eq!((of(None, Some(0)).0, of(there(0o700), None).0), ("unknown", "unknown"));
         assert_eq!(judged(judge, |_| {}).0, "skipped");
     }
 }

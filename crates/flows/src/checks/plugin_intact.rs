@@ -60,14 +60,31 @@ pub(crate) fn judge(facts: &Facts, missing: Option<Result<Vec<String>, Failure>>
     pass(ID, format!("`{shown}` is as pinned")).seen("digest", digest.to_string())
 }
 
-/// The finding where `custom_nodes` can't be seen.
+/// The same of a container's own files, which no command on this machine repairs.
+pub(crate) fn inside(facts: &Facts, missing: Option<Result<Vec<String>, Failure>>) -> Finding {
+    let mut finding = judge(facts, missing).seen("looked at", "the container's own files: no `custom_nodes` is mounted");
+    if !finding.hints.is_empty() {
+        finding.hints = vec![INTO_IMAGE.to_owned()];
+    }
+    finding
+}
+
+const INTO_IMAGE: &str =
+    "build the image with the pinned files; or mount `custom_nodes` in `[stack.mounts]`, and then `genai-stack plugin install`";
+
+/// The finding where the engine does not give the container's files.
+pub(crate) fn unread(reason: &str) -> Finding {
+    unknown(ID, "the plugin's files in the container can't be compared", reason).hint(INTO_IMAGE)
+}
+
+/// The finding where it is not known where `custom_nodes` is.
 pub(crate) fn unseen() -> Finding {
     unknown(
         ID,
         "the plugin's files can't be compared",
-        "no `custom_nodes` of this machine is mounted, and ComfyUI's folder is not known",
+        "neither `custom_nodes` nor `login` is mounted, so where ComfyUI is in the container is not known",
     )
-    .hint("mount it: `custom_nodes` in `[stack.mounts]`; or name ComfyUI's folder: `comfy_dir` in genai.toml")
+    .hint("mount them: `[stack.mounts]` in genai.toml")
 }
 
 /// The finding before a start where the image brings the plugin.
@@ -115,6 +132,14 @@ mod tests {
         assert_eq!((gone(&["bcrypt"]).outcome.name(), gone(&[]).outcome.name()), ("fail", "pass"));
         let unasked = Failure::new(report::FailureKind::Unreachable, "no container");
         assert_eq!(judge(&facts(), Some(Err(unasked))).outcome.name(), "unknown");
+    }
+
+    #[test]
+    fn no_command_of_this_machine_repairs_a_containers_own_files() {
+        let absent = inside(&Facts { is_present: false, ..facts() }, None);
+        assert!(absent.outcome.name() == "fail" && absent.hints == [INTO_IMAGE], "{absent:?}");
+        let well = inside(&facts(), None);
+        assert!(well.outcome.name() == "pass" && well.hints.is_empty(), "{well:?}");
     }
 
     #[test]

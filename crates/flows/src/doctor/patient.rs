@@ -35,6 +35,11 @@ impl Patient<'_> {
         self.autopsy.state.status == "running"
     }
 
+    /// What the kernel killed of it for memory; none if its log was not given.
+    pub(crate) fn kernel(&self) -> Option<&[OutOfMemory]> {
+        self.has_kernel_log.then_some(&*self.kills)
+    }
+
     /// What a container wrote, in one line and without a secret.
     pub(crate) fn shown(&self, text: &str) -> String {
         let line = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect::<Vec<_>>().join(" / ");

@@ -60,7 +60,8 @@ pub struct ContainerPython<'a> {
 }
 
 impl<'a> ContainerPython<'a> {
-    /// The interpreter of the health probe, else `python3`; the plugin where `custom_nodes` is mounted, else where ComfyUI's images have it.
+    /// The interpreter of the health probe, else `python3`; the plugin where the container has `custom_nodes`, else where ComfyUI's
+    /// images have it.
     #[must_use]
     pub fn of(engine: &'a Engine, autopsy: &Autopsy, wanted: Option<&ServiceSpec>) -> Self {
         let interpreter = match wanted.map(|service| &service.health.probe) {
@@ -68,8 +69,7 @@ impl<'a> ContainerPython<'a> {
             _ => "python3".to_owned(),
         };
         let mounts: Vec<_> = autopsy.mounts.iter().map(|mount| (mount.source.clone(), mount.target.clone())).collect();
-        let folder = mounts.iter().map(|(_, target)| target.as_str()).find(|target| Path::new(target).ends_with("custom_nodes"));
-        let plugin = format!("{}/{NAME}", folder.unwrap_or("/ComfyUI/custom_nodes").trim_end_matches('/'));
+        let plugin = format!("{}/{NAME}", autopsy.custom_nodes().as_deref().unwrap_or("/ComfyUI/custom_nodes"));
         Self { engine, container: autopsy.id.clone(), interpreter, plugin, mounts }
     }
 }

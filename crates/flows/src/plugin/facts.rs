@@ -14,6 +14,9 @@ pub(super) const LIST: &str = ".ComfyUI-Login.sha256";
 /// What ComfyUI does not load by this ending.
 pub(super) const DISABLED: &str = "disabled";
 
+/// By these files a folder is known as the plugin.
+const OWN_FILES: [&str; 3] = ["__init__.py", "password.py", "login.html"];
+
 /// What lies in `custom_nodes`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Facts {
@@ -81,6 +84,37 @@ pub fn look(custom_nodes: &Path, wanted: &Wanted) -> Facts {
     }
 }
 
+/// Looks at the archives of the plugin's folder and of the one where it is switched off, as they are in a container below
+/// `custom_nodes`. Copies under other names are not looked for.
+pub(super) fn look_inside(custom_nodes: &Path, on: Option<&[u8]>, off: Option<&[u8]>, wanted: &Wanted) -> Facts {
+    let read = |archive| Manifest::of_archive(archive).map_err(|error: std::io::Error| error.to_string());
+    let has_plugin = |there: &Manifest| OWN_FILES.iter().all(|name| there.has(name));
+    let there = on.map(read);
+    let disabled = off.map(read).is_some_and(|there| there.is_ok_and(|(there, _)| has_plugin(&there)));
+    let known = Some(Manifest::known()).filter(|known| known.digest() == wanted.digest);
+    let (digest, differences, key, is_present) = match &there {
+        Some(Ok((there, key))) => (
+            Ok(there.digest()),
+            known.map(|known| known.differences(there)),
+            key.as_deref().map_or(KeyFile::Absent, judged),
+            has_plugin(there),
+        ),
+        // What can't be read is there, and no more is known of it.
+        Some(Err(error)) => (Err(error.clone()), None, KeyFile::Absent, true),
+        None => (Err("it is not there".to_owned()), None, KeyFile::Absent, false),
+    };
+    Facts {
+        folder: custom_nodes.join(NAME),
+        is_present,
+        disabled: disabled.then(|| custom_nodes.join(format!("{NAME}.{DISABLED}"))),
+        elsewhere: Vec::new(),
+        digest,
+        wanted: wanted.digest.clone(),
+        differences,
+        key,
+    }
+}
+
 /// The list of the wanted files: the known one, or the one that was written at the installation. That lies where anybody may have
 /// changed it, and is believed for its digest.
 fn pinned(custom_nodes: &Path, digest: &Digest) -> Option<Manifest> {
@@ -90,7 +124,7 @@ fn pinned(custom_nodes: &Path, digest: &Digest) -> Option<Manifest> {
 
 /// Whether a folder is the plugin, by its own files.
 pub(super) fn is_plugin(folder: &Path) -> bool {
-    ["__init__.py", "password.py", "login.html"].iter().all(|name| folder.join(name).is_file())
+    OWN_FILES.iter().all(|name| folder.join(name).is_file())
 }
 
 /// Every folder that ComfyUI would load as the plugin, whatever its name.
@@ -103,10 +137,13 @@ pub(crate) fn copies(custom_nodes: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// `KEY,TIME`: what else is there makes the plugin's import fail.
 fn key(folder: &Path) -> KeyFile {
-    let Ok(bytes) = fs::read(folder.join(KEY_FILE)) else { return KeyFile::Absent };
-    let is_sound = str::from_utf8(&bytes).ok().and_then(|text| text.split_once(',')).is_some_and(|(key, time)| {
+    fs::read(folder.join(KEY_FILE)).map_or(KeyFile::Absent, |bytes| judged(&bytes))
+}
+
+/// `KEY,TIME`: what else is there makes the plugin's import fail.
+fn judged(key: &[u8]) -> KeyFile {
+    let is_sound = str::from_utf8(key).ok().and_then(|text| text.split_once(',')).is_some_and(|(key, time)| {
         let is_time = time.parse::<jiff::civil::DateTime>().is_ok();
         data_encoding::BASE64URL.decode(key.as_bytes()).is_ok_and(|key| key.len() == 32) && is_time
     });

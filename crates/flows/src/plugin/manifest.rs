@@ -1,6 +1,11 @@
 //! The files of a plugin by their digests, and the digest of that list.
 
-use std::{collections::BTreeMap, fmt, fs, io, path::Path};
+use std::{
+    collections::BTreeMap,
+    fmt, fs,
+    io::{self, Read},
+    path::Path,
+};
 
 use data_encoding::HEXLOWER;
 use sha2::{Digest as _, Sha256};
@@ -59,6 +64,37 @@ impl Manifest {
         let mut manifest = Self::default();
         manifest.add(folder, "")?;
         Ok(manifest)
+    }
+
+    /// That of a tape archive of one folder, and the content of the key in it. Nothing is unpacked.
+    pub(super) fn of_archive(archive: impl Read) -> io::Result<(Self, Option<Vec<u8>>)> {
+        let (mut manifest, mut key) = (Self::default(), None);
+        for entry in tar::Archive::new(archive).entries()? {
+            let mut entry = entry?;
+            let kind = entry.header().entry_type();
+            let path = entry.path()?.into_owned();
+            let Some(path) = path.to_str() else { return Err(io::Error::other("a file's name is not UTF-8")) };
+            let Some((_, path)) = path.trim_end_matches('/').split_once('/') else {
+                match kind.is_dir() {
+                    true => continue,
+                    false => return Err(io::Error::other("it is no folder of its own")),
+                }
+            };
+            let mut content = Vec::new();
+            entry.read_to_end(&mut content)?;
+            if path == KEY_FILE {
+                key = Some(content);
+            } else if !kind.is_dir() && !path.split('/').enumerate().any(|(nth, name)| is_left_out(name, nth == 0)) {
+                let hash = if kind.is_file() { Digest::of(&content).0 } else { NO_FILE.to_owned() };
+                manifest.0.insert(path.to_owned(), hash);
+            }
+        }
+        Ok((manifest, key))
+    }
+
+    /// Whether there is a file of that path.
+    pub(super) fn has(&self, path: &str) -> bool {
+        self.0.get(path).is_some_and(|hash| hash != NO_FILE)
     }
 
     fn add(&mut self, folder: &Path, prefix: &str) -> io::Result<()> {

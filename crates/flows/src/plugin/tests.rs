@@ -199,6 +199,34 @@ async fn out_of_archives_with_a_folder_at_their_top_or_without() {
 }
 
 #[test]
+fn a_containers_files_are_judged_as_a_folders_are() {
+    let place = Place::new();
+    let (source, wanted) = place.source();
+    let below = |files: &[(&str, &str)]| {
+        let below: Vec<_> = files.iter().map(|(name, content)| (format!("{NAME}/{name}"), *content)).collect();
+        tape(&below.iter().map(|(name, content)| (name.as_str(), *content)).collect::<Vec<_>>())
+    };
+    let of = |on: Option<&[u8]>, off: Option<&[u8]>| facts::look_inside(Path::new("/opt/custom_nodes"), on, off, &wanted);
+    let mut with_more = FILES.to_vec();
+    with_more.extend([("__pycache__/password.pyc", "x"), (".git/HEAD", "x"), (".secret-key.txt", "damaged")]);
+    let well = of(Some(&below(&with_more)), None);
+    assert_eq!(well.digest, Ok(Manifest::of(&source).unwrap().digest()), "the same as of a folder");
+    assert_eq!(
+        (well.is_present, well.key, well.folder.display().to_string()),
+        (true, KeyFile::Malformed, format!("/opt/custom_nodes/{NAME}"))
+    );
+    assert_ne!(of(Some(&below(&[("password.py", "pass")])), None).digest, well.digest);
+    let off = of(None, Some(&below(&FILES)));
+    assert!(!off.is_present && off.disabled.is_some());
+    let absent = of(None, None);
+    assert!(!absent.is_present && absent.disabled.is_none());
+    for unread in [&b"no archive"[..], &tape(&[(NAME, "a file, or a link")])] {
+        let facts = of(Some(unread), None);
+        assert!(facts.is_present && facts.digest.is_err(), "what can't be read is not known to be absent: {facts:?}");
+    }
+}
+
+#[test]
 fn no_archive_leads_out_of_its_folder() {
     let place = Place::new();
     let refused = |bytes: &[u8]| {

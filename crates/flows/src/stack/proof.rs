@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use docker_ops::{Container, ContainerHealth, ContainerState, Engine, LastProbe, Observed, Readiness, StackSpec};
+use docker_ops::{Container, ContainerHealth, ContainerState, Engine, Gpu, LastProbe, Observed, Readiness, StackSpec};
 use report::{Change, ChangeKind, Event, Failure, Outcome, Sink};
 use settings::{Connection, Settings, World};
 use tokio::time::Instant;
@@ -48,6 +48,11 @@ pub(super) async fn run(
     let failed = journey
         .each(&services, async |journey, settings| {
             let Some(container) = seen.of(&settings.service.value) else { return Ok(()) };
+            let gpu = &spec.services[&settings.service.value].gpu;
+            if *gpu != Gpu::None {
+                let proof = docker_ops::prove(stack.engine, &container.id, gpu).await.map_err(|error| failure(&error))?;
+                journey.found(std::future::ready(checks::gpu_given(&container.name, gpu, &proof))).await;
+            }
             let subject = journey.subject(settings, world)?;
             // Without a port of its own, somebody else's server may answer at the URL of the settings.
             let asked = !local || url(container).is_some();

@@ -50,7 +50,7 @@ pub(super) async fn at(engine: &Engine, project: &str) -> Result<BTreeMap<String
 fn look(autopsy: &Autopsy) -> Look {
     let state = &autopsy.state;
     let health = autopsy.health.as_ref().filter(|_| state.status == "running");
-    let why = (!matches!(state.status.as_str(), "running" | "paused")).then(|| cause(autopsy, &[]));
+    let why = (!matches!(state.status.as_str(), "running" | "paused")).then(|| cause(autopsy, None));
     Look {
         id: autopsy.id.clone(),
         state: health.map_or_else(|| state.status.clone(), |health| format!("{}, {}", state.status, health.status)),

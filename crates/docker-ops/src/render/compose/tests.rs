@@ -75,7 +75,7 @@ fn a_stack_with_all_that_there_is() {
               devices:
                 - driver: nvidia
                   count: 2
-                  capabilities: ["gpu"]
+                  capabilities: ["gpu", "compute", "utility"]
         mem_limit: 51539607552
         memswap_limit: 51539607552
         shm_size: 8589934592
@@ -163,12 +163,16 @@ fn cards_by_count_all_or_name() {
     count: all
     capabilities:
     - gpu
+    - compute
+    - utility
     driver: nvidia
     device_ids:
     - '0'
     - GPU-1
     capabilities:
     - gpu
+    - compute
+    - utility
     ");
 }
 
