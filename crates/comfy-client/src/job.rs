@@ -38,6 +38,11 @@ const LAST_LOOK: Duration = Duration::from_secs(1);
 /// A prompt that the server accepted. Clones are cheap and watch the same run; dropping them all stops the watching, not
 /// the run. As long as one is held it holds the outcome too, with the history entry and the pictures that came.
 ///
+/// There is no task behind it: whoever waits for the end or reads the events drives it as he is polled, and what he was told of he
+/// can ask for before the server is asked anything else. A reader that was woken but is not polled (another arm of his `select!` is
+/// at work, say) learns of the end at the next planned look, which is at most some ten seconds away; where nobody waits, each step is
+/// done in a short task.
+///
 /// ```no_run
 /// # async fn example(client: comfy_client::Client, workflow: comfy_client::Workflow) -> Result<(), comfy_client::Error> {
 /// let job = client.submit(&workflow).await?;
@@ -75,7 +80,7 @@ impl Job {
         let (prompt_id, room) = (subscription.prompt_id().to_owned(), client.transport().config().body_limit);
         let pictures = Pictures::new(subscription.wanted(), room, linked == Some(true));
         let driver = Driver::new(client.clone(), subscription, linked, feed.clone(), pictures.clone(), report, submitted);
-        let helm = Helm::man(driver);
+        let helm = Helm::man(driver, feed.clone());
         Self(Arc::new(Inner { client, prompt_id, submitted, dropped, feed, pictures, known, helm }))
     }
 
@@ -150,9 +155,9 @@ impl Job {
     #[tracing::instrument(level = "debug", skip_all, fields(prompt_id = self.prompt_id()))]
     pub async fn wait(&self, deadline: Duration) -> Result<Outcome, Error> {
         let mut hand = Hand::new(self.0.helm.clone(), true);
-        let ended = timeout(deadline, poll_fn(|context| hand.poll(context, || true))).await;
+        let _ = timeout(deadline, poll_fn(|context| hand.poll(context, || true))).await;
         drop(hand);
-        if let (Ok(()), Some(result)) = (ended, &self.0.known.borrow().result) {
+        if let Some(result) = &self.0.known.borrow().result {
             return result.clone();
         }
         let trouble = match timeout(LAST_LOOK, self.0.client.history(&self.0.prompt_id)).await {

@@ -45,7 +45,10 @@ impl Reply {
         match self.status {
             200..=299 => self.judge_success(base, asked, due),
             300..=399 => Err(self.redirected(base)),
-            401 | 407 => Err(refused(base, self.status)),
+            401 => Err(refused(base, 401)),
+            407 => Err(Error::new(ErrorKind::Refused, format!("the proxy on the way to `{base}` wants a login"))
+                .with_status(407)
+                .hint("who we are at the proxy is said with `proxy_login`")),
             403 => Err(refused(base, 403)
                 .hint("403 is also ComfyUI's answer to an `Origin` that it does not expect: check the configured origin")),
             400 => Err(rejection::rejected(&self.body)
@@ -196,6 +199,13 @@ mod tests {
             assert!(error.was_sent());
             error.kind()
         })
+    }
+
+    #[test]
+    fn a_proxy_that_wants_a_login_is_not_taken_for_the_server() {
+        let error = reply(407, "", "").judge(BASE, "GET /queue", Due::Json).unwrap_err();
+        assert_eq!(error.to_string(), "the proxy on the way to `http://127.0.0.1:8188` wants a login");
+        assert_eq!(error.hints(), ["who we are at the proxy is said with `proxy_login`"]);
     }
 
     #[test]

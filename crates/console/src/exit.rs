@@ -53,3 +53,17 @@ impl From<ExitCode> for std::process::ExitCode {
         Self::from(code as u8)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_graver_the_failure_the_higher_the_code() {
+        use FailureKind::*;
+        let codes = [Unexpected, Usage, Declined, Settings, Unreachable, Refused, Interrupted]
+            .map(|kind| (kind, ExitCode::for_kind(kind) as u8));
+        assert!(codes.is_sorted(), "{codes:?}");
+        assert!(codes.map(|(_, code)| code).is_sorted(), "{codes:?}");
+    }
+}

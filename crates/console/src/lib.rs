@@ -34,7 +34,7 @@ mod run;
 pub use run::{interruptible, run, stoppable};
 
 mod screen;
-pub use screen::{BatchView, Protocol, RunEnd, RunView, Screen};
+pub use screen::{BatchView, Protocol, RunView, Screen};
 
 pub mod sarif;
 

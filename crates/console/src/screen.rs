@@ -7,7 +7,7 @@ mod run_view;
 
 pub use batch_view::BatchView;
 pub use preview::Protocol;
-pub use run_view::{RunEnd, RunView};
+pub use run_view::RunView;
 
 use std::{
     io::{self, IsTerminal, Write},

@@ -123,6 +123,7 @@ pub fn failure(error: &Error) -> Failure {
 fn in_settings_words(hint: &str) -> String {
     hint.replace("`root_certificates`", "`--ca-file FILE`, `COMFYUI_CA_FILE`, or `ca_file` in `[connection]` of `genai.toml`")
         .replace("`allow_plain_http(true)`", "`--allow-plain-http`")
+        .replace("`proxy_login`", "`COMFYUI_PROXY_USER` and `COMFYUI_PROXY_PASSWORD`")
 }
 
 #[cfg(test)]

@@ -25,6 +25,7 @@
 
 pub mod checks;
 
+pub mod comfy;
 pub mod connect;
 pub mod demo;
 pub mod doctor;

@@ -2,21 +2,21 @@
 
 use std::fmt;
 
-/// What stopped a journey. Decides the exit code.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What stopped a journey. Decides the exit code; the later, the graver.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum FailureKind {
     /// Nobody foresaw it.
     Unexpected,
     /// The command was called wrongly.
     Usage,
+    /// What was given was looked at and can't be run, or was run and did not end well.
+    Declined,
     /// A setting, or a file that settings come from, is wrong.
     Settings,
     /// A server, or a place on the disk, can't be reached.
     Unreachable,
     /// A server or the system refused.
     Refused,
-    /// What was given was looked at and can't be run, or was run and did not end well.
-    Declined,
     /// The user stopped it.
     Interrupted,
 }

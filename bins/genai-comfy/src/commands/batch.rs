@@ -9,18 +9,18 @@ use std::time::Duration;
 
 use comfy_client::{Batch, BatchStop, Client, Fleet, FleetEvent};
 use console::{BatchView, ExitCode, Screen};
-use flows::connect;
+use flows::{comfy::home, connect};
 use futures_util::{StreamExt, stream};
 use report::{Event, Failure, FailureKind};
 use settings::{Settings, World};
 
-use super::{door, download, failed};
+use super::{door, failed};
 use crate::cli::{self, Cli};
 use items::Items;
 use results::{Earlier, Results};
 
 pub(super) async fn run(world: &World, cli: &Cli, args: &cli::Batch, screen: &Screen) -> Result<ExitCode, Failure> {
-    download::folder(&args.out, world)?;
+    home::folder(&args.out, world)?;
     let mut items = Items::new(world, args)?;
     let mut servers = None;
     if items.want_classes()? {

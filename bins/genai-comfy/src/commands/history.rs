@@ -1,6 +1,6 @@
 //! `genai-comfy history`.
 
-use comfy_client::{Client, HistoryEntry, Outcome, Place};
+use comfy_client::{Client, HistoryEntry, Place};
 use console::{
     Screen,
     json::comfy_v1::{Document, Ending, Past},
@@ -66,18 +66,18 @@ fn past(id: &str, entry: HistoryEntry) -> Past {
     let files = entry.outputs.iter().map(|output| output.file.to_string()).collect();
     let texts = entry.texts.iter().map(|text| text.text.clone()).collect();
     let outcome = entry.into_outcome(id);
-    Past { prompt_id: id.to_owned(), ending: ending(&outcome), words: outcome.to_string(), ran_seconds, files, texts }
+    Past { prompt_id: id.to_owned(), ending: ending(outcome.ending()), words: outcome.to_string(), ran_seconds, files, texts }
 }
 
-/// An outcome in one word.
-pub(super) fn ending(outcome: &Outcome) -> Ending {
-    match outcome {
-        Outcome::Succeeded(_) => Ending::Succeeded,
-        Outcome::Failed(_) => Ending::Failed,
-        Outcome::Interrupted(_) => Ending::Interrupted,
-        Outcome::Cancelled(_) => Ending::Cancelled,
-        Outcome::Lost(_) => Ending::Lost,
-        Outcome::Stalled(_) => Ending::Stalled,
+/// How a run ended, in one word.
+pub(super) fn ending(ending: comfy_client::Ending) -> Ending {
+    match ending {
+        comfy_client::Ending::Succeeded => Ending::Succeeded,
+        comfy_client::Ending::Failed => Ending::Failed,
+        comfy_client::Ending::Interrupted => Ending::Interrupted,
+        comfy_client::Ending::Cancelled => Ending::Cancelled,
+        comfy_client::Ending::Lost => Ending::Lost,
+        comfy_client::Ending::Stalled => Ending::Stalled,
         _ => Ending::Stopped,
     }
 }

@@ -11,6 +11,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use tokio::runtime::Handle;
 
 use super::driver::Driver;
+use super::feed::Feed;
 
 pub(super) struct Helm {
     /// None once the job ended, or nobody is left.
@@ -20,8 +21,10 @@ pub(super) struct Helm {
     /// How many wait for nothing but the end.
     stays: AtomicUsize,
     keys: AtomicU64,
-    /// The runtime is gone, and with it the timer.
+    /// Nobody can drive any more: the runtime is gone, and with it the timer, or the driver panicked.
     stranded: AtomicBool,
+    /// Where they read who are told of steps.
+    feed: Arc<Feed>,
     watch: Arc<Watch>,
 }
 
@@ -35,7 +38,7 @@ struct Watch {
 
 impl Helm {
     /// Begins to drive.
-    pub(super) fn man(driver: Driver) -> Arc<Self> {
+    pub(super) fn man(driver: Driver, feed: Arc<Feed>) -> Arc<Self> {
         let runtime = Handle::current();
         let helm = Arc::new_cyclic(|helm| Self {
             driver: Mutex::new(Some(driver)),
@@ -43,6 +46,7 @@ impl Helm {
             stays: AtomicUsize::new(0),
             keys: AtomicU64::new(0),
             stranded: AtomicBool::new(false),
+            feed,
             watch: Arc::new(Watch { runtime, helm: helm.clone(), called: AtomicBool::new(false) }),
         });
         let _ = helm.drive(None, || false);
@@ -60,6 +64,7 @@ impl Helm {
     fn drive(self: &Arc<Self>, key: Option<u64>, asks: impl Fn() -> bool) -> Poll<()> {
         let (hands, watch) = (Waker::from(self.clone()), Waker::from(self.watch.clone()));
         let stays = self.stays.load(Ordering::Relaxed) > 0;
+        let _lookout = Lookout(self);
         let mut slot = self.driver.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(driver) = slot.as_mut().filter(|_| !self.stranded.load(Ordering::Acquire)) else { return Poll::Ready(()) };
         let polled = driver.poll(&mut Context::from_waker(&hands), &mut Context::from_waker(&watch), asks, stays);
@@ -73,8 +78,26 @@ impl Helm {
         Poll::Ready(())
     }
 
+    /// Ends the waiting of all, whose job may go on.
+    fn strand(&self) {
+        self.stranded.store(true, Ordering::Release);
+        self.feed.close();
+        take(&mut *self.hands()).into_iter().for_each(|(_, waker)| waker.wake());
+    }
+
     fn hands(&self) -> MutexGuard<'_, Vec<(u64, Waker)>> {
         self.hands.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Sees to it that a driver that panics, in whosever task, leaves nobody waiting.
+struct Lookout<'a>(&'a Helm);
+
+impl Drop for Lookout<'_> {
+    fn drop(&mut self) {
+        if self.0.driver.is_poisoned() {
+            self.0.strand();
+        }
     }
 }
 
@@ -124,8 +147,7 @@ impl Turn {
 impl Drop for Turn {
     fn drop(&mut self) {
         if !self.begun {
-            self.helm.stranded.store(true, Ordering::Release);
-            take(&mut *self.helm.hands()).into_iter().for_each(|(_, waker)| waker.wake());
+            self.helm.strand();
         }
     }
 }
@@ -149,6 +171,7 @@ impl Hand {
     /// Waits and drives. Outside of a runtime, where the server can't be asked, the watch drives.
     pub(super) fn poll(&mut self, context: &mut Context<'_>, asks: impl Fn() -> bool) -> Poll<()> {
         if Handle::try_current().is_err() {
+            self.rest();
             return Poll::Pending;
         }
         {
@@ -160,6 +183,9 @@ impl Hand {
         }
         let polled = self.helm.drive(Some(self.key), asks);
         self.seated = polled.is_pending();
+        if polled.is_ready() {
+            self.helm.hands().retain(|(key, _)| *key != self.key);
+        }
         polled
     }
 
@@ -184,3 +210,6 @@ impl Drop for Hand {
         self.rest();
     }
 }
+
+#[cfg(test)]
+mod tests;

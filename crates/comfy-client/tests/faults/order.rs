@@ -87,5 +87,6 @@ fn a_job_whose_runtime_is_gone_is_looked_at_once_more() {
         server.run_next();
         server.finish().await;
         assert!(matches!(job.wait(LONG).await.unwrap(), Outcome::Succeeded(_)));
+        assert_eq!(job.events().collect::<Vec<_>>().await, [Event::Queued { position: None }], "nobody tells the rest");
     });
 }

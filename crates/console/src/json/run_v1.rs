@@ -128,7 +128,7 @@ pub struct Seed {
 }
 
 /// How it ended.
-#[derive(Debug, Serialize, JsonSchema)]
+#[derive(Debug, Default, Serialize, JsonSchema)]
 pub struct Ended {
     /// In one word.
     pub outcome: Ending,

@@ -2,7 +2,7 @@
 
 use std::io::{self, IsTerminal, Write};
 
-use report::Outcome;
+use report::{Failure, Outcome};
 
 use super::{Inner, Screen, preview::Protocol};
 use crate::{
@@ -10,6 +10,7 @@ use crate::{
     harmless::harmless,
     json::{
         self,
+        comfy_v1::Ending,
         run_v1::{Ended, Event, Line, Node},
         v1::Stopped,
     },
@@ -24,27 +25,6 @@ pub struct RunView {
     drawn: bool,
     nodes: usize,
     done: usize,
-}
-
-/// What is known of a run at its end, beside how it ended.
-#[derive(Debug, Clone, Default)]
-pub struct RunEnd {
-    /// In one word.
-    pub outcome: json::comfy_v1::Ending,
-    /// The same in words.
-    pub words: String,
-    /// The prompt's id, if the server took it.
-    pub prompt_id: Option<String>,
-    /// The files that were brought home.
-    pub files: Vec<json::comfy_v1::File>,
-    /// The texts that it made.
-    pub texts: Vec<String>,
-    /// How long it ran, by the server's clock.
-    pub ran_seconds: Option<f64>,
-    /// How long it was waited for.
-    pub waited_seconds: Option<f64>,
-    /// Why it did not end well.
-    pub failure: Option<report::Failure>,
 }
 
 impl RunView {
@@ -86,9 +66,9 @@ impl RunView {
         });
     }
 
-    /// Shows the end. Returns the exit code that it stands for.
-    pub fn end(self, end: RunEnd) -> ExitCode {
-        let code = end.failure.as_ref().map_or(ExitCode::Well, |failure| ExitCode::for_kind(failure.kind));
+    /// Shows the end, and why it is no good one. Returns the exit code that it stands for, which is not asked of `end`.
+    pub fn end(self, end: Ended, failure: Option<&Failure>) -> ExitCode {
+        let code = failure.map_or(ExitCode::Well, |failure| ExitCode::for_kind(failure.kind));
         self.screen.with(|inner| {
             inner.clear_bar();
             match inner.format {
@@ -97,8 +77,8 @@ impl RunView {
                         inner.print(&format!("{}\n", harmless(line)));
                     }
                     match &end.prompt_id {
-                        _ if end.failure.is_some() => {}
-                        Some(id) if inner.quiet && end.outcome == json::comfy_v1::Ending::Detached => {
+                        _ if failure.is_some() => {}
+                        Some(id) if inner.quiet && end.outcome == Ending::Detached => {
                             inner.print(&format!("{id}\n"));
                         }
                         _ if inner.quiet => {}
@@ -107,22 +87,12 @@ impl RunView {
                             inner.print(&format!("{color}{sign}{color:#} {}{}\n", harmless(&end.words), times(&end)));
                         }
                     }
-                    if let Some(failure) = &end.failure {
+                    if let Some(failure) = failure {
                         inner.complain(failure);
                     }
                 }
                 _ => {
-                    let ended = Ended {
-                        outcome: end.outcome,
-                        words: end.words,
-                        exit_code: code as u8,
-                        prompt_id: end.prompt_id,
-                        files: end.files,
-                        texts: end.texts,
-                        ran_seconds: end.ran_seconds,
-                        waited_seconds: end.waited_seconds,
-                        failure: end.failure.as_ref().map(Stopped::from),
-                    };
+                    let ended = Ended { exit_code: code as u8, failure: failure.map(Stopped::from), ..end };
                     inner.print(&json::line(&Line { version: 1, event: Event::Ended(ended) }));
                 }
             }
@@ -204,7 +174,7 @@ fn counted(number: usize, what: &str) -> String {
     if number == 1 { format!("1 {what}") } else { format!("{number} {what}s") }
 }
 
-fn times(end: &RunEnd) -> String {
+fn times(end: &Ended) -> String {
     match (end.ran_seconds, end.waited_seconds) {
         // Two clocks: what the server's counts may be a little more than what passed here.
         (Some(ran), Some(waited)) => format!(" in {} ({} of them at work)", comfy::time(waited), comfy::time(ran.min(waited))),
@@ -219,7 +189,7 @@ mod tests {
 
     #[test]
     fn no_more_is_spent_at_work_than_passed() {
-        let end = |ran, waited| times(&RunEnd { ran_seconds: ran, waited_seconds: waited, ..RunEnd::default() });
+        let end = |ran, waited| times(&Ended { ran_seconds: ran, waited_seconds: waited, ..Ended::default() });
         assert_eq!(end(Some(2.5), Some(3.0)), " in 3.0 s (2.5 s of them at work)");
         assert_eq!(end(Some(0.011), Some(0.01)), " in 10 ms (10 ms of them at work)");
         assert_eq!(end(None, Some(0.01)), " in 10 ms");

@@ -2,10 +2,11 @@
 
 use comfy_client::{BatchRow, End, ErrorKind, Outcome};
 use console::json::batch_v1::{File, Line};
+use flows::comfy::home;
 use report::{Failure, FailureKind};
 use settings::World;
 
-use super::super::{download, failed};
+use super::super::failed;
 use crate::cli::Batch;
 
 /// The pictures that came over the WebSocket in place of files.
@@ -20,7 +21,7 @@ pub(super) fn pictures(row: &BatchRow, args: &Batch, world: &World) -> Pictures 
     let mut pictures = Pictures::default();
     let End::Outcome(Outcome::Succeeded(run)) = &row.delivery.end else { return pictures };
     for (nth, image) in run.ws_images.iter().enumerate() {
-        match download::keep(image, &format!("{}-{nth}", run.prompt_id), &args.out.join(&row.id), world) {
+        match home::keep(image, &format!("{}-{nth}", run.prompt_id), &args.out.join(&row.id), world) {
             Ok(kept) => pictures.files.push(File {
                 file: kept.file,
                 node: image.node.clone(),
@@ -36,17 +37,12 @@ pub(super) fn pictures(row: &BatchRow, args: &Batch, world: &World) -> Pictures 
 
 pub(super) fn line(row: &BatchRow, pictures: &Pictures, world: &World) -> Line {
     let delivery = &row.delivery;
-    let files = row.files.iter().map(|file| {
-        let path = |saved: &comfy_client::Downloaded| {
-            saved.path.strip_prefix(&world.current_dir).unwrap_or(&saved.path).display().to_string()
-        };
-        File {
-            file: file.output.file.to_string(),
-            node: file.output.node.clone(),
-            path: file.saved.as_ref().map(path),
-            bytes: file.saved.as_ref().map(|saved| saved.bytes),
-            sha256: file.saved.as_ref().map(|saved| saved.sha256_hex.clone()),
-        }
+    let files = row.files.iter().map(|file| File {
+        file: file.output.file.to_string(),
+        node: file.output.node.clone(),
+        path: file.saved.as_ref().map(|saved| home::shown(&saved.path, world)),
+        bytes: file.saved.as_ref().map(|saved| saved.bytes),
+        sha256: file.saved.as_ref().map(|saved| saved.sha256_hex.clone()),
     });
     Line {
         version: 1,

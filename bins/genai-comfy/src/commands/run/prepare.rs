@@ -7,16 +7,17 @@ use console::{
     RunView,
     json::run_v1::{Event, Seed as SeedSaid},
 };
+use flows::comfy::home;
 use futures_util::future::try_join_all;
 use report::{Failure, FailureKind};
 use settings::World;
 
-use super::{super::client, download, failed, follow};
+use super::{client, failed, show};
 use crate::cli::{Cli, Run, Seed};
 
 /// A client that was let in, and the workflow that is to be sent.
 pub(super) async fn prepare(world: &World, cli: &Cli, args: &Run, view: &mut RunView) -> Result<(Client, Workflow), Failure> {
-    download::folder(&args.out, world)?;
+    home::folder(&args.out, world)?;
     let file =
         WorkflowFile::from_bytes(&read(world, cli, &args.workflow)?).map_err(|error| about_the_file(&error, &args.workflow))?;
     let client = client(world, cli).await?;
@@ -28,7 +29,7 @@ pub(super) async fn prepare(world: &World, cli: &Cli, args: &Run, view: &mut Run
     };
     let mut workflow = workflow.map_err(|error| about_the_file(&error, &args.workflow))?;
     let seeds = set(&mut workflow, args, world)?;
-    let said = |seed: SeedSet| SeedSaid { node: follow::node(&workflow, &seed.node), input: seed.input, value: seed.value };
+    let said = |seed: SeedSet| SeedSaid { node: show::node(&workflow, &seed.node), input: seed.input, value: seed.value };
     view.show(Event::Read {
         workflow: args.workflow.display().to_string(),
         nodes: workflow.nodes().len(),

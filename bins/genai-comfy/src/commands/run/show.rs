@@ -1,39 +1,32 @@
-//! A run as it goes on, told to the view.
+//! What happens in a run, in the words of the view.
 
-use std::{io::Cursor, time::Duration};
+use std::io::Cursor;
 
-use comfy_client::{Error, Event, ImageFormat, Job, Outcome, StallCause, Workflow};
+use comfy_client::{Event, ImageFormat, Workflow};
 use console::{
-    Protocol, RunView,
-    json::run_v1::{self, Node},
+    ExitCode, Protocol, RunView,
+    json::{
+        comfy_v1::Ending,
+        run_v1::{self, Ended, Node},
+    },
 };
-use futures_util::StreamExt;
-use serde_json::Value;
+use flows::comfy::run::{End, How, Step, title};
 
-/// Follows the run to its end, or to the deadline.
-pub(super) async fn follow(
-    job: &Job,
-    workflow: &Workflow,
-    deadline: Option<Duration>,
-    view: &mut RunView,
-) -> Result<Outcome, Error> {
-    let mut events = job.events();
-    let mut telling = std::pin::pin!(async {
-        while let Some(event) = events.next().await {
+use super::super::{download, history};
+
+/// Shows a step. Returns once most of what was shown is written, where the server's events might come quicker than that.
+pub(super) async fn step(step: Step, workflow: &Workflow, view: &mut RunView) {
+    let said = match step {
+        Step::Told(event) => {
             tell(event, workflow, view).await;
-            view.room().await;
+            return view.room().await;
         }
-    });
-    let outcome = tokio::select! {
-        biased;
-        () = &mut telling => return job.wait(Duration::MAX).await,
-        outcome = job.wait(deadline.unwrap_or(Duration::MAX)) => outcome?,
+        Step::Submitted(prompt_id) => run_v1::Event::Submitted { prompt_id },
+        Step::Warning(problem) => run_v1::Event::Warning { problem },
+        Step::Stopping => run_v1::Event::Stopping,
+        Step::Saved(file) => run_v1::Event::Saved { file: download::said(file) },
     };
-    // The last event is on its way, unless the run goes on.
-    if !matches!(&outcome, Outcome::Stalled(stall) if stall.cause == StallCause::Deadline) {
-        telling.await;
-    }
-    Ok(outcome)
+    view.show(said);
 }
 
 async fn tell(event: Event, workflow: &Workflow, view: &mut RunView) {
@@ -69,14 +62,8 @@ async fn tell(event: Event, workflow: &Workflow, view: &mut RunView) {
     view.show(said);
 }
 
-/// The node of this id, with what people call it. One that a subgraph made while it ran goes by its id.
 pub(super) fn node(workflow: &Workflow, id: &str) -> Node {
-    let node = workflow.nodes().get(id);
-    let title = node.and_then(|node| {
-        let title = node.pointer("/_meta/title").and_then(Value::as_str).filter(|title| !title.is_empty());
-        title.or_else(|| node.get("class_type").and_then(Value::as_str))
-    });
-    Node { id: id.to_owned(), title: title.unwrap_or(id).to_owned() }
+    Node { id: id.to_owned(), title: title(workflow, id).to_owned() }
 }
 
 /// The picture as the terminal takes it; none if it can't be read.
@@ -87,4 +74,25 @@ fn drawable(protocol: Protocol, format: ImageFormat, image: &[u8]) -> Option<Vec
     let mut png = Cursor::new(Vec::new());
     image::load_from_memory(image).ok()?.to_rgb8().write_to(&mut png, image::ImageFormat::Png).ok()?;
     Some(png.into_inner())
+}
+
+/// Shows the end. Returns the exit code that it stands for.
+pub(super) fn end(end: End, view: RunView) -> ExitCode {
+    let outcome = match end.how {
+        How::Ended(ending) => history::ending(ending),
+        How::Detached => Ending::Detached,
+        How::Valid => Ending::Valid,
+        How::Stopped => Ending::Stopped,
+    };
+    let ended = Ended {
+        outcome,
+        words: end.words,
+        prompt_id: end.prompt_id,
+        files: end.files.into_iter().map(download::said).collect(),
+        texts: end.texts,
+        ran_seconds: end.timing.and_then(|timing| Some(timing.ran_for?.as_secs_f64())),
+        waited_seconds: end.timing.map(|timing| timing.waited.as_secs_f64()),
+        ..Ended::default()
+    };
+    view.end(ended, end.failure.as_ref())
 }

@@ -1,0 +1,91 @@
+//! How the files of a run come home.
+
+use std::{fs, io::Write, os::unix::fs::PermissionsExt, path::Path};
+
+use comfy_client::{Client, ErrorKind, ImageFormat, StoredFile, WsImage};
+use data_encoding::HEXLOWER;
+use report::{Failure, FailureKind};
+use settings::World;
+use sha2::{Digest, Sha256};
+
+use crate::connect::failure;
+
+/// A file that was brought home.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct File {
+    /// The file on this machine, as the user would name it.
+    pub path: String,
+    /// The file on the server, such as `output/cats/1.png`; `websocket/NODE` for a picture that a node sent in place of a file.
+    pub file: String,
+    /// Its length in bytes.
+    pub bytes: u64,
+    /// Its SHA-256.
+    pub sha256: String,
+}
+
+/// Finds before the work that its files could not be put there.
+///
+/// # Errors
+/// Where something that is no folder is in the way.
+pub fn folder(out: &Path, world: &World) -> Result<(), Failure> {
+    let path = world.current_dir.join(out);
+    match path.ancestors().find(|part| part.exists()) {
+        Some(part) if !part.is_dir() => {
+            Err(Failure::new(FailureKind::Usage, format!("`--out {}`: `{}` is no folder", out.display(), shown(part, world)))
+                .hint("name a folder; it is made if it is not there"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Brings one file home, to `out` and its subfolder there.
+///
+/// # Errors
+/// What the server or the disk refused, with what to do.
+pub async fn fetch(client: &Client, file: &StoredFile, out: &Path, world: &World) -> Result<File, Failure> {
+    let got = client.download_tree(file, &world.current_dir.join(out)).await.map_err(|error| match error.kind() {
+        ErrorKind::NotFound => Failure { message: format!("the server has no `{file}`"), ..failure(&error) }
+            .hint("a run that is served from the cache names files of an earlier one, which may be gone: change a seed, or `genai-comfy free`"),
+        ErrorKind::Io => failure(&error).hint("make room, or choose another folder with `--out`; what is there on the server stays there"),
+        _ => failure(&error),
+    })?;
+    let path = shown(&got.path, world);
+    Ok(File { path, file: file.to_string(), bytes: got.bytes, sha256: got.sha256_hex })
+}
+
+/// Writes a picture that came over the WebSocket to `out`, whole or not at all.
+///
+/// # Errors
+/// What the disk refused, with what to do.
+pub fn keep(image: &WsImage, name: &str, out: &Path, world: &World) -> Result<File, Failure> {
+    let extension = match image.format {
+        ImageFormat::Jpeg => "jpg",
+        ImageFormat::Png => "png",
+        _ => "bin",
+    };
+    let folder = world.current_dir.join(out);
+    let path = folder.join(format!("{name}.{extension}"));
+    let write = || {
+        fs::create_dir_all(&folder)?;
+        let mut file = tempfile::Builder::new().permissions(fs::Permissions::from_mode(0o666)).tempfile_in(&folder)?;
+        file.write_all(&image.image)?;
+        file.as_file().sync_all()?;
+        file.persist(&path)?;
+        Ok::<_, std::io::Error>(())
+    };
+    write().map_err(|error| {
+        Failure::new(FailureKind::Refused, format!("can't write `{}`: {error}", path.display()))
+            .hint("make room, or choose another folder with `--out`")
+    })?;
+    Ok(File {
+        path: shown(&path, world),
+        file: format!("websocket/{}", image.node),
+        bytes: image.image.len() as u64,
+        sha256: HEXLOWER.encode(&Sha256::digest(&image.image)),
+    })
+}
+
+/// A path as the user would name it.
+pub fn shown(path: &Path, world: &World) -> String {
+    path.strip_prefix(&world.current_dir).unwrap_or(path).display().to_string()
+}
