@@ -161,8 +161,8 @@ fn mounts_are_folders_of_the_project() {
         source("/data/.secrets"),
         source("/data"),
         source("/data/../etc"),
-        source("/home/ann"),
-        source("/root/"),
+        source("/home"),
+        source("/root"),
         source("/run/user/1000/podman"),
         target("models"),
         target("/opt/../etc"),
@@ -190,8 +190,8 @@ fn mounts_are_folders_of_the_project() {
     Refuse `services.comfyui.mounts[1]`: `/data/.secrets` holds passwords | mount the `login` folder: it holds the token alone
     Refuse `services.comfyui.mounts[1]`: `/data` holds the project itself, with its settings and passwords | mount the folders in it that ComfyUI needs
     Refuse `services.comfyui.mounts[1]`: `/data/../etc` is not absolute | name it from the root of the file system, without `..`
-    Refuse `services.comfyui.mounts[1]`: `/home/ann` gives all that a user keeps to the container, such as keys | mount the folders in it that ComfyUI needs
-    Refuse `services.comfyui.mounts[1]`: `/root/` gives all that a user keeps to the container, such as keys | mount the folders in it that ComfyUI needs
+    Refuse `services.comfyui.mounts[1]`: `/home` gives all that a user keeps to the container, such as keys | mount the folders in it that ComfyUI needs
+    Refuse `services.comfyui.mounts[1]`: `/root` gives all that a user keeps to the container, such as keys | mount the folders in it that ComfyUI needs
     Refuse `services.comfyui.mounts[1]`: `/run/user/1000/podman` gives the whole machine to the container | mount the folders that ComfyUI needs, and no more
     Refuse `services.comfyui.mounts[1]`: its path in the container is not absolute | name it from the root of the file system
     Refuse `services.comfyui.mounts[1]`: its path in the container is not absolute | name it from the root of the file system
@@ -206,9 +206,11 @@ fn mounts_are_folders_of_the_project() {
 
 #[test]
 fn folders_of_which_a_part_is_meant_are_not_refused() {
-    for well in ["/root/ComfyUI/models", "/home/ann/models", "/run/media/ann/disk", "/data/models", "/var/lib/models"] {
-        assert_eq!(said(|s| s.mounts[1].source = well.into()), "nothing", "{well}");
+    let below = |folder: &str, name: &str| said(|s| s.mounts[1].source = [folder, name].iter().collect());
+    for (folder, name) in [("/root", "models"), ("/home", "ann/models"), ("/run/media", "disk"), ("/var/lib", "models")] {
+        assert_eq!(below(folder, name), "nothing", "{folder} {name}");
     }
+    assert!(below("/home", "ann").contains("all that a user keeps"));
 }
 
 #[test]
