@@ -16,8 +16,7 @@ pub(crate) fn judge(patient: &Patient<'_>) -> Finding {
     if binds.is_empty() {
         return skipped(ID, "nothing to read", "nothing of the host is mounted");
     }
-    // The process's own if it runs, else what was asked for in numbers.
-    let who = binds.iter().find_map(|mount| mount.seen_by).or(patient.autopsy.user);
+    let who = patient.autopsy.identity();
     for mount in &binds {
         let (source, target) = (&mount.source, &mount.target);
         match mount.now {

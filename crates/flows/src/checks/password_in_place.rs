@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use docker_ops::{Identity, autopsy::MountFacts};
+use docker_ops::autopsy::MountFacts;
 use jiff::Timestamp;
 use report::{CheckId, Finding, Outcome};
 
@@ -30,7 +30,7 @@ pub(crate) fn judge(patient: &Patient<'_>) -> Finding {
         Err(error) => return unknown(ID, format!("`{shown}` can't be read"), answers::chain(&error)),
     };
     let login = path.parent().unwrap_or(&path);
-    let readable = password_readable_in_container(&path, &docker_ops::folder(login), &facts, identity(patient));
+    let readable = password_readable_in_container(&path, &docker_ops::folder(login), &facts, patient.autopsy.identity());
     if readable.outcome == Outcome::Fail {
         let closed = readable.hints.into_iter().fold(fail(ID, readable.summary), Finding::hint);
         return closed.hint("then let it be read: `genai-stack up`, or `genai-stack restart`");
@@ -60,16 +60,6 @@ fn unmounted(patient: &Patient<'_>) -> Finding {
             .hint("let it be mounted: `genai-stack up`");
     }
     unknown(ID, summary, "whether it holds a PASSWORD elsewhere can't be seen: without one, the first visitor owns the server")
-}
-
-/// Who the container's process is: what was seen of it while it runs, else what the engine was told. Root keeps its powers unless somebody
-/// wrote down that it does not.
-fn identity(patient: &Patient<'_>) -> Option<Identity> {
-    let seen = patient.autopsy.mounts.iter().find_map(|mount| mount.seen_by).map(|(uid, gid)| format!("{uid}:{gid}"));
-    let user = seen.unwrap_or_else(|| patient.autopsy.user.clone());
-    let all = ["ALL".to_owned()];
-    let keeps = patient.wanted.map_or(&all[..], |wanted| &wanted.capabilities);
-    Identity::of(Some(user.as_str()).filter(|user| !user.is_empty()), keeps)
 }
 
 fn leads_to_login(mount: &MountFacts) -> bool {
@@ -122,19 +112,20 @@ mod tests {
         let login = tempfile::tempdir().unwrap();
         let path = login.path().join("PASSWORD");
         std::fs::write(&path, format!("{TOKEN}\nann\n")).unwrap();
-        let of = |mode, seen_by, user: &str| {
+        let who = |uid, overrides| Some(docker_ops::Identity { uid, gid: uid, overrides });
+        let of = |mode, seen_by, user| {
             std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
             judged(judge, |patient| {
                 patient.autopsy.state.started_at = Some("2200-01-01T00:00:00Z".to_owned());
-                patient.autopsy.user = user.to_owned();
+                patient.autopsy.user = user;
                 let (kind, source, target) = ("bind".into(), login.path().display().to_string(), "/comfy/login".into());
                 patient.autopsy.mounts = vec![MountFacts { kind, source, target, seen_by, ..MountFacts::default() }];
             })
         };
-        let (outcome, found) = of(0o600, Some((4321, 4321)), "");
+        let (outcome, found) = of(0o600, who(4321, false), None);
         assert!(outcome == "fail" && found.summary.contains("container's user 4321:4321 can't read it"), "{found:?}");
-        assert_eq!(of(0o600, None, "4321:4321").0, "fail", "one that does not run");
-        assert_eq!((of(0o600, None, "").0, of(0o000, Some((0, 0)), "").0), ("pass", "pass"), "root");
+        assert_eq!(of(0o600, None, who(4321, false)).0, "fail", "one that does not run");
+        assert_eq!((of(0o600, None, who(0, true)).0, of(0o000, who(0, true), None).0), ("pass", "pass"), "root");
     }
 
     #[test]
