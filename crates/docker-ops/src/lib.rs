@@ -70,7 +70,7 @@ pub mod swarm;
 
 mod changes;
 mod standing;
-pub use standing::{Member, Standing};
+pub use standing::{Member, ProjectScope, Standing};
 
 mod logs;
 pub use logs::{Channel, LineEnd, LogLine, LogQuery, LogsEvent, fuzz_lines};
