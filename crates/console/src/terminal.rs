@@ -24,10 +24,10 @@ impl Drop for Lent {
     }
 }
 
-/// Columns and rows of the terminal on standard input; 80 and 24 if there is none.
+/// Columns and rows of the terminal on standard output; 80 and 24 if there is none.
 #[must_use]
 pub fn terminal_size() -> (u16, u16) {
-    let size = termios::tcgetwinsize(io::stdin()).ok().filter(|size| size.ws_col > 0 && size.ws_row > 0);
+    let size = termios::tcgetwinsize(io::stdout()).ok().filter(|size| size.ws_col > 0 && size.ws_row > 0);
     size.map_or((80, 24), |size| (size.ws_col, size.ws_row))
 }
 

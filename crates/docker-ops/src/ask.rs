@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use http::{Method, Response};
-use http_body_util::{BodyExt, Limited};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -49,8 +49,17 @@ pub(crate) async fn parsed<T: DeserializeOwned>(answer: Response<Incoming>, what
 
 /// The whole body.
 pub(crate) async fn whole(answer: Response<Incoming>, what: &str) -> Result<Bytes, Error> {
-    let body = Limited::new(answer.into_body(), MOST).collect().await;
-    Ok(body
-        .map_err(|error| Error::new(ErrorKind::Broken, format!("the answer on `{what}` broke off")).because(error))?
-        .to_bytes())
+    bounded(answer, MOST, &format!("`{what}`")).await
+}
+
+/// The whole body, of so many bytes at most.
+pub(crate) async fn bounded(answer: Response<Incoming>, most: usize, operand: &str) -> Result<Bytes, Error> {
+    let body = Limited::new(answer.into_body(), most).collect().await;
+    let body = body.map_err(|error| match error.is::<LengthLimitError>() {
+        true => {
+            Error::new(ErrorKind::Protocol, format!("{operand}: the answer has more than {} MiB, as no engine's has", most >> 20))
+        }
+        false => Error::cut(operand, error),
+    })?;
+    Ok(body.to_bytes())
 }

@@ -203,21 +203,6 @@ impl Autopsy {
 }
 
 impl Engine {
-    /// The containers that carry Compose's label of `project`, running or not, by name: id and name.
-    ///
-    /// # Errors
-    /// The engine doesn't answer, or refuses.
-    pub async fn containers_of(&self, project: &str) -> Result<Vec<(String, String)>, Error> {
-        let filters = json!({"label": [format!("com.docker.compose.project={project}"), "com.docker.compose.oneoff=False"]});
-        let list = ask::json(self, &format!("/containers/json?all=true&filters={}", ask::escaped(&filters.to_string())), project)
-            .await?;
-        let name = |one: &Value| one["Names"][0].as_str().map(|name| name.trim_start_matches('/').to_owned());
-        let mut found: Vec<_> =
-            list.as_array().into_iter().flatten().filter_map(|one| Some((one["Id"].as_str()?.to_owned(), name(one)?))).collect();
-        found.sort_by(|one, other| one.1.cmp(&other.1));
-        Ok(found)
-    }
-
     /// What a container's state is, and nothing more: cheap enough to be asked again and again.
     ///
     /// # Errors

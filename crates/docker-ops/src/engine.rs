@@ -12,11 +12,15 @@ use hyper::body::Incoming;
 
 use crate::{
     Chosen, Endpoint, Error, ErrorKind, Negotiated,
+    ask::bounded,
     wire::{Body, Pool, pool},
 };
 
 /// How long a single answer may take to begin. What streams is not bounded by it.
 const ANSWER: Duration = Duration::from_secs(120);
+
+/// A failure, or what an engine says of itself, is never longer.
+const MOST_TEXT: usize = 1 << 20;
 
 /// How much later than a container's grace the answer to its stop may come.
 const AFTER_GRACE: Duration = Duration::from_secs(30);
@@ -137,8 +141,8 @@ async fn answered(pool: &Pool, request: Builder, body: Bytes, operand: &str) -> 
 
 /// The whole body, as text.
 async fn text(answer: Response<Incoming>, operand: &str) -> Result<String, Error> {
-    let body = tokio::time::timeout(ANSWER, answer.into_body().collect()).await.map_err(|_| Error::late(operand))?;
-    let bytes = body.map_err(|error| Error::cut(operand, error))?.to_bytes();
+    let body = tokio::time::timeout(ANSWER, bounded(answer, MOST_TEXT, operand)).await;
+    let bytes = body.map_err(|_| Error::late(operand))??;
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 

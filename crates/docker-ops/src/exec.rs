@@ -6,7 +6,7 @@
 mod reason;
 mod wire;
 
-use std::{pin::Pin, time::Duration};
+use std::{future, pin::Pin, time::Duration};
 
 use bytes::Bytes;
 use http::Method;
@@ -137,14 +137,11 @@ impl Engine {
             Sorter { frames: (!tty).then(Frames::default), held: Vec::new(), held_from: Channel::Stdout, decided: false, output };
         let started = match input {
             None => match self.ask(Method::POST, &path, start, container).await {
-                Ok(answer) => sorter.pass(answer.into_body()).await,
+                Ok(answer) => beside(self.resize(&created.id, command.terminal), sorter.pass(answer.into_body())).await,
                 Err(error) => Err(error),
             },
             Some(input) => match self.upgraded(&path, start, container).await {
-                Ok(stream) => {
-                    self.resize(&created.id, command.terminal).await;
-                    sorter.converse(stream, input).await
-                }
+                Ok(stream) => beside(self.resize(&created.id, command.terminal), sorter.converse(stream, input)).await,
                 Err(error) => Err(error),
             },
         };
@@ -177,12 +174,27 @@ impl Engine {
         }
     }
 
-    /// Tells a command's terminal its size. A command that has ended by now needs none.
+    /// Tells a command's terminal its size. It may not be there yet when the engine has answered; a command that has ended needs none.
     async fn resize(&self, exec: &str, size: Option<(u16, u16)>) {
-        if let Some((columns, rows)) = size {
-            let path = format!("/exec/{exec}/resize?w={columns}&h={rows}");
-            drop(self.ask(Method::POST, &path, Bytes::new(), exec).await);
+        let Some((columns, rows)) = size else { return };
+        let path = format!("/exec/{exec}/resize?w={columns}&h={rows}");
+        let mut wait = LOOK;
+        while self.ask(Method::POST, &path, Bytes::new(), exec).await.is_err() && wait < MOST_LOOK {
+            time::sleep(wait).await;
+            wait *= 2;
         }
+    }
+}
+
+/// `work`, and `aside` as long as it takes.
+async fn beside<T>(aside: impl Future<Output = ()>, work: impl Future<Output = T>) -> T {
+    let aside = async {
+        aside.await;
+        future::pending().await
+    };
+    tokio::select! {
+        done = work => done,
+        never = aside => never,
     }
 }
 
@@ -222,7 +234,7 @@ impl Sorter<'_> {
             if may_close {
                 drop(to.shutdown().await);
             }
-            std::future::pending::<()>().await;
+            future::pending::<()>().await;
         };
         let receive = async {
             let mut buffer = vec![0; 32 << 10];

@@ -71,7 +71,7 @@ pub mod swarm;
 mod archive;
 mod changes;
 mod standing;
-pub use standing::{Member, Standing};
+pub use standing::{Member, ProjectScope, Standing};
 
 mod logs;
 pub use logs::{Channel, LineEnd, LogLine, LogQuery, LogsEvent, fuzz_lines};

@@ -10,11 +10,11 @@ use std::collections::{BTreeMap, HashMap};
 
 use bollard::{
     models::ImageInspect,
-    query_parameters::{InspectContainerOptions, ListContainersOptionsBuilder, ListNetworksOptionsBuilder},
+    query_parameters::{InspectContainerOptions, ListNetworksOptionsBuilder},
 };
 use futures_util::{StreamExt, TryStreamExt, stream};
 
-use crate::{Engine, Error, StackSpec, answer, create, labels};
+use crate::{Engine, Error, ProjectScope, StackSpec, answer, create, labels};
 
 /// How many containers are asked about at once.
 const AT_ONCE: usize = 8;
@@ -148,12 +148,7 @@ impl Engine {
     }
 
     async fn project_containers(&self, spec: &StackSpec) -> Result<(Vec<Container>, Vec<Stranger>), Error> {
-        let chosen = [format!("{}={}", labels::PROJECT, spec.project), format!("{}=False", labels::ONE_OFF)];
-        let filters = HashMap::from([("label", chosen.to_vec())]);
-        let options = ListContainersOptionsBuilder::default().all(true).filters(&filters).build();
-        let listed = self.docker().list_containers(Some(options)).await;
-        let listed = listed.map_err(|error| Error::of(format!("containers of `{}`", spec.project), error))?;
-        let ids = listed.into_iter().filter_map(|one| one.id);
+        let ids = self.members(&ProjectScope::named(&spec.project)).await?.into_iter().map(|one| one.id);
         // One that went away since it was listed is simply not there.
         let found: Vec<Container> = stream::iter(ids)
             .map(|id| async move { self.container(&id).await })

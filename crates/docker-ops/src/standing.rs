@@ -1,12 +1,36 @@
 //! Which containers a project has, and what the streams of one depend on.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, iter, path::PathBuf, sync::Arc};
 
 use jiff::Timestamp;
 use serde::Deserialize;
 use url::form_urlencoded::Serializer;
 
-use crate::{Engine, Error, ErrorKind};
+use crate::{Engine, Error, ErrorKind, labels};
+
+/// Whose containers are meant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProjectScope {
+    /// The project's name in Compose's labels.
+    pub name: String,
+    /// Its folder; containers of a project of this name in any folder if `None`.
+    pub folder: Option<PathBuf>,
+}
+
+impl ProjectScope {
+    /// Every project of this name.
+    #[must_use]
+    pub fn named(name: impl Into<String>) -> Self {
+        Self { name: name.into(), folder: None }
+    }
+
+    /// `NAME=VALUE` of each label that its containers carry.
+    #[must_use]
+    pub fn labels(&self) -> Vec<String> {
+        let folder = self.folder.iter().map(|folder| format!("{}={}", labels::WORKING_DIR, folder.display()));
+        iter::once(format!("{}={}", labels::PROJECT, self.name)).chain(folder).collect()
+    }
+}
 
 /// A container of a project.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,6 +46,8 @@ pub struct Member {
     pub number: u32,
     /// Whether its process lives, paused or not.
     pub running: bool,
+    /// The folder of its project.
+    pub folder: Option<String>,
 }
 
 /// How one container stands, as far as its output and its figures depend on it.
@@ -47,12 +73,12 @@ impl Engine {
     ///
     /// # Errors
     /// What stops any request: [`ErrorKind::NoEngine`], [`ErrorKind::Server`], [`ErrorKind::Protocol`].
-    pub async fn members(&self, project: &str) -> Result<Vec<Member>, Error> {
-        let filters = serde_json::json!({
-            "label": [format!("com.docker.compose.project={project}"), "com.docker.compose.oneoff=False"]
-        });
+    pub async fn members(&self, project: &ProjectScope) -> Result<Vec<Member>, Error> {
+        let mut chosen = project.labels();
+        chosen.push(format!("{}=False", labels::ONE_OFF));
+        let filters = serde_json::json!({ "label": chosen });
         let query = Serializer::new(String::new()).append_pair("all", "1").append_pair("filters", &filters.to_string()).finish();
-        let listed: Vec<Listed> = self.read(&format!("/containers/json?{query}"), project).await?;
+        let listed: Vec<Listed> = self.read(&format!("/containers/json?{query}"), &project.name).await?;
         let mut members: Vec<Member> = listed.into_iter().map(Member::from).collect();
         members.sort_by(|one, other| (&one.service, one.number, &one.id).cmp(&(&other.service, other.number, &other.id)));
         Ok(members)
@@ -90,19 +116,20 @@ pub(crate) fn named(container: &str) -> Result<&str, Error> {
 
 impl From<Listed> for Member {
     fn from(listed: Listed) -> Self {
-        let label = |name: &str| listed.labels.get(&format!("com.docker.compose.{name}"));
+        let label = |name: &str| listed.labels.get(name);
         Member {
             name: listed.names.first().map_or("", |name| name.trim_start_matches('/')).to_owned(),
-            service: label("service").cloned().unwrap_or_default(),
-            number: label("container-number").and_then(|number| number.parse().ok()).unwrap_or(1),
+            service: label(labels::SERVICE).cloned().unwrap_or_default(),
+            number: label(labels::NUMBER).and_then(|number| number.parse().ok()).unwrap_or(1),
             running: matches!(listed.state.as_str(), "running" | "paused" | "restarting"),
+            folder: label(labels::WORKING_DIR).cloned(),
             id: listed.id.into(),
         }
     }
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
 struct Listed {
     id: String,
     names: Vec<String>,

@@ -11,8 +11,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use docker_ops::{Engine, StackSpec, autopsy::Autopsy};
-use report::{Failure, FailureKind, Report, Sink};
+use docker_ops::{Engine, Member, ProjectScope, StackSpec, autopsy::Autopsy};
+use report::{Failure, FailureKind, Finding, Report, Sink};
 use settings::{Settings, World};
 use token_sync::scan::{Scanner, Secret};
 
@@ -20,7 +20,7 @@ use crate::{
     answers, checks,
     journey::Journey,
     plugin::{self, Python, Wanted},
-    stack::{failure, redact::Redaction},
+    stack::{elsewhere, failure, redact::Redaction},
 };
 
 pub(crate) use cause::{Memory, cause};
@@ -32,8 +32,8 @@ pub use probes::ContainerPython;
 /// What is to be examined.
 #[derive(Debug)]
 pub struct Stack<'a> {
-    /// Compose's project name.
-    pub project: String,
+    /// Whose containers.
+    pub project: ProjectScope,
     /// Every service of the project, whether it is meant or not.
     pub services: &'a [Settings],
     /// The services that are meant; all if empty.
@@ -45,16 +45,16 @@ pub struct Stack<'a> {
 }
 
 impl<'a> Stack<'a> {
-    /// What the settings say of the project that is named `project`.
+    /// What the settings say of `project`.
     ///
     /// # Errors
     /// A `[stack]` that can't be used.
-    pub fn of(project: String, services: &'a [Settings], only: BTreeSet<String>) -> Result<Self, Failure> {
+    pub fn of(project: ProjectScope, services: &'a [Settings], only: BTreeSet<String>) -> Result<Self, Failure> {
         let mut spec = None;
         // As soon as one of them says what runs, each must.
         for settings in services {
             if settings.stack()?.is_some() {
-                spec = Some(StackSpec { project: project.clone(), ..Settings::stack_spec(services)? });
+                spec = Some(StackSpec { project: project.name.clone(), ..Settings::stack_spec(services)? });
                 break;
             }
         }
@@ -83,7 +83,7 @@ pub struct Options {
 /// Examines every container of the project. An engine that doesn't answer ends it.
 pub async fn run(engine: Result<Engine, Failure>, stack: &Stack<'_>, options: &Options, world: &World, sink: &Sink) -> Report {
     let mut journey = Journey::new("stack doctor", world, sink);
-    journey.about("project", stack.project.clone());
+    journey.about("project", stack.project.name.clone());
     let stopped = steps(&mut journey, engine, stack, options, world).await.err();
     journey.end(stopped)
 }
@@ -104,13 +104,15 @@ async fn steps(
     let seen = asked.as_ref().map(|(_, machine)| machine);
     journey.found(ready(checks::engine_reachable(&endpoint, seen, world.clock.now()))).await;
     let (engine, machine) = asked?;
-    let containers = engine.containers_of(&stack.project).await.map_err(|error| failure(&error))?;
+    let containers = engine.members(&stack.project).await.map_err(|error| failure(&error))?;
     if containers.is_empty() {
-        journey.found(ready(checks::no_container(&stack.project, None))).await;
+        let absent = checks::no_container(&stack.project.name, None);
+        let other = elsewhere(engine, &stack.project).await?;
+        journey.found(ready(other.into_iter().fold(absent, Finding::hint))).await;
     }
     let kills = docker_ops::autopsy::out_of_memory(options.kernel_log.as_deref().unwrap_or_default(), machine.booted);
     let mut seen = BTreeSet::new();
-    for (id, name) in &containers {
+    for Member { id, name, .. } in &containers {
         let autopsy = engine.autopsy(id, &machine).await.map_err(|error| failure(&error))?;
         let service = autopsy.service.clone();
         seen.extend(service.clone());
@@ -122,7 +124,7 @@ async fn steps(
         let secrets = Secrets::of(stack.services, settings);
         let patient = Patient {
             cards: cards(engine, &autopsy).await,
-            kills: kills.iter().filter(|kill| kill.container.as_ref() == Some(id)).cloned().collect(),
+            kills: kills.iter().filter(|kill| kill.container.as_deref() == Some(&**id)).cloned().collect(),
             has_kernel_log: options.kernel_log.is_some(),
             machine: &machine,
             wanted: service.as_ref().zip(stack.spec.as_ref()).and_then(|(service, spec)| spec.services.get(service)),
@@ -146,7 +148,7 @@ async fn steps(
     }
     let wanted = stack.spec.iter().flat_map(|spec| spec.services.keys()).filter(|service| stack.means(service));
     for service in wanted.filter(|service| !containers.is_empty() && !seen.contains(*service)) {
-        journey.found(ready(checks::no_container(&stack.project, Some(service)))).await;
+        journey.found(ready(checks::no_container(&stack.project.name, Some(service)))).await;
     }
     journey.found(async { checks::stack_in_sync(&drift(engine, stack).await) }).await;
     Ok(())

@@ -14,14 +14,16 @@ pub mod wanted;
 
 mod connect;
 mod doing;
+mod moment;
 mod preflight;
 mod proof;
 
 pub use connect::{connect, failure};
+pub use moment::moment;
 
 use std::{collections::BTreeSet, path::Path, time::Duration};
 
-use docker_ops::{Engine, Member, ProjectLock, StackSpec, Wish};
+use docker_ops::{Engine, Member, ProjectLock, ProjectScope, StackSpec, Wish};
 use report::{Failure, FailureKind};
 use settings::{Settings, World};
 use token_sync::SourceFile;
@@ -67,20 +69,38 @@ async fn lock(spec: &StackSpec, world: &World) -> Result<ProjectLock, Failure> {
 ///
 /// # Errors
 /// An engine that does not answer; a project or service without a container.
-pub(crate) async fn members(engine: &Engine, project: &str, service: Option<&str>) -> Result<Vec<Member>, Failure> {
+pub(crate) async fn members(engine: &Engine, project: &ProjectScope, service: Option<&str>) -> Result<Vec<Member>, Failure> {
     let all = engine.members(project).await.map_err(|error| failure(&error))?;
     let services = all.iter().map(|member| format!("`{}`", member.service)).collect::<Vec<_>>().join(", ");
     let members: Vec<_> = all.into_iter().filter(|member| service.is_none_or(|service| member.service == service)).collect();
+    let ProjectScope { name, .. } = project;
     match (members.is_empty(), service) {
         (false, _) => Ok(members),
         (true, Some(service)) if !services.is_empty() => {
-            let message = format!("the project `{project}` has no container of a service `{service}`");
+            let message = format!("the project `{name}` has no container of a service `{service}`");
             Err(Failure::new(FailureKind::Declined, message).hint(format!("it has {services}")))
         }
-        (true, _) => Err(Failure::new(FailureKind::Declined, format!("the project `{project}` has no container"))
-            .hint("bring it up: `genai-stack up`")
-            .hint("or name the project that is meant: `--project-name NAME`")),
+        (true, _) => {
+            let failure = Failure::new(FailureKind::Declined, format!("the project `{name}` has no container"))
+                .hint("bring it up: `genai-stack up`");
+            Err(match elsewhere(engine, project).await? {
+                Some(hint) => failure.hint(hint),
+                None => failure.hint("or name the project that is meant: `--project-name NAME`"),
+            })
+        }
     }
+}
+
+/// Where else a project of the same name has containers, and how they are meant.
+pub(crate) async fn elsewhere(engine: &Engine, project: &ProjectScope) -> Result<Option<String>, Failure> {
+    let name = &project.name;
+    let all = engine.members(&ProjectScope::named(name)).await.map_err(|error| failure(&error))?;
+    let folders: BTreeSet<_> =
+        all.iter().map(|one| one.folder.as_deref().map_or("no folder".to_owned(), |folder| format!("`{folder}`"))).collect();
+    let folders = folders.into_iter().collect::<Vec<_>>().join(", ");
+    Ok((!all.is_empty()).then(|| {
+        format!("containers of a project `{name}` in {folders} are not meant, unless it is named: `--project-name {name}`")
+    }))
 }
 
 /// The project's name as Compose makes it from its folder's: small letters, digits, `-` and `_`, and a letter or digit first.

@@ -6,7 +6,7 @@ mod look;
 use std::{collections::BTreeMap, convert::Infallible, ops::ControlFlow, time::Duration};
 
 use comfy_client::Client;
-use docker_ops::Engine;
+use docker_ops::{Engine, ProjectScope};
 use report::{
     Failure,
     stack_watch::{Happening, What},
@@ -38,7 +38,7 @@ pub type Tell<'a> = dyn FnMut(Happening) -> ControlFlow<()> + 'a;
 /// What keeps the first look from being taken; later such trouble is told, and tried again. A `[stack]` that can't be used.
 pub async fn run(
     engine: &Engine,
-    project: &str,
+    project: &ProjectScope,
     services: &[Settings],
     options: Options,
     world: &World,
@@ -49,7 +49,7 @@ pub async fn run(
     let first = look::at(engine, project).await?;
     let containers = first.iter().map(|(name, look)| (name.clone(), look.state.clone())).collect();
     let idle_unload = unloaders.iter().map(|one| (one.service().to_owned(), one.idle.after())).collect();
-    if said(None, What::Began { project: project.to_owned(), containers, idle_unload }).is_break() {
+    if said(None, What::Began { project: project.name.clone(), containers, idle_unload }).is_break() {
         return Ok(());
     }
     let (Ok(()) | Err(Unheard)) =
@@ -73,7 +73,7 @@ struct Unheard;
 
 async fn watch(
     engine: &Engine,
-    project: &str,
+    project: &ProjectScope,
     mut before: BTreeMap<String, Look>,
     every: Duration,
     said: &mut impl FnMut(Option<String>, What) -> ControlFlow<()>,

@@ -62,7 +62,7 @@ impl Bench<'_> {
             .in_turns(ROUNDS, &["inspect", &ids[0]], || runtime.block_on(engine.standing(&ids[0])).map(drop).map_err(failed))?;
         let filter = format!("label=com.docker.compose.project={}", self.project);
         let list = self.in_turns(ROUNDS, &["ps", "--all", "--filter", &filter, "--format", "{{.ID}}"], || {
-            match runtime.block_on(engine.members(&self.project)).map_err(failed)?.len() {
+            match runtime.block_on(engine.members(&docker_ops::ProjectScope::named(&self.project))).map_err(failed)?.len() {
                 OF_PROJECT => Ok(()),
                 found => Err(unexpected(format!("the project has {found} containers, not {OF_PROJECT}"))),
             }

@@ -30,7 +30,7 @@ pub(super) async fn run(world: &World, cli: &Cli, args: &Events, screen: &Screen
 
 async fn tell(world: &World, cli: &Cli, args: &Events, screen: &Screen) -> Result<(), Failure> {
     let services = meant::services(world, cli)?;
-    let moment = |text: &Option<String>| text.as_ref().map(|text| events::moment(text, world.clock.now())).transpose();
+    let moment = |text: &Option<String>| text.as_ref().map(|text| stack::moment(text, world.clock.now())).transpose();
     let project = meant::project(args.project_name.as_deref(), &services)?;
     let options = events::Options { project, since: moment(&args.since)?, until: moment(&args.until)? };
     let engine = meant::engine(&services, &screen.aside()).await?;

@@ -2,9 +2,11 @@
 
 use console::{ExitCode, Screen, json::stack_lines_v1::Log};
 use docker_ops::{Channel, LineEnd, LogQuery};
-use flows::stack::logs::{self, Told};
-use jiff::{SignedDuration, Timestamp};
-use report::{Failure, FailureKind};
+use flows::stack::{
+    logs::{self, Told},
+    moment,
+};
+use report::Failure;
 use settings::World;
 use tokio::sync::mpsc;
 
@@ -16,7 +18,7 @@ pub(super) async fn run(world: &World, cli: &Cli, args: &Logs, screen: &Screen) 
 }
 
 async fn show(world: &World, cli: &Cli, args: &Logs, screen: &Screen) -> Result<ExitCode, Failure> {
-    let time = |text: &Option<String>| text.as_deref().map(|text| time(text, world.clock.now())).transpose();
+    let time = |text: &Option<String>| text.as_deref().map(|text| moment(text, world.clock.now())).transpose();
     let query = LogQuery { follow: args.follow, tail: args.tail, since: time(&args.since)?, until: time(&args.until)? };
     let Stage { engine, project, redaction } =
         console::interruptible(stage(world, cli, &args.project, &screen.aside())).await??;
@@ -55,31 +57,5 @@ async fn show(world: &World, cli: &Cli, args: &Logs, screen: &Screen) -> Result<
         biased;
         () = console::interrupted() => Ok(ExitCode::Interrupted),
         (read, ()) = async { tokio::join!(read, show) } => read.map(|()| screen.unread()),
-    }
-}
-
-/// A time, or how long before `now`.
-fn time(text: &str, now: Timestamp) -> Result<Timestamp, Failure> {
-    let ago = || text.parse::<SignedDuration>().ok().filter(|ago| !ago.is_negative()).and_then(|ago| now.checked_sub(ago).ok());
-    text.parse().ok().or_else(ago).ok_or_else(|| {
-        Failure::new(FailureKind::Usage, format!("`{text}` is no time"))
-            .hint("write a time such as `2026-01-02T03:04:05Z`, or how long ago, such as `10m`")
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_time_is_one_or_so_long_ago() {
-        let now = Timestamp::from_second(1_000_000).unwrap();
-        let told = |text: &str| time(text, now).map(|at| at.to_string()).map_err(|failure| failure.message);
-        assert_eq!(told("2026-01-02T03:04:05.000000006+01:00").unwrap(), "2026-01-02T02:04:05.000000006Z");
-        assert_eq!(told("90s").unwrap(), "1970-01-12T13:45:10Z");
-        assert_eq!(told("2h").unwrap(), "1970-01-12T11:46:40Z");
-        for wrong in ["", "yesterday", "-5m", "10"] {
-            assert_eq!(told(wrong).unwrap_err(), format!("`{wrong}` is no time"));
-        }
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use console::Screen;
-use docker_ops::Engine;
+use docker_ops::{Engine, ProjectScope};
 use flows::stack::{self, Stack};
 use report::{Failure, FailureKind, Sink};
 use settings::{Flags, Settings, World};
@@ -44,10 +44,10 @@ pub(super) fn services(world: &World, cli: &Cli) -> Result<Vec<Settings>, Failur
     Ok(Settings::load_each(&Flags { service: Some("all".to_owned()), ..cli.settings() }, world)?)
 }
 
-/// The project's name in Compose's labels: as given, as `[stack]` says, or as Compose makes it of the folder's.
-pub(super) fn project(given: Option<&str>, services: &[Settings]) -> Result<String, Failure> {
+/// Whose containers: of the name that was given, in any folder; or of this folder, as `[stack]` names them, or as Compose does.
+pub(super) fn project(given: Option<&str>, services: &[Settings]) -> Result<ProjectScope, Failure> {
     if let Some(name) = given {
-        return Ok(name.to_owned());
+        return Ok(ProjectScope::named(name));
     }
     let Some(first) = services.first() else { return Err(Failure::new(FailureKind::Settings, "there is no service")) };
     let name = first.stack()?.map_or_else(|| stack::project_name(&first.project.value), |stack| stack.project);
@@ -55,7 +55,7 @@ pub(super) fn project(given: Option<&str>, services: &[Settings]) -> Result<Stri
         return Err(Failure::new(FailureKind::Settings, "the project's folder has no name that containers could carry")
             .hint("name the project with `--project-name NAME`"));
     }
-    Ok(name)
+    Ok(ProjectScope { name, folder: Some(first.project.value.clone()) })
 }
 
 /// The engine, which is the same for all services.

@@ -1,7 +1,7 @@
 //! What `logs`, `stats` and `exec` share: the engine, the project's name, and what must not be shown.
 
 use console::json::stack_lines_v1::Container;
-use docker_ops::{Engine, Member};
+use docker_ops::{Engine, Member, ProjectScope};
 use flows::stack::redact::Redaction;
 use report::{Failure, Sink};
 use settings::World;
@@ -11,7 +11,7 @@ use crate::cli::{Cli, streams::Project};
 
 pub(super) struct Stage {
     pub(super) engine: Engine,
-    pub(super) project: String,
+    pub(super) project: ProjectScope,
     pub(super) redaction: Redaction,
 }
 

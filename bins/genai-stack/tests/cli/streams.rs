@@ -19,11 +19,15 @@ struct Stage {
 
 impl Stage {
     fn new(name: &str, script: &str) -> Self {
+        Self::labelled(name, script, &[])
+    }
+
+    fn labelled(name: &str, script: &str, more: &[&str]) -> Self {
         let project = format!("cli-{name}-{}", std::process::id());
         let label = |name: &str, value: &str| format!("--label=com.docker.compose.{name}={value}");
         let labels = [label("project", &project), label("service", "comfyui"), label("oneoff", "False")];
         let [one, two, three] = &labels;
-        let container = docker(&["run", "--detach", "--init", one, two, three, IMAGE, "sh", "-c", script]);
+        let container = docker(&[&["run", "--detach", "--init", one, two, three], more, &[IMAGE, "sh", "-c", script]].concat());
         Self { project, folder: tempfile::tempdir().unwrap(), container }
     }
 
@@ -94,6 +98,23 @@ fn what_is_shown_holds_no_token() {
     assert_eq!((done.status.code(), done.stdout.len()), (Some(5), 0), "without `--interactive` it has no input");
     let done = stage.run(&["exec", "comfyui", "-i", "--", "cat"], &format!("x {token} y"));
     assert!(!text(&done.stdout).contains(&token[7..]) && text(&done.stdout).ends_with("] y"), "{}", text(&done.stdout));
+}
+
+#[test]
+fn a_project_of_the_same_name_in_another_folder_is_not_meant() {
+    if !live() {
+        return;
+    }
+    let other = "--label=com.docker.compose.project.working_dir=/another/folder";
+    let stage = Stage::labelled("folder", "echo hello; sleep 600", &[other]);
+    let folder = stage.folder.path().join(&stage.project);
+    std::fs::create_dir(&folder).unwrap();
+    for args in [&["logs"][..], &["stats"], &["exec", "comfyui", "--", "true"], &["doctor"]] {
+        let done = Command::new(env!("CARGO_BIN_EXE_genai-stack")).args(args).current_dir(&folder).output().unwrap();
+        let said = text(&[done.stdout, done.stderr].concat());
+        assert!(!done.status.success() && said.contains("in `/another/folder`"), "{args:?}: {said}");
+    }
+    assert!(text(&stage.run(&["logs"], "").stdout).contains("hello"), "it is named");
 }
 
 #[test]

@@ -100,6 +100,16 @@ async fn text_of(answer: Response<Incoming>) -> Result<String, Error> {
 }
 
 #[tokio::test]
+async fn an_answer_without_end_is_given_up() {
+    let stand_in = StandIn::engine("1.41", "1.12", |_| text("500 Internal Server Error", &"x".repeat(2 << 20)));
+    let error = connect(&stand_in).await.send(Method::GET, "/info", Bytes::new()).await.unwrap_err();
+    assert_eq!(
+        (error.kind(), error.to_string().as_str()),
+        (ErrorKind::Protocol, "`/info`: the answer has more than 1 MiB, as no engine's has")
+    );
+}
+
+#[tokio::test]
 async fn a_connection_that_was_closed_between_two_requests_is_opened_again() {
     let stand_in = StandIn::engine("1.41", "1.12", |_| [json("200 OK", "[]"), vec![Step::Close]].concat());
     let engine = connect(&stand_in).await;

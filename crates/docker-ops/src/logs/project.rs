@@ -8,7 +8,7 @@ use tokio::sync::mpsc;
 
 use super::{LogLine, LogQuery};
 use crate::{
-    Engine, Error, ErrorKind, Member,
+    Engine, Error, ErrorKind, Member, ProjectScope,
     changes::{Change, Changes},
 };
 
@@ -49,7 +49,7 @@ impl Engine {
     /// What stops any request. A container whose lines can't be read stops nothing: see [`LogsEvent::Unreadable`].
     pub async fn project_logs(
         &self,
-        project: &str,
+        project: &ProjectScope,
         service: Option<&str>,
         query: LogQuery,
         told: &mpsc::Sender<LogsEvent>,

@@ -11,7 +11,7 @@ use tokio::{sync::mpsc, time};
 
 use super::{Reading, Stats, StatsEvent};
 use crate::{
-    Engine, Error, ErrorKind, Member,
+    Engine, Error, ErrorKind, Member, ProjectScope,
     changes::{Change, Changes},
 };
 
@@ -25,7 +25,7 @@ impl Engine {
     /// What stops any request.
     pub async fn watch_stats(
         &self,
-        project: &str,
+        project: &ProjectScope,
         service: Option<&str>,
         events: &mpsc::Sender<StatsEvent>,
     ) -> Result<(), Error> {

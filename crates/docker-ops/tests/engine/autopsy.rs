@@ -9,6 +9,7 @@ use std::{
 
 use docker_ops::{
     Identity,
+    ProjectScope,
     autopsy::{Autopsy, MountSource, StartFault},
 };
 use libtest_mimic::Trial;
@@ -196,11 +197,26 @@ async fn exposed(rig: &'static Rig) {
 
 async fn found(rig: &'static Rig) {
     let project = format!("com.docker.compose.project={}", rig.run);
-    let labels =
-        ["--label", &project, "--label", "com.docker.compose.oneoff=False", "--label", "com.docker.compose.service=comfyui"];
+    let labels = [
+        "--label",
+        &project,
+        "--label",
+        "com.docker.compose.oneoff=False",
+        "--label",
+        "com.docker.compose.service=comfyui",
+        "--label",
+        "com.docker.compose.project.working_dir=/project/a",
+    ];
     let id = rig.start("of-project", &labels, &["true"]);
     let name = format!("{}-of-project", rig.run);
-    assert_eq!(rig.engine.containers_of(&rig.run).await.unwrap(), [(id.clone(), name)]);
+    let of = async |folder: Option<&str>| {
+        let project = ProjectScope { folder: folder.map(Into::into), ..ProjectScope::named(&rig.run) };
+        rig.engine.members(&project).await.unwrap().into_iter().map(|one| (one.id.to_string(), one.name)).collect::<Vec<_>>()
+    };
+    for folder in [None, Some("/project/a")] {
+        assert_eq!(of(folder).await, [(id.clone(), name.clone())]);
+    }
+    assert_eq!(of(Some("/project/b")).await, [], "of the same name, in another folder");
     assert_eq!(autopsy(rig, &id).await.service.as_deref(), Some("comfyui"));
     let absent = rig.engine.autopsy("no-such-container", &Default::default()).await.unwrap_err();
     assert_eq!(absent.kind(), docker_ops::ErrorKind::NotFound);

@@ -112,6 +112,10 @@ async fn outputs(rig: &'static Rig) {
     assert_eq!(end, ExecEnd::Exited(0));
     assert!(out.starts_with(b"err\r\n") && out.ends_with(b"\x01end"), "{}", String::from_utf8_lossy(&out));
     assert!(err.is_empty());
+    let sized = ExecCommand { terminal: Some((100, 30)), ..sh("sleep 0.3; stty size") };
+    for input in [None, Some(Box::pin(tokio::io::empty()))] as [ExecInput; 2] {
+        assert_eq!(run(rig, &id, &sized, input).await.1, b"30 100\r\n");
+    }
     let (_, out, _) = run(rig, &id, &sh("head -c 3000000 /dev/zero"), None).await;
     assert_eq!(out.len(), 3_000_000);
 }

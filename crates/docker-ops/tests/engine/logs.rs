@@ -1,6 +1,6 @@
 //! What containers write, line by line.
 
-use docker_ops::{Channel, ErrorKind, LineEnd, LogLine, LogQuery, LogsEvent};
+use docker_ops::{Channel, ErrorKind, LineEnd, LogLine, LogQuery, LogsEvent, ProjectScope};
 use libtest_mimic::Trial;
 use tokio::sync::mpsc;
 
@@ -158,7 +158,7 @@ async fn made_anew(rig: &'static Rig) {
     let first = begin(rig, &project, "anew-1", &[], &format!("echo first; {wait}"));
     let (sender, mut events) = mpsc::channel(8);
     let follow = tokio::spawn({
-        let project = project.clone();
+        let project = ProjectScope::named(&project);
         async move { rig.engine.project_logs(&project, Some("ui"), FOLLOW, &sender).await }
     });
     let mut next = async || match events.recv().await {
@@ -193,7 +193,7 @@ async fn one_is_mute(rig: &'static Rig) {
         rig.docker(&["wait", id]);
     }
     let (sender, mut events) = mpsc::channel(8);
-    rig.engine.project_logs(&project, None, LogQuery::default(), &sender).await.unwrap();
+    rig.engine.project_logs(&ProjectScope::named(&project), None, LogQuery::default(), &sender).await.unwrap();
     drop(sender);
     let mut told = Vec::new();
     while let Some(event) = events.recv().await {

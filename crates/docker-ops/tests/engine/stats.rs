@@ -1,6 +1,6 @@
 //! What containers use up, beside what `docker stats` says.
 
-use docker_ops::{Stats, StatsEvent};
+use docker_ops::{ProjectScope, Stats, StatsEvent};
 use libtest_mimic::Trial;
 use tokio::sync::mpsc;
 
@@ -85,7 +85,7 @@ async fn come_and_go(rig: &'static Rig) {
     let options = ["--label", &of, "--label", &service, "--label", &label("oneoff", "False"), "--init"];
     let (sender, mut receiver) = mpsc::channel(8);
     let watch = tokio::spawn({
-        let project = project.clone();
+        let project = ProjectScope::named(&project);
         async move { rig.engine.watch_stats(&project, None, &sender).await }
     });
     let first = rig.start("watched", &options, &["sleep", "600"]);

@@ -10,7 +10,7 @@ use std::{
 /// Bytes that an archive may unfold to. The plugin has under one million.
 const MOST_BYTES: u64 = 64 << 20;
 /// Bytes of a tape archive, its long names included, which are read into memory.
-const MOST_TAPE: u64 = 2 * MOST_BYTES;
+pub(super) const MOST_TAPE: u64 = 2 * MOST_BYTES;
 /// Entries that an archive may have.
 const MOST_ENTRIES: usize = 10_000;
 

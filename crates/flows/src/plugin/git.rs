@@ -1,12 +1,20 @@
 //! One commit out of a repository, by the system's git.
 
-use std::{path::Path, process::Stdio, time::Duration};
+use std::{io, path::Path, process::Stdio, time::Duration};
 
 use report::{Failure, FailureKind};
-use tokio::process::Command;
+use tokio::{
+    io::{AsyncRead, AsyncReadExt},
+    process::Command,
+};
+
+use super::archive::MOST_TAPE;
 
 /// A repository that has not answered by then is given up.
 const PATIENCE: Duration = Duration::from_secs(300);
+/// The archive of a plugin; and what goes wrong.
+const MOST_PRINTED: u64 = MOST_TAPE;
+const MOST_SAID: u64 = 1 << 20;
 
 /// Fetches the one commit without history, and unpacks it as an archive: no work tree, so no hook, no filter and no submodule. `bare` is a
 /// folder that does not exist yet.
@@ -39,16 +47,49 @@ async fn git(arguments: &[&str]) -> Result<Vec<u8>, Failure> {
         .env_remove("GIT_DIR")
         .env_remove("GIT_WORK_TREE")
         .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
         .kill_on_drop(true);
     let failed = |message: String| Failure::new(FailureKind::Unreachable, message);
-    let done = tokio::time::timeout(PATIENCE, command.output()).await;
+    let mut child = command
+        .spawn()
+        .map_err(|error| failed(format!("can't start git: {error}")).hint("install git, or name a folder or an archive"))?;
+    let (out, err) = (child.stdout.take(), child.stderr.take());
+    let read = async {
+        // Who says too much is heard no further, and then has nobody to say it to.
+        let (printed, said) = tokio::try_join!(bounded(out, MOST_PRINTED), bounded(err, MOST_SAID))?;
+        Ok::<_, io::Error>((child.wait().await?, printed, said))
+    };
+    let done = tokio::time::timeout(PATIENCE, read).await;
     let done = done.map_err(|_| failed(format!("git did not end in {} s", PATIENCE.as_secs())))?;
-    let done =
-        done.map_err(|error| failed(format!("can't start git: {error}")).hint("install git, or name a folder or an archive"))?;
-    if done.status.success() {
-        return Ok(done.stdout);
+    let (status, printed, said) = done.map_err(|error| failed(format!("git can't be heard: {error}")))?;
+    if status.success() {
+        return Ok(printed);
     }
-    let said =
-        String::from_utf8_lossy(&done.stderr).lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned).collect();
+    let said = String::from_utf8_lossy(&said).lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned).collect();
     Err(Failure { causes: said, ..failed("git failed".to_owned()) })
+}
+
+/// All that comes, of so many bytes at most.
+async fn bounded(from: Option<impl AsyncRead + Unpin>, most: u64) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    if let Some(from) = from {
+        from.take(most + 1).read_to_end(&mut bytes).await?;
+    }
+    if bytes.len() as u64 > most {
+        return Err(io::Error::other(format!("it says more than {} MiB", most >> 20)));
+    }
+    Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_git_says_is_heard_up_to_a_bound() {
+        assert_eq!(bounded(Some(&b"as long as it may be"[..]), 20).await.unwrap().len(), 20);
+        let endless = bounded(Some(tokio::io::repeat(b'x')), 1 << 20).await.unwrap_err();
+        assert_eq!(endless.to_string(), "it says more than 1 MiB");
+    }
 }

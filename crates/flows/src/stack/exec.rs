@@ -1,6 +1,6 @@
 //! A command in a service's container.
 
-use docker_ops::{Engine, ExecCommand, ExecEnd, ExecInput, ExecOutput};
+use docker_ops::{Engine, ExecCommand, ExecEnd, ExecInput, ExecOutput, ProjectScope};
 use report::{Failure, FailureKind};
 use tokio::sync::mpsc;
 
@@ -12,7 +12,7 @@ use super::{failure, members, redact::Redaction};
 /// A command or variable that holds a secret; an engine that does not answer; a service without a container; no end in time.
 pub async fn run(
     engine: &Engine,
-    project: &str,
+    project: &ProjectScope,
     service: &str,
     command: &ExecCommand,
     redaction: &Redaction,

@@ -2,8 +2,9 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use docker_ops::{Engine, LogLine, LogQuery, LogsEvent, Member};
+use docker_ops::{Channel, Engine, LineEnd, LogLine, LogQuery, LogsEvent, Member, ProjectScope};
 use report::Failure;
+use token_sync::scan::Redactor;
 use tokio::sync::mpsc;
 
 use super::{failure, members, redact::Redaction};
@@ -27,7 +28,7 @@ pub struct Told {
 /// An engine that does not answer; a project without containers, or without one whose lines can be read.
 pub async fn run(
     engine: &Engine,
-    project: &str,
+    project: &ProjectScope,
     service: Option<&str>,
     query: LogQuery,
     redaction: &Redaction,
@@ -38,7 +39,7 @@ pub async fn run(
     let read = async move { engine.project_logs(project, service, query, &sender).await.map_err(|error| failure(&error)) };
     let pass = async move {
         let mut by_id: BTreeMap<Arc<str>, Arc<Member>> = BTreeMap::new();
-        let mut mute = 0;
+        let (mut mute, mut cut) = (0, Cut::default());
         while let Some(event) = events.recv().await {
             let (id, line) = match event {
                 LogsEvent::Came(member) => {
@@ -46,7 +47,7 @@ pub async fn run(
                     continue;
                 }
                 LogsEvent::Line(mut line) => {
-                    line.text = redaction.whole(&line.text).into_owned();
+                    line.text = cut.shown((line.container.clone(), line.channel), &line.text, line.end, redaction);
                     (line.container.clone(), Ok(line))
                 }
                 LogsEvent::Unreadable { container, error } => {
@@ -67,4 +68,47 @@ pub async fn run(
     };
     let (read, passed) = tokio::join!(read, pass);
     read.and(passed)
+}
+
+/// Lines that are too long come in parts, and a secret may lie over where they are cut: what may be its beginning is held back.
+#[derive(Default)]
+struct Cut(BTreeMap<(Arc<str>, Channel), Redactor>);
+
+impl Cut {
+    fn shown(&mut self, of: (Arc<str>, Channel), text: &[u8], end: LineEnd, redaction: &Redaction) -> Vec<u8> {
+        if end == LineEnd::Cut {
+            return self.0.entry(of).or_insert_with(|| redaction.stream()).push(text);
+        }
+        match self.0.remove(&of) {
+            Some(mut parts) => [parts.push(text), parts.finish()].concat(),
+            None => redaction.whole(text).into_owned(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::checks::test_project::Project;
+
+    #[test]
+    fn a_secret_that_lies_over_the_cut_of_a_line_is_not_shown() {
+        let project = Project::new();
+        project.save("correct horse");
+        let redaction = Redaction::of(&[project.settings()]).unwrap();
+        let token = project.token();
+        let line = format!("{}{token}, and more", "x".repeat(1 << 20));
+        for at in [1 << 20, (1 << 20) + 1, (1 << 20) + token.len() / 2, (1 << 20) + token.len()] {
+            let mut cut = Cut::default();
+            let mut shown = |text: &str, channel, end| {
+                String::from_utf8(cut.shown(("c".into(), channel), text.as_bytes(), end, &redaction)).unwrap()
+            };
+            let (first, rest) = line.split_at(at);
+            let first = shown(first, Channel::Stdout, LineEnd::Cut);
+            assert_eq!(shown("of another", Channel::Stderr, LineEnd::Newline), "of another");
+            assert_eq!(first + &shown(rest, Channel::Stdout, LineEnd::Newline), redaction.text(&line), "cut at {at}");
+            assert_eq!(shown("the next", Channel::Stdout, LineEnd::Newline), "the next");
+        }
+        assert!(!redaction.text(&line).contains(&token[7..]));
+    }
 }

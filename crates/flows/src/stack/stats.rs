@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use docker_ops::{Engine, Member, Stats, StatsEvent};
+use docker_ops::{Engine, Member, ProjectScope, Stats, StatsEvent};
 use report::Failure;
 use tokio::sync::mpsc;
 
@@ -12,7 +12,11 @@ use super::{failure, members};
 ///
 /// # Errors
 /// An engine that does not answer; a project without containers.
-pub async fn once(engine: &Engine, project: &str, service: Option<&str>) -> Result<Vec<(Member, Option<Stats>)>, Failure> {
+pub async fn once(
+    engine: &Engine,
+    project: &ProjectScope,
+    service: Option<&str>,
+) -> Result<Vec<(Member, Option<Stats>)>, Failure> {
     let members = members(engine, project, service).await?;
     let running: Vec<Arc<str>> = members.iter().filter(|member| member.running).map(|member| member.id.clone()).collect();
     let mut stats = engine.stats(&running).await.map_err(|error| failure(&error))?;
@@ -35,7 +39,7 @@ pub async fn once(engine: &Engine, project: &str, service: Option<&str>) -> Resu
 /// An engine that does not answer.
 pub async fn watch(
     engine: &Engine,
-    project: &str,
+    project: &ProjectScope,
     service: Option<&str>,
     events: &mpsc::Sender<StatsEvent>,
 ) -> Result<(), Failure> {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use docker_ops::{Engine, ErrorKind, autopsy::Autopsy};
+use docker_ops::{Engine, ErrorKind, Member, ProjectScope, autopsy::Autopsy};
 use report::{Failure, stack_watch::What};
 
 use crate::{doctor::cause, stack::failure};
@@ -20,12 +20,12 @@ pub(super) struct Look {
 }
 
 /// The one place that asks the engine.
-pub(super) async fn at(engine: &Engine, project: &str) -> Result<BTreeMap<String, Look>, Failure> {
+pub(super) async fn at(engine: &Engine, project: &ProjectScope) -> Result<BTreeMap<String, Look>, Failure> {
     let mut looks = BTreeMap::new();
-    let known = engine.containers_of(project).await.map_err(|error| failure(&error))?;
+    let known = engine.members(project).await.map_err(|error| failure(&error))?;
     // The engine's events tell a kill from a kill, and are asked for only when something has ended.
     let mut machine = None;
-    for (id, name) in known {
+    for Member { id, name, .. } in known {
         let seen = async {
             let glance = engine.glance(&id).await?;
             if !matches!(glance.state.status.as_str(), "exited" | "dead" | "restarting" | "created") {
