@@ -217,9 +217,10 @@ fn without_a_probe_it_is_the_port_that_must_ask_for_a_credential() {
     let (outcome, text) = finding(&up("ending", "sleep 1; exit 3"), "container-healthy");
     assert!(outcome == "fail" && text.contains("code 3"), "{text}");
     // The stand-in for a proxy whose server is not there yet, and then for the login.
-    let answer = |status: &str| format!("printf 'HTTP/1.0 {status}\\r\\nContent-Length: 0\\r\\n\\r\\n' > /tmp/answer");
-    let serve = "exec nc -ll -p 8188 -e cat /tmp/answer";
-    let report = up("late", &format!("{}; (sleep 2; {}) & {serve}", answer("503 Busy"), answer("401 Unauthorized")));
+    let busy =
+        "printf 'HTTP/1.0 503 Busy\\r\\nContent-Length: 0\\r\\n\\r\\n' > /tmp/busy; timeout 2 nc -ll -p 8188 -e cat /tmp/busy";
+    let login = "echo '/:ann:pw' > /tmp/conf; exec httpd -f -p 8188 -h /www -c /tmp/conf";
+    let report = up("late", &format!("{busy}; {login}"));
     assert_eq!((&*finding(&report, "container-healthy").0, &*finding(&report, "auth-enforced").0), ("pass", "pass"), "{report}");
 }
 

@@ -50,8 +50,10 @@ pub(crate) fn judge(shown: &str, held: &Held, wanted: Option<&LoginToken>, write
             format!("there is no `{shown}`: the first visitor would set the password, and an empty token would open the server"),
         )
         .hint(made),
-        (Held::Blank, _) => fail(ID, format!("`{shown}` is blank: an empty token would open the server"))
-            .hint(format!("remove it, and run the same command again; {made}")),
+        (Held::Blank, wanted) => {
+            let again = if wanted.is_some() { "then `genai-stack up` writes it from the source of truth" } else { made };
+            fail(ID, format!("`{shown}` is blank: an empty token would open the server")).hint(format!("remove it; {again}"))
+        }
         (Held::Unknown(error), _) => fail(ID, format!("`{shown}` can't be read: {}", answers::chain(error)))
             .hint("run this as a user who may read it: whether it guards the server must be known before the start"),
     }

@@ -3,7 +3,7 @@
 use report::{CheckId, Failure, Finding};
 
 use super::{fail, pass, skipped, unknown, warn};
-use crate::plugin::{Facts, KeyFile};
+use crate::plugin::{Difference, Facts, KeyFile};
 
 pub(crate) const ID: CheckId = CheckId("plugin-intact");
 
@@ -13,12 +13,13 @@ const OPEN: &str = "ComfyUI starts without any login";
 /// `missing`: the modules that ComfyUI's Python can't import; none if it was not asked.
 pub(crate) fn judge(facts: &Facts, missing: Option<Result<Vec<String>, Failure>>) -> Finding {
     let shown = facts.folder.display();
-    let install = "install it with `genai-stack plugin install`";
+    let custom_nodes = facts.folder.parent().unwrap_or(&facts.folder).display();
+    let install = format!("`genai-stack plugin install --custom-nodes '{custom_nodes}'`");
     if !facts.is_present {
         let finding = match &facts.disabled {
             Some(path) => fail(ID, format!("ComfyUI-Login is switched off: {OPEN}"))
                 .hint(format!("switch it on again: `mv '{}' '{shown}'`", path.display())),
-            None => fail(ID, format!("`{shown}` is not ComfyUI-Login: {OPEN}")).hint(install),
+            None => fail(ID, format!("{}: {OPEN}", absent(facts))).hint(format!("install it with {install}")),
         };
         return facts.elsewhere.iter().fold(finding, |finding, copy| finding.seen("another copy", copy.display().to_string()));
     }
@@ -40,7 +41,7 @@ pub(crate) fn judge(facts: &Facts, missing: Option<Result<Vec<String>, Failure>>
         let finding = fail(ID, format!("`{shown}`: {what}"))
             .seen("digest", digest.to_string())
             .seen("pinned", facts.wanted.to_string())
-            .hint("read what changed; then bring the pinned files back with `genai-stack plugin install`");
+            .hint(format!("read what changed; then bring the pinned files back with {install}"));
         return differing.iter().take(20).fold(finding, |finding, one| finding.seen("file", one.to_string()));
     }
     match missing {
@@ -77,6 +78,20 @@ pub(crate) fn unread(reason: &str) -> Finding {
     unknown(ID, "the plugin's files in the container can't be compared", reason).hint(INTO_IMAGE)
 }
 
+/// What is there in the plugin's place.
+fn absent(facts: &Facts) -> String {
+    let shown = facts.folder.display();
+    let lacking = facts.differences.iter().flatten().find_map(|difference| match difference {
+        Difference::Missing(path) => Some(path),
+        _ => None,
+    });
+    match (&facts.digest, lacking) {
+        (Ok(_), Some(path)) => format!("`{shown}` lacks `{path}`, so it is not ComfyUI-Login"),
+        (Ok(_), None) => format!("`{shown}` is not ComfyUI-Login"),
+        (Err(error), _) => format!("ComfyUI-Login is not at `{shown}`, {error}"),
+    }
+}
+
 /// The finding where it is not known where `custom_nodes` is.
 pub(crate) fn unseen() -> Finding {
     unknown(
@@ -102,7 +117,7 @@ pub(crate) fn elsewhere(is_allowed: bool) -> Finding {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plugin::{Difference, Digest};
+    use crate::plugin::Digest;
 
     fn facts() -> Facts {
         Facts {
@@ -151,5 +166,9 @@ mod tests {
         assert!(finding.summary.contains("`password.py` was changed"), "{finding:?}");
         let unnamed = judge(&Facts { differences: None, ..changed }, None);
         assert!(unnamed.summary.contains("not the pinned ones"), "{unnamed:?}");
+        let gone = vec![Difference::Missing("__init__.py".into())];
+        let lacking = judge(&Facts { is_present: false, differences: Some(gone), ..facts() }, None);
+        assert!(lacking.summary.contains("lacks `__init__.py`"), "{lacking:?}");
+        assert!(lacking.hints[0].ends_with("--custom-nodes 'custom_nodes'`"), "{lacking:?}");
     }
 }

@@ -16,6 +16,8 @@ use crate::{answers as answered, checks, journey::Journey, subject::Subject};
 
 /// How many of the last lines of a container that is not well are shown.
 const LINES: u32 = 12;
+/// How long a container that is well may take to be reached from this machine.
+const REACH: Duration = Duration::from_secs(10);
 /// Between two tries whether the port answers.
 const PAUSE: Duration = Duration::from_millis(100);
 
@@ -119,7 +121,7 @@ async fn service(
             return Ok(Door::NotSeenOpen);
         }
         if is_well {
-            answers(subject, deadline).await;
+            answers(subject, deadline.min(Instant::now() + REACH)).await;
         } else if !is_open(subject).await {
             return Ok(Door::NotSeenOpen);
         }
@@ -199,7 +201,7 @@ async fn is_open(subject: &Subject<'_>) -> bool {
     subject.client.probe(&comfy_client::Probe::get("/queue")).await.is_ok_and(|answer| answered::is_accepted(&answer))
 }
 
-/// A container without a probe runs before its server answers.
+/// What is well inside is reached from here a moment later; or never, where its URL leads elsewhere.
 async fn answers(subject: &Subject<'_>, deadline: Instant) {
     while subject.client.probe(&comfy_client::Probe::get("/prompt")).await.is_err() && Instant::now() < deadline {
         tokio::time::sleep(PAUSE).await;
