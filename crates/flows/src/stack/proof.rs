@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use docker_ops::{Container, ContainerHealth, ContainerState, Engine, Gpu, LastProbe, Observed, Readiness, StackSpec};
+use docker_ops::{Container, ContainerHealth, ContainerState, Engine, Exit, Gpu, LastProbe, Observed, Readiness, StackSpec};
 use report::{Change, ChangeKind, Event, Failure, Outcome, Sink};
 use settings::{Connection, Settings, World};
 use tokio::time::Instant;
@@ -93,8 +93,14 @@ async fn service(
         // A probe's failures do not count for minutes after the start: nobody waits for them while a server stands open.
         () = stands_open(subject), if asked => None,
     };
-    if let Some(ready) = ready {
-        let is_well = matches!(ready, Readiness::Healthy | Readiness::Running);
+    if let Some(mut ready) = ready {
+        let is_well = |ready: &Readiness| matches!(ready, Readiness::Healthy | Readiness::Running);
+        if is_well(&ready)
+            && let Some(exit) = ended_without_an_answer(subject, engine, container, deadline).await
+        {
+            ready = Readiness::Ended(exit);
+        }
+        let is_well = is_well(&ready);
         let lines = match is_well {
             true => Vec::new(),
             // Who is gone has no lines.
@@ -102,9 +108,7 @@ async fn service(
         };
         let lines: Vec<String> = lines.iter().map(|line| redaction.text(line)).collect();
         journey.found_since(began, checks::container_healthy(name, &redacted(ready, redaction), &lines));
-        if is_well {
-            answers(subject, deadline).await;
-        } else if !asked || !is_open(subject).await {
+        if !is_well && (!asked || !is_open(subject).await) {
             return Ok(Door::NotSeenOpen);
         }
     }
@@ -155,11 +159,22 @@ async fn is_open(subject: &Subject<'_>) -> bool {
     subject.client.probe(&comfy_client::Probe::get("/queue")).await.is_ok_and(|answer| answered::is_accepted(&answer))
 }
 
-/// A container without a probe runs before its server answers.
-async fn answers(subject: &Subject<'_>, deadline: Instant) {
+/// A container without a probe runs before its server answers. How it ended, if it did so first: the engine may start such a one again
+/// and again.
+async fn ended_without_an_answer(
+    subject: &Subject<'_>,
+    engine: &Engine,
+    container: &Container,
+    deadline: Instant,
+) -> Option<Exit> {
     while subject.client.probe(&comfy_client::Probe::get("/prompt")).await.is_err() && Instant::now() < deadline {
+        let state = engine.glance(&container.id).await.unwrap_or_default().state;
+        if matches!(state.status.as_str(), "exited" | "restarting" | "dead") {
+            return Some(Exit { code: state.exit_code.unwrap_or_default(), out_of_memory: state.oom_killed, error: None });
+        }
         tokio::time::sleep(PAUSE).await;
     }
+    None
 }
 
 /// What the probe said last is shown while one waits.
