@@ -71,12 +71,12 @@ struct Measured {
     seen: Vec<(String, String)>,
 }
 
-pub(crate) fn run(bench: &Bench, shared: &Shared, screen: &Screen) -> Result<ExitCode, Failure> {
+pub(crate) async fn run(bench: &Bench, shared: &Shared, screen: &Screen) -> Result<ExitCode, Failure> {
     let world = console::world()?;
     let mut report = Report::new("xtask bench", world.clock.now());
     let measured = match bench {
         Bench::Tokens => tokens::run(&world, &screen.sink())?,
-        Bench::Docker { minutes } => docker::run(&world, &shared.settings(), *minutes, &screen.sink())?,
+        Bench::Docker { minutes } => docker::run(&world, &shared.settings(), *minutes, &screen.sink()).await?,
         Bench::Client { live } => client::run(live.as_deref(), shared, &screen.sink())?,
         Bench::Sim { live } => sim::run(live.as_deref(), &screen.sink())?,
     };

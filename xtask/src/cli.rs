@@ -50,7 +50,7 @@ pub(crate) struct Validate {
 pub(crate) async fn run(cli: &Cli, screen: &Screen) -> ExitCode {
     let ended = match &cli.task {
         Task::Validate(args) => validate::run(&cli.shared, args, screen).await,
-        Task::Bench(bench) => bench::run(bench, &cli.shared, screen),
+        Task::Bench(bench) => bench::run(bench, &cli.shared, screen).await,
         Task::Tidy => tidy::run(screen),
         Task::Picture => picture::run(screen),
         Task::Schemas => schemas::run(screen),

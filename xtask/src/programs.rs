@@ -50,16 +50,30 @@ pub(crate) fn peak_memory(program: &str, args: &[&str], folder: &Path) -> Result
     Ok(peak)
 }
 
-/// The memory that `program` held, in bytes, each second for so long, as Linux counts it; then it is ended.
-pub(crate) fn memory_over(program: &str, args: &[&str], folder: &Path, span: Duration) -> Result<Vec<u64>, Failure> {
+/// The memory that `program` held, in bytes, each second for so long, as Linux counts it; then, or once `goes_on` says no, it
+/// is ended.
+pub(crate) fn memory_over(
+    program: &str,
+    args: &[&str],
+    folder: &Path,
+    span: Duration,
+    goes_on: &dyn Fn() -> Result<(), Failure>,
+) -> Result<Vec<u64>, Failure> {
     let child = command(program).args(args).current_dir(folder).stdin(Stdio::null()).stdout(Stdio::null()).spawn();
     let mut child = child.map_err(|error| not_started(program, &error))?;
     let status = format!("/proc/{}/status", child.id());
     let mut held = Vec::new();
+    let mut ended = Ok(());
     for _ in 0..span.as_secs() {
         std::thread::sleep(Duration::from_secs(1));
-        if let Ok(Some(ended)) = child.try_wait() {
-            return Err(Failure::new(FailureKind::Unexpected, format!("`{program}` ended while it was watched: {ended}")));
+        ended = goes_on();
+        if ended.is_ok()
+            && let Ok(Some(status)) = child.try_wait()
+        {
+            ended = Err(Failure::new(FailureKind::Unexpected, format!("`{program}` ended while it was watched: {status}")));
+        }
+        if ended.is_err() {
+            break;
         }
         let text = std::fs::read_to_string(&status).unwrap_or_default();
         let resident = text.lines().find_map(|line| line.strip_prefix("VmRSS:")?.trim().strip_suffix(" kB")?.parse::<u64>().ok());
@@ -67,7 +81,7 @@ pub(crate) fn memory_over(program: &str, args: &[&str], folder: &Path, span: Dur
     }
     let _ = child.kill();
     let _ = child.wait();
-    Ok(held)
+    ended.map(|()| held)
 }
 
 /// Whether `cargo SUBCOMMAND` is installed.

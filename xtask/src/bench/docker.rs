@@ -2,7 +2,14 @@
 
 mod up;
 
-use std::{path::Path, time::Duration};
+use std::{
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use report::{CheckId, Event, Failure, FailureKind, Sink, Unit};
 use settings::{Flags, Settings, World};
@@ -13,9 +20,7 @@ use crate::{
     stand_in,
 };
 
-/// The image under measure: a static busybox, since nothing is pulled.
-const IMAGE: &str = "genai-bench:busybox";
-/// The label of every container of a run; its value is the run's process id.
+/// The label of all that a run makes, images too; its value is the run's process id.
 const LABEL: &str = "genai.bench";
 const CONTAINERS: usize = 10;
 /// So many of them are of the project that is listed: a stack has one or two services.
@@ -24,31 +29,39 @@ const ROUNDS: usize = 101;
 const STATS_ROUNDS: usize = 5;
 const MIB: f64 = 1_048_576.0;
 
-pub(super) fn run(world: &World, flags: &Flags, minutes: u32, sink: &Sink) -> Result<Vec<Measured>, Failure> {
+pub(super) async fn run(world: &World, flags: &Flags, minutes: u32, sink: &Sink) -> Result<Vec<Measured>, Failure> {
     let (settings, program) = (Settings::load(flags, world)?, release("genai-stack")?);
     let run = std::process::id().to_string();
     let folder = tempfile::tempdir().map_err(|error| unexpected(format!("can't make a folder: {error}")))?;
-    let bench = Bench { world, settings, folder: folder.path(), project: format!("genai-bench-{run}"), run };
+    let (project, stopped) = (format!("genai-bench-{run}"), AtomicBool::new(false));
+    let bench = Arc::new(Bench { world: world.clone(), settings, folder, project, run, stopped });
     if cfg!(debug_assertions) {
         sink.send(Event::Note("ours is not optimised here: quote `cargo run --release -p xtask -- bench docker`".to_owned()));
     }
-    // A thread of its own, since this one has a runtime already.
-    let measured = std::thread::scope(|scope| scope.spawn(|| bench.all(&program, minutes, sink)).join());
-    let measured = measured.unwrap_or_else(|_| Err(unexpected("the measuring broke off".to_owned())));
+    // A thread of its own, since this one has a runtime already and hears the wish to stop.
+    let (measuring, sink) = (bench.clone(), sink.clone());
+    let mut measured = tokio::task::spawn_blocking(move || measuring.all(&program, minutes, &sink));
+    let ended = console::interruptible(&mut measured).await;
+    if ended.is_err() {
+        bench.stopped.store(true, Ordering::Relaxed);
+        drop(measured.await);
+    }
     bench.clear();
-    measured
+    ended?.unwrap_or_else(|_| Err(unexpected("the measuring broke off".to_owned())))
 }
 
-struct Bench<'a> {
-    world: &'a World,
+struct Bench {
+    world: World,
     /// They say which engine is measured, as they do for `genai-stack`.
     settings: Settings,
-    folder: &'a Path,
+    folder: tempfile::TempDir,
     project: String,
     run: String,
+    /// The user wished to stop: nothing new is begun.
+    stopped: AtomicBool,
 }
 
-impl Bench<'_> {
+impl Bench {
     fn all(&self, program: &str, minutes: u32, sink: &Sink) -> Result<Vec<Measured>, Failure> {
         let versions = self.docker(&["version", "--format", "docker {{.Client.Version}}, engine {{.Server.Version}}"])?;
         self.make_image()?;
@@ -94,8 +107,7 @@ impl Bench<'_> {
                 )
             },
         ];
-        let label = (LABEL, self.run.as_str());
-        measured.push(runtime.block_on(up::measure(&engine, self.world, &stand_in::make()?, self.folder, label))?);
+        measured.push(up::measure(self, program, &stand_in::make()?)?);
         measured.push(self.memory(program, minutes, sink)?);
         Ok(measured)
     }
@@ -104,7 +116,8 @@ impl Bench<'_> {
     fn memory(&self, program: &str, minutes: u32, sink: &Sink) -> Result<Measured, Failure> {
         sink.send(Event::Started(format!("watching the memory of `stats --watch` for {minutes} minutes")));
         let args = ["stats", "--watch", "--format", "json", "--project-name", &self.project];
-        let held = memory_over(program, &args, self.folder, Duration::from_secs(60 * u64::from(minutes)))?;
+        let held =
+            memory_over(program, &args, self.folder.path(), Duration::from_secs(60 * u64::from(minutes)), &|| self.goes_on())?;
         // The first tenth is the start; then the first fifth is held against the last.
         let held = &held[held.len() / 10..];
         let part = held.len() / 5;
@@ -138,7 +151,7 @@ impl Bench<'_> {
     }
 
     fn docker(&self, args: &[&str]) -> Result<String, Failure> {
-        match capture("docker", args, self.folder)? {
+        match self.program("docker", args, self.folder.path())? {
             (said, Some(0)) => Ok(said.trim_end().to_owned()),
             (_, code) => {
                 let shown = args.first().copied().unwrap_or_default();
@@ -148,31 +161,63 @@ impl Bench<'_> {
         }
     }
 
+    /// Runs a program, unless the user wished to stop.
+    fn program(&self, program: &str, args: &[&str], folder: &Path) -> Result<(String, Option<i32>), Failure> {
+        self.goes_on()?;
+        capture(program, args, folder)
+    }
+
+    fn goes_on(&self) -> Result<(), Failure> {
+        match self.stopped.load(Ordering::Relaxed) {
+            true => Err(Failure::new(FailureKind::Interrupted, "stopped by the user")),
+            false => Ok(()),
+        }
+    }
+
+    fn label(&self) -> String {
+        format!("{LABEL}={}", self.run)
+    }
+
+    fn image(&self) -> String {
+        format!("genai-bench:busybox-{}", self.run)
+    }
+
+    /// A static busybox, since nothing is pulled.
     fn make_image(&self) -> Result<(), Failure> {
-        let bin = self.folder.join("root/bin");
+        let bin = self.folder.path().join("root/bin");
         let made = std::fs::create_dir_all(&bin).and_then(|()| std::fs::copy("/bin/busybox", bin.join("busybox")));
         made.map_err(|error| unexpected(format!("can't copy a static `/bin/busybox`: {error}")))?;
-        capture("tar", &["-C", "root", "-cf", "root.tar", "."], self.folder)?;
-        self.docker(&["import", "--change", "ENTRYPOINT [\"/bin/busybox\"]", "root.tar", IMAGE]).map(drop)
+        capture("tar", &["-C", "root", "-cf", "root.tar", "."], self.folder.path())?;
+        let (label, entrypoint) = (format!("LABEL {}", self.label()), "ENTRYPOINT [\"/bin/busybox\"]");
+        self.docker(&["import", "--change", entrypoint, "--change", &label, "root.tar", &self.image()]).map(drop)
     }
 
     fn start(&self, nth: usize) -> Result<String, Failure> {
         let project = if nth < OF_PROJECT { &self.project } else { "genai-bench-other" };
         let labels = [("project", project), ("service", "comfyui"), ("oneoff", "False")];
         let labels = labels.map(|(name, value)| format!("--label=com.docker.compose.{name}={value}"));
-        let own = format!("--label={LABEL}={}", self.run);
+        let own = format!("--label={}", self.label());
         let [one, two, three] = &labels;
-        self.docker(&["run", "--detach", "--init", &own, one, two, three, IMAGE, "sleep", "86400"])
+        self.docker(&["run", "--detach", "--init", &own, one, two, three, &self.image(), "sleep", "86400"])
     }
 
+    /// Removes all that carries the run's label, and the network of its stack, however the run ended.
     fn clear(&self) {
-        let found =
-            self.docker(&["ps", "--all", "--quiet", "--filter", &format!("label={LABEL}={}", self.run)]).unwrap_or_default();
-        let ids: Vec<&str> = found.lines().collect();
-        if !ids.is_empty() {
-            drop(self.docker(&[&["rm", "--force"][..], &ids].concat()));
+        let (label, of_stack) =
+            (format!("label={}", self.label()), format!("label=com.docker.compose.project={}-up", self.project));
+        for (list, filter, remove) in [
+            (&["ps", "--all", "--quiet"][..], &label, &["rm", "--force", "--volumes"][..]),
+            (&["network", "ls", "--quiet"], &of_stack, &["network", "rm"]),
+            (&["image", "ls", "--quiet"], &label, &["image", "rm", "--force"]),
+        ] {
+            // Not by `docker`, which begins nothing new once the user wished to stop.
+            let run = |args: &[&str]| capture("docker", args, self.folder.path()).map(|(said, _)| said).unwrap_or_default();
+            let found = run(&[list, &["--filter", filter]].concat());
+            let found: Vec<&str> = found.lines().collect();
+            if !found.is_empty() {
+                run(&[remove, &found].concat());
+            }
         }
-        drop(self.docker(&["image", "rm", IMAGE, up::IMAGE]));
     }
 }
 

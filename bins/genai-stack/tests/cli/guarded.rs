@@ -244,6 +244,22 @@ fn what_stands_open_is_stopped_again_unless_it_ran_before() {
 }
 
 #[test]
+fn what_ends_before_it_answers_is_not_waited_for() {
+    if !has_engine() {
+        return;
+    }
+    let project = Project::new("ends", "custom_nodes = false\n");
+    let toml = project.folder.path().join("genai.toml");
+    let serves = "command = ['busybox', 'httpd', '-f', '-p', '8188', '-h', '/www']";
+    let ends = "command = ['busybox', 'sh', '-c', 'echo no card; sleep 1; exit 3']";
+    fs::write(&toml, fs::read_to_string(&toml).unwrap().replace(serves, ends)).unwrap();
+    let done = stack(project.folder.path(), &["up", "--timeout", "30", "--format", "json"]);
+    let report: Value = serde_json::from_slice(&done.stdout).unwrap();
+    let (outcome, text) = finding(&report, "container-healthy");
+    assert!(outcome == "fail" && text.contains("ended: code 3") && text.contains("no card"), "{text}");
+}
+
+#[test]
 fn the_lock_lies_beside_the_secrets() {
     if !has_engine() {
         return;

@@ -49,7 +49,8 @@ fn inside(patient: &Patient<'_>, said: &str) -> Finding {
     let is_absent = said.contains("executable file not found") || said.contains("no such file");
     let finding = match patient.machine.has_gpu_driver {
         _ if is_absent => unknown(ID, "the container has no `nvidia-smi` to ask", "the image or the runtime brings none")
-            .hint("let the runtime bring it: add the capability `utility`"),
+            .hint("a container that `genai-stack up` made has asked for it: see whether NVIDIA's toolkit is whole, `nvidia-ctk --version`")
+            .hint("another one lacks the capability `utility`: make it anew with `genai-stack up`"),
         Some(true) => fail(ID, "the host has its driver, and the container has lost the card: `systemctl daemon-reload` does that")
             .hint("make the container anew: `genai-stack down`, `genai-stack up`; for good: hand over cards by CDI, or use the cgroup driver `cgroupfs`"),
         Some(false) => fail(ID, "no driver of a card is loaded on the host").hint("load it and see `nvidia-smi` on the host; after an upgrade, reboot"),
