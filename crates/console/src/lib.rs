@@ -31,7 +31,7 @@ mod harmless;
 mod logging;
 
 mod run;
-pub use run::{interruptible, run, stoppable};
+pub use run::{interruptible, run, stoppable, watched};
 
 mod screen;
 pub use screen::{BatchView, Protocol, RunView, Screen};
@@ -39,7 +39,7 @@ pub use screen::{BatchView, Protocol, RunView, Screen};
 pub mod sarif;
 
 mod save;
-pub use save::save;
+pub use save::{save, save_for_all, unusable};
 
 mod secret_line;
 pub use secret_line::read_secret_line;

@@ -5,7 +5,7 @@ use std::{future::Future, pin::pin, process};
 use report::{Failure, FailureKind, Report};
 
 use crate::{
-    Screen,
+    ExitCode, Format, Screen,
     wishes::{GRACE, interrupted},
 };
 
@@ -52,6 +52,24 @@ pub async fn stoppable(work: impl Future<Output = Report>, stop: impl FnOnce()) 
         report = work => Ok(Report { stopped: Some(report.stopped.unwrap_or_else(by_the_user)), ..report }),
         () = interrupted() => Err(by_the_user()),
         () = tokio::time::sleep(GRACE) => Err(by_the_user()),
+    }
+}
+
+/// Runs a watch, until the user or the reader of its output wants no more; `last` is told why, whether anybody reads it or not.
+pub async fn watched(screen: &Screen, watch: impl Future<Output = Result<(), Failure>>, last: impl FnOnce(Failure)) -> ExitCode {
+    if screen.format() == Format::Sarif {
+        return screen.fail(
+            &Failure::new(FailureKind::Usage, "a watch has no end, so it can't be SARIF")
+                .hint("choose `--format json`: an object a line"),
+        );
+    }
+    match watch.await {
+        Ok(()) => screen.unread(),
+        Err(failure) => {
+            let code = ExitCode::for_kind(failure.kind);
+            last(failure);
+            code
+        }
     }
 }
 

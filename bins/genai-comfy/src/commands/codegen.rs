@@ -1,6 +1,6 @@
 //! `genai-comfy nodes codegen`.
 
-use std::{fs, io::Write, os::unix::fs::PermissionsExt, path::Path};
+use std::fs;
 
 use console::{ExitCode, Screen, json::comfy_v1::Document};
 use report::{Failure, FailureKind};
@@ -29,19 +29,6 @@ pub(super) async fn run(world: &World, cli: &Cli, args: &Codegen, screen: &Scree
     if fs::read(&path).is_ok_and(|there| there == code.as_bytes()) {
         return Ok(screen.answer(Document::Done { what: format!("{shown} is as it should be: {classes}") }));
     }
-    write(&path, &code).map_err(|error| {
-        Failure::new(FailureKind::Refused, format!("can't write `{shown}`: {error}"))
-            .hint("choose a folder that you may write to")
-    })?;
+    console::save_for_all(&path, output, &code)?;
     Ok(screen.answer(Document::Done { what: format!("wrote {shown}: {classes}") }))
-}
-
-/// Whole or not at all.
-fn write(path: &Path, text: &str) -> std::io::Result<()> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut file = tempfile::Builder::new().permissions(fs::Permissions::from_mode(0o666)).tempfile_in(folder)?;
-    file.write_all(text.as_bytes())?;
-    file.as_file().sync_all()?;
-    file.persist(path)?;
-    Ok(())
 }

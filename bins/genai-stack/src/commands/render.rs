@@ -1,11 +1,6 @@
 //! `genai-stack render`: settings in, a file for another program out.
 
-use std::{
-    fs,
-    io::{ErrorKind, Write},
-    os::unix::fs::PermissionsExt,
-    path::Path,
-};
+use std::{fs, io::ErrorKind, path::Path};
 
 use console::{ExitCode, Screen};
 use docker_ops::render;
@@ -53,7 +48,7 @@ async fn written(world: &World, text: &str, out: Option<&Path>, yes: bool, scree
     let there = match fs::read(&path) {
         Ok(bytes) => Some(bytes),
         Err(error) if error.kind() == ErrorKind::NotFound => None,
-        Err(error) => return Err(unusable(out, "read", &error)),
+        Err(error) => return Err(console::unusable(out, "read", &error)),
     };
     match there {
         Some(bytes) if bytes == text.as_bytes() => {
@@ -70,23 +65,7 @@ async fn written(world: &World, text: &str, out: Option<&Path>, yes: bool, scree
         }
         _ => {}
     }
-    write(&path, text).map_err(|error| unusable(out, "write", &error))?;
+    console::save_for_all(&path, out, text)?;
     screen.say(&format!("wrote {shown}"));
     Ok(ExitCode::Well)
-}
-
-fn unusable(path: &Path, verb: &str, error: &std::io::Error) -> Failure {
-    Failure::new(FailureKind::Refused, format!("can't {verb} `{}`: {error}", path.display()))
-        .hint("choose a folder that you may write to")
-}
-
-/// Whole or not at all; a link stays, and what it leads to is replaced.
-fn write(path: &Path, text: &str) -> std::io::Result<()> {
-    let path = &path.canonicalize().unwrap_or_else(|_| path.to_owned());
-    let folder = path.parent().unwrap_or(Path::new("."));
-    let mut file = tempfile::Builder::new().permissions(fs::Permissions::from_mode(0o666)).tempfile_in(folder)?;
-    file.write_all(text.as_bytes())?;
-    file.as_file().sync_all()?;
-    file.persist(path)?;
-    Ok(())
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use console::{ExitCode, Screen};
 use flows::stack_watch::{self, Options};
 use report::{
-    Failure, FailureKind,
+    Failure,
     stack_watch::{Happening, What},
 };
 use settings::{Settings, World};
@@ -15,21 +15,10 @@ use crate::cli::{Cli, Watch};
 
 /// Watches until the user or the reader of its output wants no more; the last line says why.
 pub(super) async fn run(cli: &Cli, world: &World, args: &Watch, screen: &Screen) -> ExitCode {
-    if cli.shared.format == console::Format::Sarif {
-        return screen.fail(
-            &Failure::new(FailureKind::Usage, "a watch has no end, so it can't be SARIF")
-                .hint("choose `--format json`: an object a line"),
-        );
-    }
-    match watch(cli, world, args, screen).await {
-        Ok(()) => screen.unread(),
-        Err(failure) => {
-            let code = ExitCode::for_kind(failure.kind);
-            // Whether anybody reads it or not, this is the end.
-            let _ = screen.tell_of_stack(&Happening { at: world.clock.now(), container: None, what: What::Ended(failure) });
-            code
-        }
-    }
+    let last = |failure| {
+        let _ = screen.tell_of_stack(&Happening { at: world.clock.now(), container: None, what: What::Ended(failure) });
+    };
+    console::watched(screen, watch(cli, world, args, screen), last).await
 }
 
 async fn watch(cli: &Cli, world: &World, args: &Watch, screen: &Screen) -> Result<(), Failure> {
