@@ -8,8 +8,7 @@ use std::{
 };
 
 use docker_ops::{
-    Identity,
-    ProjectScope,
+    Identity, ProjectScope,
     autopsy::{Autopsy, MountSource, StartFault},
 };
 use libtest_mimic::Trial;
