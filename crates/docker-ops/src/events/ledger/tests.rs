@@ -130,9 +130,9 @@ fn is_kept_right(steps: &[Step], gap: i64) -> Result<(), TestCaseError> {
                 let action = if running { Action::Started } else { died(3) };
                 // The engine's state is a moment older than its event.
                 if running {
-                    started = clock - 1
+                    started = clock - 1;
                 } else {
-                    finished = Some(clock - 1)
+                    finished = Some(clock - 1);
                 }
                 remembered.push(told(clock, "c", action));
                 if connected {
