@@ -206,11 +206,16 @@ pub async fn remove(
 ) -> Result<(), Error> {
     let late = Instant::now() + patience;
     let services: Vec<Service> = observe::services(engine, project).await?;
-    let (ours, others): (Vec<Service>, Vec<Service>) = services.into_iter().partition(|service| service.label(SERVICE).is_some());
-    for service in &ours {
-        let gone = Own { project, mark: Some(SERVICE), path: service_path(service) }.remove(engine).await?;
+    let (ours, mut others): (Vec<Service>, Vec<Service>) =
+        services.into_iter().partition(|service| service.label(SERVICE).is_some());
+    for service in ours {
         let name = service.name().to_owned();
-        sink(if gone { Event::Done(Change::RemoveService(name)) } else { Event::Kept(name) });
+        if (Own { project, mark: Some(SERVICE), path: service_path(&service) }).remove(engine).await? {
+            sink(Event::Done(Change::RemoveService(name)));
+        } else {
+            sink(Event::Kept(name));
+            others.push(service);
+        }
     }
     while ending(engine, project, &others).await? {
         if Instant::now() >= late {
@@ -304,6 +309,11 @@ mod tests {
                     let network = format!(r#"[{{"Id":"1","Name":"p_default","Scope":"swarm","Labels":{seen}}}]"#);
                     answer("200 OK", &network)
                 }
+                // A task of the service, for as long as that is there.
+                "/v1.41/tasks" if !now.contains(SERVICE) => answer(
+                    "200 OK",
+                    r#"[{"ID":"t","ServiceID":"1","DesiredState":"running","Status":{"State":"running"},"CreatedAt":"","Spec":{}}]"#,
+                ),
                 "/v1.41/networks/1" => answer("200 OK", &format!(r#"{{"Labels":{now}}}"#)),
                 path if path.ends_with("/1") => answer("200 OK", &object(&now)),
                 _ => answer("200 OK", "[]"),
