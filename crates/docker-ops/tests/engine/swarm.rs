@@ -209,8 +209,7 @@ async fn drawn(private: &Private, stack: &StackSpec, passwords: &Passwords) {
     let source = write("PASSWORD", "first\nartist\n");
     private.docker(&[&words[..words.len() - 1], &[source.as_str()]].concat());
     let path = write("stack.yaml", &file);
-    private.docker(&["stack", "config", "--compose-file", &path]);
-    private.docker(&["stack", "deploy", "--detach=true", "--compose-file", &path, "fleet"]);
+    private.docker(&["stack", "deploy", "--compose-file", &path, "fleet"]);
     assert_eq!(planned(private, stack, passwords).await.changes(), []);
     let (status, _) = rolled_out(private, planned(private, stack, passwords).await).await;
     assert_eq!(inside(private, &status), each_its_own("first"));
