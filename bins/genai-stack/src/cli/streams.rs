@@ -75,7 +75,7 @@ pub(crate) struct Exec {
     /// A variable. Everyone who may ask the engine reads it: secrets are refused
     #[arg(short, long, value_name = "NAME=VALUE", value_parser = pair)]
     pub(crate) env: Vec<String>,
-    /// Who runs it: UID[:GID] or a name [default: as the container]
+    /// Who runs it: UID, UID:GID or a name [default: as the container]
     #[arg(short, long, value_name = "USER")]
     pub(crate) user: Option<String>,
     /// The folder to run in [default: the container's]
