@@ -44,7 +44,7 @@ pub(super) fn semver() -> Result<Finding, Failure> {
             "the public items were not compared with the last version's",
         )
     };
-    let (tag, _) = capture("git", &["tag", "--list", "v*", "--merged", "--sort", "-version:refname"], &root())?;
+    let (tag, _) = capture("git", &["tag", "--list", "v*", "--merged", "HEAD", "--sort", "-version:refname"], &root())?;
     match tag.lines().next() {
         None => Ok(skipped("no version is tagged yet")),
         Some(_) if !has_cargo("semver-checks") => {

@@ -127,7 +127,7 @@ fn a_plugin_that_is_not_mounted_is_looked_at_in_the_container() {
     let login = format!("{}:/comfy/login", on_host.join("login").display());
     let name = project.start(&["--volume", &login], &["sleep", "600"]);
     let (outcome, text) = project.examined().0("plugin-intact");
-    assert!(outcome == "fail" && text.contains("`/comfy/custom_nodes/ComfyUI-Login` is not ComfyUI-Login"), "{text}");
+    assert!(outcome == "fail" && text.contains("ComfyUI-Login is not at `/comfy/custom_nodes/ComfyUI-Login`"), "{text}");
     for file in ["__init__.py", "password.py", "login.html"] {
         fs::write(on_host.join("custom_nodes/ComfyUI-Login").join(file), "").unwrap();
     }

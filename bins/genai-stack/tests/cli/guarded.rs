@@ -176,10 +176,11 @@ fn a_swarm_gets_nothing_that_would_start_without_a_login() {
 /// The engine as one that may be on another machine: a port of this one that leads to its socket.
 fn over_tcp() -> String {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let socket = std::env::var("DOCKER_HOST").unwrap_or_else(|_| "unix:///var/run/docker.sock".to_owned());
     let host = format!("tcp://{}", listener.local_addr().unwrap());
     thread::spawn(move || {
         for client in listener.incoming().map_while(Result::ok) {
-            let engine = UnixStream::connect("/var/run/docker.sock").unwrap();
+            let engine = UnixStream::connect(socket.trim_start_matches("unix://")).unwrap();
             let (mut up, mut down) = ((client.try_clone().unwrap(), engine.try_clone().unwrap()), (engine, client));
             thread::spawn(move || io::copy(&mut up.0, &mut up.1).and_then(|_| up.1.shutdown(Shutdown::Write)));
             thread::spawn(move || io::copy(&mut down.0, &mut down.1).and_then(|_| down.1.shutdown(Shutdown::Write)));

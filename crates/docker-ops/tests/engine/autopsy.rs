@@ -66,7 +66,10 @@ async fn killed(rig: &'static Rig) {
 }
 
 async fn out_of_memory(rig: &'static Rig) {
-    let id = rig.start("memory", &["--memory", "16m", "--memory-swap", "16m"], &["sh", "-c", "echo filling; tail /dev/zero"]);
+    // The engine hears of want of memory a moment after the start only.
+    let script = "until [ -e /go ]; do sleep 0.05; done; echo filling; tail /dev/zero";
+    let id = rig.start("memory", &["--memory", "16m", "--memory-swap", "16m"], &["sh", "-c", script]);
+    rig.docker(&["exec", &id, "touch", "/go"]);
     let dead = after_the_end(rig, &id).await;
     // Which of the processes the kernel took decides the code; the engine's word and event tell the cause.
     assert!(dead.state.oom_killed && dead.events.iter().any(|event| event.name == "oom"), "{dead:?}");
