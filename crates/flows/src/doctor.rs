@@ -14,7 +14,6 @@ use std::{
 use docker_ops::{Engine, Member, ProjectScope, StackSpec, autopsy::Autopsy};
 use report::{Failure, FailureKind, Finding, Report, Sink};
 use settings::{Settings, World};
-use token_sync::scan::{Scanner, Secret};
 
 use crate::{
     answers, checks,
@@ -104,6 +103,7 @@ async fn steps(
     let seen = asked.as_ref().map(|(_, machine)| machine);
     journey.found(ready(checks::engine_reachable(&endpoint, seen, world.clock.now()))).await;
     let (engine, machine) = asked?;
+    let redaction = Redaction::of(stack.services);
     let containers = engine.members(&stack.project).await.map_err(|error| failure(&error))?;
     if containers.is_empty() {
         let absent = checks::no_container(&stack.project.name, None);
@@ -121,15 +121,15 @@ async fn steps(
         }
         journey.section(name);
         let settings = stack.settings(service.as_deref())?;
-        let secrets = Secrets::of(stack.services, settings);
+        let source = settings.source.value.load().ok().flatten();
         let patient = Patient {
             cards: cards(engine, &autopsy).await,
             kills: kills.iter().filter(|kill| kill.container.as_deref() == Some(&**id)).cloned().collect(),
             has_kernel_log: options.kernel_log.is_some(),
             machine: &machine,
             wanted: service.as_ref().zip(stack.spec.as_ref()).and_then(|(service, spec)| spec.services.get(service)),
-            scanner: &secrets.scanner,
-            token: secrets.token.as_ref(),
+            scanner: redaction.as_ref().ok().map(Redaction::scanner),
+            token: source.as_ref().map(auth_core::SourceOfTruth::token),
             settings,
             autopsy,
         };
@@ -170,28 +170,6 @@ async fn drift(engine: &Engine, stack: &Stack<'_>) -> Result<Vec<String>, String
         }
     }
     Ok(differences)
-}
-
-/// What must not be shown, and is looked for where everybody reads.
-struct Secrets {
-    scanner: Scanner,
-    token: Option<auth_core::LoginToken>,
-}
-
-impl Secrets {
-    /// Of all services, since one may show another's; the token of its own.
-    fn of(all: &[Settings], own: &Settings) -> Self {
-        let (mut secrets, mut token) = (Vec::new(), None);
-        for settings in all {
-            let Some(source) = settings.source.value.load().ok().flatten() else { continue };
-            secrets.push(Secret::token("the source of truth", source.token()));
-            secrets.extend(source.password().map(|password| Secret::password("the password", password)));
-            if settings.service.value == own.service.value {
-                token = Some(source.token().clone());
-            }
-        }
-        Self { scanner: Scanner::new(&secrets, &own.fingerprint_key()), token }
-    }
 }
 
 /// Asks for the cards on both sides of the wall; only the pair tells who lost them.

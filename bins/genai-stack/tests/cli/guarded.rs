@@ -245,6 +245,21 @@ fn what_stands_open_is_stopped_again_unless_it_ran_before() {
 }
 
 #[test]
+fn what_stands_open_is_stopped_also_where_another_service_does_not_start() {
+    if !has_engine() {
+        return;
+    }
+    let project = Project::new("half", "custom_nodes = false\n");
+    let toml = project.folder.path().join("genai.toml");
+    let services = "[service.a]\n[service.b.stack]\nport = 0\nuser = 'nobody-here'\n";
+    fs::write(&toml, fs::read_to_string(&toml).unwrap() + services).unwrap();
+    let (report, code) = project.reported(&["up", "--service", "all"]);
+    assert!(code != 0 && report["stopped"].to_string().contains("nobody-here"), "{report}");
+    assert_eq!(finding(&report, "auth-enforced").0, "fail", "{report}");
+    assert!(!project.containers().contains("running"), "{}", project.containers());
+}
+
+#[test]
 fn what_ends_before_it_answers_is_not_waited_for() {
     if !has_engine() {
         return;

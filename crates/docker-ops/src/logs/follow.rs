@@ -43,6 +43,8 @@ pub(super) struct Reader<'a> {
     given: [Option<Timestamp>; 2],
     /// Up to when lines were given, or not wanted.
     upto: Option<Timestamp>,
+    /// The engine's clock, in whole seconds, when it was asked last.
+    asked_at: Option<Timestamp>,
 }
 
 /// The line that was given last. In the order of what is kept, all before it was given, and nothing after it.
@@ -104,7 +106,7 @@ impl Ask {
 
 impl<'a> Reader<'a> {
     pub(super) fn new(engine: &'a Engine, standing: &'a Standing, query: LogQuery, lines: &'a mpsc::Sender<LogLine>) -> Self {
-        Self { engine, standing, query, lines, mark: None, given: [None; 2], upto: None }
+        Self { engine, standing, query, lines, mark: None, given: [None; 2], upto: None, asked_at: None }
     }
 
     /// Reads to the end, and says up to when.
@@ -170,6 +172,10 @@ impl<'a> Reader<'a> {
                 () = time::sleep(silence) => {
                     let before = self.mark;
                     self.catch_up(Heard::default()).await?;
+                    // An engine sees that the time is over when the next line comes, if ever.
+                    if self.query.until.zip(self.asked_at).is_some_and(|(until, now)| now > until) {
+                        return Ok(true);
+                    }
                     if self.mark != before || self.lives().await? != Some(true) {
                         return Ok(false);
                     }
@@ -182,13 +188,17 @@ impl<'a> Reader<'a> {
             let mut heard = Heard::default();
             for piece in said {
                 let Ok(piece) = piece else { return Ok(false) };
-                lines.push(&piece, &mut |Line { channel, at, .. }| {
+                let read = lines.push(&piece, &mut |Line { channel, at, .. }| {
                     let before = std::mem::replace(&mut last[channel as usize], at);
                     // Nothing older is new, unless the stream goes back in time.
                     if at > self.given[channel as usize] || at < before {
                         heard.note(at);
                     }
-                })?;
+                });
+                // What the engine complains of in its stream may be over already: what it keeps tells.
+                if read.is_err() {
+                    return Ok(false);
+                }
             }
             if heard.lines > 0 {
                 self.catch_up(heard).await?;
@@ -221,6 +231,7 @@ impl<'a> Reader<'a> {
         let answer = self.request(ask).await?;
         let date = answer.headers().get(header::DATE).and_then(|date| rfc2822::parse(date.to_str().ok()?).ok());
         let asked_at = date.map(|date| date.timestamp());
+        self.asked_at = asked_at.or(self.asked_at);
         let (mut body, mut open) = (answer.into_body(), Lines::new(self.standing.tty));
         let mut ready = Vec::new();
         let mut is_first = true;

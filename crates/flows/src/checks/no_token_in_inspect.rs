@@ -3,15 +3,19 @@
 use report::{CheckId, Finding};
 use token_sync::scan::{Control, Owner};
 
-use super::{fail, pass};
+use super::{fail, pass, unknown};
 use crate::doctor::Patient;
 
 pub(crate) const ID: CheckId = CheckId("no-token-in-inspect");
 
 pub(crate) fn judge(patient: &Patient<'_>) -> Finding {
+    let Some(scanner) = patient.scanner else {
+        return unknown(ID, "it is not known what to look for", "a source of truth can't be read")
+            .hint("see what is wrong with it: `genai-tokens check`");
+    };
     let mut found: Vec<(&str, bool, Owner)> = Vec::new();
     for exposed in &patient.autopsy.exposed {
-        let scan = patient.scanner.stream(&exposed.place, &mut exposed.text.as_bytes(), &Control::silent());
+        let scan = scanner.stream(&exposed.place, &mut exposed.text.as_bytes(), &Control::silent());
         found.extend(scan.matches.into_iter().map(|one| (exposed.place.as_str(), exposed.from_image, one.owner)));
     }
     let Some((place, from_image, owner)) = found.first() else {
@@ -47,6 +51,7 @@ mod tests {
             })
         };
         assert_eq!(of("harmless").0, "pass");
+        assert_eq!(judged(judge, |patient| patient.scanner = None).0, "unknown", "nobody knows what to look for");
         for text in [TOKEN, &format!("Bearer {stranger}")] {
             let (outcome, finding) = of(text);
             assert!(outcome == "fail" && finding.summary.contains("the variable `X`"), "{finding:?}");

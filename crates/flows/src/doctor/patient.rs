@@ -8,6 +8,8 @@ use docker_ops::{
 use settings::Settings;
 use token_sync::scan::Scanner;
 
+use crate::stack::redact::WITHHELD;
+
 /// One container, and all that the checks look at.
 pub(crate) struct Patient<'a> {
     pub(crate) autopsy: Autopsy,
@@ -18,7 +20,8 @@ pub(crate) struct Patient<'a> {
     pub(crate) kills: Vec<OutOfMemory>,
     pub(crate) has_kernel_log: bool,
     pub(crate) cards: Cards,
-    pub(crate) scanner: &'a Scanner,
+    /// Of the project's secrets; none where a source of truth can't be read.
+    pub(crate) scanner: Option<&'a Scanner>,
     /// The token of the source of truth.
     pub(crate) token: Option<&'a LoginToken>,
     pub(crate) settings: &'a Settings,
@@ -43,7 +46,10 @@ impl Patient<'_> {
     /// What a container wrote, in one line and without a secret.
     pub(crate) fn shown(&self, text: &str) -> String {
         let line = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect::<Vec<_>>().join(" / ");
-        self.scanner.redact(&line).chars().take(300).collect()
+        match self.scanner {
+            Some(scanner) => scanner.redact(&line).chars().take(300).collect(),
+            None => WITHHELD.to_owned(),
+        }
     }
 }
 
@@ -76,7 +82,7 @@ pub(crate) mod tests {
             kills: Vec::new(),
             has_kernel_log: false,
             cards: Cards::default(),
-            scanner: &scanner,
+            scanner: Some(&scanner),
             token: Some(&token),
             settings: &settings,
         };

@@ -2,16 +2,20 @@
 //! with it. One that turns out to be open to all is stopped again.
 
 use std::{
+    future,
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
     time::Duration,
 };
 
 use docker_ops::{Container, ContainerHealth, ContainerState, Engine, Gpu, LastProbe, Observed, Readiness, StackSpec};
 use report::{Change, ChangeKind, Event, Failure, Outcome, Sink};
-use settings::{Connection, Settings, World};
+use settings::{Connection, Origin, Settings, World};
 use tokio::time::Instant;
 
-use super::{Stack, failure, redact::Redaction};
+use super::{
+    Stack, failure,
+    redact::{Redaction, WITHHELD},
+};
 use crate::{answers as answered, checks, journey::Journey, subject::Subject};
 
 /// How many of the last lines of a container that is not well are shown.
@@ -20,6 +24,15 @@ const LINES: u32 = 12;
 const REACH: Duration = Duration::from_secs(10);
 /// Between two tries whether the port answers.
 const PAUSE: Duration = Duration::from_millis(100);
+
+/// Which containers are proven.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Whose {
+    /// Those of all services that are meant.
+    All,
+    /// Those that this run started, after a failure: no server stays open because another one did not start.
+    Started,
+}
 
 /// Waits for each service that is meant and proves it. The first that is not there is the failure. What stands open is stopped again,
 /// unless it ran so `before`.
@@ -30,8 +43,10 @@ pub(super) async fn run(
     spec: &StackSpec,
     before: &Observed,
     timeout: Duration,
+    whose: Whose,
 ) -> Result<(), Failure> {
-    let redaction = Redaction::of(stack.services)?;
+    // Whether a server stands open is asked all the same.
+    let redaction = Redaction::of(stack.services).ok();
     let deadline = Instant::now() + timeout;
     let seen = stack.engine.observe(spec).await.map_err(|error| failure(&error))?;
     let local = stack.engine.is_local();
@@ -49,18 +64,28 @@ pub(super) async fn run(
         .collect();
     let failed = journey
         .each(&services, async |journey, settings| {
-            let Some(container) = seen.of(&settings.service.value) else { return Ok(()) };
-            let gpu = &spec.services[&settings.service.value].gpu;
-            if *gpu != Gpu::None {
-                let proof = docker_ops::prove(stack.engine, &container.id, gpu).await.map_err(|error| failure(&error))?;
-                journey.found(std::future::ready(checks::gpu_given(&container.name, gpu, &proof))).await;
-            }
+            let service = &settings.service.value;
+            let container = match (seen.of(service), whose) {
+                (Some(container), Whose::All) => container,
+                (Some(container), Whose::Started) if container.is_up() && !ran(container, before) => container,
+                (_, Whose::Started) => return Ok(()),
+                (None, Whose::All) => {
+                    journey.found(future::ready(checks::no_container(&spec.project, Some(service)))).await;
+                    return Ok(());
+                }
+            };
             let subject = journey.subject(settings, world)?;
             // Without a port of its own, somebody else's server may answer at the URL of the settings.
-            let asked = !local || url(container).is_some();
-            if service(journey, stack.engine, &redaction, &subject, asked, container, deadline).await? == Door::Open {
-                let grace = spec.services[&settings.service.value].stop_grace;
-                close(journey, stack.engine, container, before, grace).await?;
+            // At the default URL answers whatever runs on this machine, not what an engine on another one runs.
+            let asked = if local { url(container).is_some() } else { settings.url.origin != Origin::Default };
+            let redaction = redaction.as_ref();
+            if prove(journey, stack.engine, redaction, &subject, asked, container, deadline).await? == Door::Open {
+                return close(journey, stack.engine, container, before, spec.services[service].stop_grace).await;
+            }
+            let gpu = &spec.services[service].gpu;
+            if *gpu != Gpu::None {
+                let proof = docker_ops::prove(stack.engine, &container.id, gpu).await.map_err(|error| failure(&error))?;
+                journey.found(future::ready(checks::gpu_given(&container.name, gpu, &proof))).await;
             }
             Ok(())
         })
@@ -75,10 +100,10 @@ enum Door {
     NotSeenOpen,
 }
 
-async fn service(
+async fn prove(
     journey: &mut Journey,
     engine: &Engine,
-    redaction: &Redaction,
+    redaction: Option<&Redaction>,
     subject: &Subject<'_>,
     asked: bool,
     container: &Container,
@@ -107,7 +132,7 @@ async fn service(
             // Who is gone has no lines.
             false => engine.last_lines(&container.id, LINES).await.unwrap_or_default(),
         };
-        let lines: Vec<String> = lines.iter().map(|line| redaction.text(line)).collect();
+        let lines: Vec<String> = lines.iter().map(|line| clean(redaction, line)).collect();
         match port {
             Port::Ready(Readiness::Running) if !asked => {}
             Port::Ready(ready) => {
@@ -117,7 +142,7 @@ async fn service(
             Port::Open => {}
         }
         if !asked {
-            journey.found(std::future::ready(checks::no_door(checks::DOORS[0].id, name))).await;
+            journey.found(future::ready(checks::no_door(checks::DOORS[0].id, name))).await;
             return Ok(Door::NotSeenOpen);
         }
         if is_well {
@@ -131,7 +156,7 @@ async fn service(
         Outcome::Pass => drop(journey.check(&checks::TOKEN_ACCEPTED, subject).await),
         door => {
             let is_open = door == Outcome::Fail;
-            drop(journey.found(std::future::ready(checks::not_tried(checks::TOKEN_ACCEPTED.id, &door))).await);
+            drop(journey.found(future::ready(checks::not_tried(checks::TOKEN_ACCEPTED.id, &door))).await);
             return Ok(if is_open { Door::Open } else { Door::NotSeenOpen });
         }
     }
@@ -147,10 +172,7 @@ async fn close(
     grace: Duration,
 ) -> Result<(), Failure> {
     let name = &container.name;
-    let ran = before.of(&container.service).is_some_and(|was| {
-        was.state == ContainerState::Running && (&was.id, &was.started_at) == (&container.id, &container.started_at)
-    });
-    if ran {
+    if ran(container, before) {
         journey.note(format!(
             "`{name}` stands open to everybody who reaches it. It ran so before, and was left running: `genai-stack down` ends it"
         ));
@@ -160,6 +182,13 @@ async fn close(
     journey.note(format!("`{name}` stood open to everybody who reaches it, and was stopped again"));
     journey.changed(Change { path: format!("container {name}"), kind: ChangeKind::Changed, done: true, service: None });
     Ok(())
+}
+
+/// Whether it ran before this run, and has run ever since.
+fn ran(container: &Container, before: &Observed) -> bool {
+    before.of(&container.service).is_some_and(|was| {
+        was.state == ContainerState::Running && (&was.id, &was.started_at) == (&container.id, &container.started_at)
+    })
 }
 
 /// What the port of a container without a probe came to.
@@ -209,18 +238,22 @@ async fn answers(subject: &Subject<'_>, deadline: Instant) {
 }
 
 /// What the probe said last is shown while one waits.
-fn tell(sink: &Sink, seen: &Container, redaction: &Redaction) {
+fn tell(sink: &Sink, seen: &Container, redaction: Option<&Redaction>) {
     let said = match &seen.health {
         Some(ContainerHealth::Starting(Some(probe))) if !probe.output.is_empty() => {
-            format!(": its probe says {}", redaction.text(&probe.output))
+            format!(": its probe says {}", clean(redaction, &probe.output))
         }
         _ => String::new(),
     };
     sink.send(Event::Started(format!("waiting for `{}`{said}", seen.name)));
 }
 
-fn redacted(ready: Readiness, redaction: &Redaction) -> Readiness {
-    let clean = |probe: Option<LastProbe>| probe.map(|probe| LastProbe { output: redaction.text(&probe.output), ..probe });
+fn clean(redaction: Option<&Redaction>, text: &str) -> String {
+    redaction.map_or_else(|| WITHHELD.to_owned(), |redaction| redaction.text(text))
+}
+
+fn redacted(ready: Readiness, redaction: Option<&Redaction>) -> Readiness {
+    let clean = |probe: Option<LastProbe>| probe.map(|probe| LastProbe { output: clean(redaction, &probe.output), ..probe });
     match ready {
         Readiness::Unhealthy(probe) => Readiness::Unhealthy(clean(probe)),
         Readiness::TooLate(probe) => Readiness::TooLate(clean(probe)),

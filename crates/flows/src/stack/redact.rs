@@ -9,6 +9,9 @@ use token_sync::{
     scan::{Redactor, Scanner, Secret},
 };
 
+/// In place of what may hold a secret that nobody knows.
+pub(crate) const WITHHELD: &str = "(not shown: a source of truth can't be read, so nobody knows what to hide)";
+
 /// What must not be shown.
 #[derive(Debug, Clone)]
 pub struct Redaction {
@@ -44,6 +47,10 @@ impl Redaction {
             }
         }
         Ok(Self { scanner: Arc::new(Scanner::new(&secrets, &first.fingerprint_key())) })
+    }
+
+    pub(crate) fn scanner(&self) -> &Scanner {
+        &self.scanner
     }
 
     /// A whole line, or a whole document such as the engine's own description of a container.

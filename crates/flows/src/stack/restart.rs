@@ -53,7 +53,9 @@ async fn steps(journey: &mut Journey, stack: &Stack<'_>, world: &World, options:
     let doing = doing::Doing::new(journey, None);
     let ended = stack.engine.apply(&spec, &plan, &|progress| doing.hear(progress)).await;
     doing.tell(journey);
-    ended.map_err(|error| failure(&error))?;
     drop(lock);
-    proof::run(journey, stack, world, &spec, &seen, options.timeout).await
+    let whose = if ended.is_ok() { proof::Whose::All } else { proof::Whose::Started };
+    let proven = proof::run(journey, stack, world, &spec, &seen, options.timeout, whose).await;
+    ended.map_err(|error| failure(&error))?;
+    proven
 }

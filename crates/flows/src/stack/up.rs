@@ -77,12 +77,14 @@ async fn steps(journey: &mut Journey, stack: &Stack<'_>, world: &World, options:
     let doing = doing::Doing::new(journey, Some(redaction.clone()));
     let ended = stack.engine.bring_up(&spec, &wish, &|progress| doing.hear(progress)).await;
     doing.tell(journey);
-    let done = ended.map_err(|error| redacted(failure(&error), &redaction))?;
-    if done.steps.is_empty() {
+    if ended.as_ref().is_ok_and(|done| done.steps.is_empty()) {
         journey.note("all is as it must be: nothing was changed");
     }
     drop(lock);
-    proof::run(journey, stack, world, &spec, &seen, options.timeout).await
+    let whose = if ended.is_ok() { proof::Whose::All } else { proof::Whose::Started };
+    let proven = proof::run(journey, stack, world, &spec, &seen, options.timeout, whose).await;
+    ended.map_err(|error| redacted(failure(&error), &redaction))?;
+    proven
 }
 
 /// What an engine refuses may repeat what a container said last.

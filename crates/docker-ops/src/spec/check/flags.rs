@@ -83,18 +83,27 @@ fn value<'a>(service: &'a ServiceSpec, flag: &'a str) -> Option<&'a str> {
 
 /// What follows the flag, up to the next one.
 fn values<'a>(service: &'a ServiceSpec, flag: &'a str) -> impl Iterator<Item = &'a str> {
-    let mut inside = false;
-    words(service).filter_map(move |word| {
+    let (mut inside, mut last) = (false, Vec::new());
+    for word in words(service) {
         if !word.starts_with("--") {
-            return Some(word).filter(|_| inside);
+            last.extend(Some(word).filter(|_| inside));
+            continue;
         }
         let (name, value) = known::read(word).unwrap_or_default();
         inside = name == flag && value.is_none();
-        value.filter(|_| name == flag)
-    })
+        if name == flag {
+            last = value.into_iter().collect();
+        }
+    }
+    last.into_iter()
 }
 
 /// The command line's words, also of a line for a shell.
 fn words(service: &ServiceSpec) -> impl Iterator<Item = &str> {
-    service.command.iter().chain(&service.flags).flat_map(|argument| argument.split_whitespace())
+    service
+        .command
+        .iter()
+        .chain(&service.flags)
+        .flat_map(|argument| argument.split_whitespace())
+        .map(|word| word.trim_matches(['"', '\'']))
 }

@@ -293,6 +293,7 @@ fn flags_that_undo_the_login_and_the_one_that_opens_the_port() {
         flags("--listen --port 9000"),
         flags("--listen --disable-all-custom-nodes"),
         flags("--listen --disable-all-custom-nodes --whitelist-custom-nodes Other"),
+        flags("--listen --disable-all-custom-nodes --whitelist-custom-nodes ComfyUI-Login --whitelist-custom-nodes Other"),
         flags("--listen --enable-cors-header"),
         flags("--listen --enable-cors-header https://app"),
         flags("--lis=127.0.0.1"),
@@ -308,6 +309,7 @@ fn flags_that_undo_the_login_and_the_one_that_opens_the_port() {
     Warn `services.comfyui.flags`: without `--listen` the port can't be reached from the host | add `--listen 0.0.0.0`: `ports` still say which address of the host it gets
     Refuse `services.comfyui.flags`: `--listen 127.0.0.1` can't be reached from the host | add `--listen 0.0.0.0`: `ports` still say which address of the host it gets
     Refuse `services.comfyui.flags`: ComfyUI listens on port 9000 of the container, which is not published | let `--port` and `container_port` be the same
+    Refuse `services.comfyui.flags`: `--disable-all-custom-nodes` leaves the login away too: everybody gets in | add `--whitelist-custom-nodes ComfyUI-Login`, or remove the flag
     Refuse `services.comfyui.flags`: `--disable-all-custom-nodes` leaves the login away too: everybody gets in | add `--whitelist-custom-nodes ComfyUI-Login`, or remove the flag
     Refuse `services.comfyui.flags`: `--disable-all-custom-nodes` leaves the login away too: everybody gets in | add `--whitelist-custom-nodes ComfyUI-Login`, or remove the flag
     Refuse `services.comfyui.flags`: `--enable-cors-header` lets pages of every site speak to ComfyUI | name the one site after it, or remove the flag
