@@ -45,8 +45,9 @@ fn near(ours: u64, theirs: f64) -> bool {
 
 async fn beside_docker(rig: &'static Rig) {
     // A third of a processor, a file in the page cache, and then nothing changes any more.
-    let script = "head -c 20000000 /dev/zero > /tmp/f; cat /tmp/f > /dev/null; while :; do :; done";
+    let script = "head -c 20000000 /dev/zero > /tmp/f; cat /tmp/f > /dev/null; touch /ready; while :; do :; done";
     let id = rig.start("stats-busy", &["--cpus", "0.3", "--memory", "64m"], &["sh", "-c", script]);
+    rig.docker(&["exec", &id, "sh", "-c", "until [ -e /ready ]; do sleep 0.05; done"]);
     one(rig, &id).await;
     let (ours, theirs) = (one(rig, &id).await, rig.docker(&["stats", "--no-stream", "--format", "{{json .}}", &id]));
     let theirs: serde_json::Value = serde_json::from_str(&theirs).unwrap();
