@@ -150,14 +150,14 @@ async fn steps(
     for service in wanted.filter(|service| !containers.is_empty() && !seen.contains(*service)) {
         journey.found(ready(checks::no_container(&stack.project.name, Some(service)))).await;
     }
-    journey.found(async { checks::stack_in_sync(&drift(engine, stack).await) }).await;
+    journey.found(async { checks::stack_in_sync(&drift(engine, stack, redaction.as_ref()).await) }).await;
     Ok(())
 }
 
 /// Where what runs differs from what must run, as `up` would mend it; why that is not known.
-async fn drift(engine: &Engine, stack: &Stack<'_>) -> Result<Vec<String>, String> {
+async fn drift(engine: &Engine, stack: &Stack<'_>, redaction: Result<&Redaction, &Failure>) -> Result<Vec<String>, String> {
     let spec = stack.spec.as_ref().ok_or("genai.toml has no `[stack]`")?;
-    let redaction = Redaction::of(stack.services).map_err(|failure| failure.to_string())?;
+    let redaction = redaction.map_err(Failure::to_string)?;
     let observed = engine.observe(spec).await.map_err(|error| answers::chain(&error))?;
     let mut differences = Vec::new();
     for service in spec.services.keys().filter(|service| stack.means(service)) {

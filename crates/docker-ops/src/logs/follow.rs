@@ -67,8 +67,6 @@ struct Heard {
 
 /// How a read ended.
 struct Read {
-    /// The engine's clock when it was asked, in whole seconds.
-    asked_at: Option<Timestamp>,
     /// Whether the mark that it was to begin after was there.
     met: bool,
     /// What was begun.
@@ -150,10 +148,10 @@ impl<'a> Reader<'a> {
     async fn begin(&mut self) -> Result<Lines, Error> {
         let LogQuery { follow, tail, since, .. } = self.query;
         let unwanted = follow && tail == Some(0);
-        let Read { asked_at, open, .. } =
+        let Read { open, .. } =
             self.read(Ask { tail: if unwanted { Some(1) } else { tail }, since, unwanted, ..Ask::default() }, None).await?;
         if tail.is_some() && self.mark.is_none() {
-            self.upto = asked_at;
+            self.upto = self.asked_at;
         }
         Ok(open)
     }
@@ -230,8 +228,7 @@ impl<'a> Reader<'a> {
     async fn read(&mut self, ask: Ask, mut mark: Option<Mark>) -> Result<Read, Error> {
         let answer = self.request(ask).await?;
         let date = answer.headers().get(header::DATE).and_then(|date| rfc2822::parse(date.to_str().ok()?).ok());
-        let asked_at = date.map(|date| date.timestamp());
-        self.asked_at = asked_at.or(self.asked_at);
+        self.asked_at = date.map(|date| date.timestamp()).or(self.asked_at);
         let (mut body, mut open) = (answer.into_body(), Lines::new(self.standing.tty));
         let mut ready = Vec::new();
         let mut is_first = true;
@@ -245,21 +242,21 @@ impl<'a> Reader<'a> {
                     Some(mark) if !mark.is(&line) => {}
                     // Lines of its time, or its own beginning, may lie before what was asked for.
                     Some(Mark { before: Some(_), .. }) if is_first && ask.tail.is_some() => {
-                        return Ok(Read { asked_at, met: false, open });
+                        return Ok(Read { met: false, open });
                     }
                     Some(Mark { lines: 1, .. }) => mark = None,
                     Some(mark) => mark.lines -= 1,
                     None => {
                         self.note(&line);
                         if !ask.unwanted && !self.give(line).await {
-                            return Ok(Read { asked_at, met: true, open });
+                            return Ok(Read { met: true, open });
                         }
                     }
                 }
                 is_first = false;
             }
         }
-        Ok(Read { asked_at, met: mark.is_none(), open })
+        Ok(Read { met: mark.is_none(), open })
     }
 
     /// All is written that ever will be: what was begun is a line too.
