@@ -77,7 +77,10 @@ fn killed_and_out_of_memory_are_told_apart() {
     assert_eq!(finding("memory-sufficient").0, "pass");
 
     let full = Project::new("full");
-    let name = full.start(&["--memory", "16m", "--memory-swap", "16m"], &["tail", "/dev/zero"]);
+    // The engine hears of want of memory a moment after the start only.
+    let script = "until [ -e /go ]; do sleep 0.05; done; exec tail /dev/zero";
+    let name = full.start(&["--memory", "16m", "--memory-swap", "16m"], &["sh", "-c", script]);
+    docker(&["exec", &name, "touch", "/go"]);
     docker(&["wait", &name]);
     let (outcome, text) = full.examined().0("memory-sufficient");
     assert!(outcome == "fail" && text.contains("its memory limit of 16 MiB"), "{text}");
