@@ -20,7 +20,7 @@ use crate::{Args, Outcome, batch, decode, faults, own, recovery};
 /// The client in Python; its own process too.
 pub const SIMPLIFIED: &str = "comfy-api-simplified 1.6.0";
 const JOBS: usize = 100;
-const TURNS: usize = 5;
+const TURNS: usize = 15;
 /// What a client has not begun after so many seconds it does not begin any more.
 const SECONDS: u64 = 30;
 /// Jobs whose requests are counted.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures_util::{SinkExt, StreamExt};
 use serde_json::json;
 use tokio::sync::{mpsc, watch};
-use tokio::time::{Instant, interval_at, sleep, timeout};
+use tokio::time::{Instant, MissedTickBehavior, interval, interval_at, sleep, timeout};
 use tokio_tungstenite::tungstenite::Message as Frame;
 
 use super::Registry;
@@ -18,6 +18,9 @@ use crate::wire::{decode_binary, decode_text};
 /// How often the connection is tried when nothing comes by itself. A server that is gone without a word is found after
 /// two of these.
 const PING: Duration = Duration::from_secs(15);
+/// While messages come a timer is kept so near that no other is nearer: a nearer one would have to wake the thread that sleeps
+/// until the nearest, several times a job.
+const BEAT: Duration = Duration::from_millis(250);
 /// How long the server may take to answer our close frame.
 const FAREWELL: Duration = Duration::from_secs(2);
 /// Time for the server to forget the closed connection, after it has said goodbye.
@@ -166,11 +169,13 @@ async fn serve(
     last_deaf: &mut Option<Instant>,
 ) -> End {
     let mut ping = interval_at(Instant::now() + PING, PING);
-    let mut heard = true;
+    let mut beat = interval(BEAT);
+    beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let (mut heard, mut busy) = (true, false);
     loop {
         tokio::select! {
             frame = socket.next() => {
-                heard = true;
+                (heard, busy) = (true, true);
                 match frame {
                     Some(Ok(Frame::Text(text))) => registry.route(decode_text(&text)),
                     Some(Ok(Frame::Binary(bytes))) => registry.route(decode_binary(&bytes)),
@@ -191,6 +196,7 @@ async fn serve(
                 }
                 Some(Command::Deaf | Command::Need) => {}
             },
+            _ = beat.tick(), if busy => busy = false,
             _ = ping.tick() => {
                 if !heard {
                     tracing::debug!("websocket silent");
