@@ -20,7 +20,7 @@ use crate::{Args, Outcome, batch, decode, faults, own, recovery};
 /// The client in Python; its own process too.
 pub const SIMPLIFIED: &str = "comfy-api-simplified 1.6.0";
 const JOBS: usize = 100;
-const TURNS: usize = 15;
+const TURNS: usize = 16;
 /// What a client has not begun after so many seconds it does not begin any more.
 const SECONDS: u64 = 30;
 /// Jobs whose requests are counted.
@@ -39,10 +39,12 @@ pub async fn all(args: &Args) -> Outcome<Value> {
     let mark = work::micros() / 1_000_000 % 1_000_000;
     let run = |at: usize, kind: &str| format!("bench-{mark}-{at}-{kind}");
     let program = |at: usize| Program { name: names[at], args, token };
-    // In turns, so that what else the machine does falls on all; the slow ones once.
+    // In turns, so that what else the machine does falls on all, and there and back, so that none always comes after the same
+    // one; the slow ones once.
     let mut ones: Vec<Ran> = names.iter().map(|_| Ran::default()).collect();
     for turn in 0..TURNS {
-        for at in 0..names.len() {
+        for place in 0..names.len() {
+            let at = if turn % 2 == 0 { place } else { names.len() - 1 - place };
             if turn == 0 || ones[at].is_quick() {
                 eprintln!("{}: {JOBS} jobs, one after the other, turn {}", names[at], turn + 1);
                 let run = run(at, &format!("one-{turn}"));
