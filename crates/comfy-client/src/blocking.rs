@@ -123,6 +123,12 @@ impl Client {
     }
 
     /// As [`crate::Client::connect`].
+    ///
+    /// ```no_run
+    /// # fn example(client: comfy_client::blocking::Client) {
+    /// println!("there will be {}", if client.connect() { "previews" } else { "none" });
+    /// # }
+    /// ```
     pub fn connect(&self) -> bool {
         self.block_on(self.inner.connect())
     }
@@ -175,12 +181,20 @@ impl Client {
     }
 }
 
-/// Methods of the inner client, each as it stands there.
+/// Methods of the inner client, each as it stands there, with a line that shows its use.
 macro_rules! waiting {
-    ($($name:ident($($argument:ident: $kind:ty),*) -> $answer:ty;)*) => {
+    ($($name:ident($($argument:ident: $kind:ty),*) -> $answer:ty = $example:literal;)*) => {
         impl Client {
             $(
                 #[doc = concat!("As [`crate::Client::", stringify!($name), "`].")]
+                ///
+                /// ```no_run
+                /// # use comfy_client::*;
+                /// # fn example(client: blocking::Client, id: &str, workflow: Workflow, file: StoredFile) -> Result<(), Error> {
+                #[doc = $example]
+                /// # Ok(())
+                /// # }
+                /// ```
                 ///
                 /// # Errors
                 /// As there.
@@ -193,36 +207,43 @@ macro_rules! waiting {
 }
 
 waiting! {
-    cancel(prompt_id: &str) -> bool;
-    interrupt(prompt_id: &str) -> bool;
-    delete_queued(ids: impl IntoIterator<Item = impl AsRef<str>>) -> ();
-    clear_queue() -> ();
-    health() -> Health;
-    system_stats() -> SystemStats;
-    free(unload_models: bool, free_memory: bool) -> ();
-    probe(probe: &Probe) -> Answer;
-    probe_socket(credential: &Credential) -> Answer;
-    queue() -> Queue;
-    history(prompt_id: &str) -> Option<HistoryEntry>;
-    histories(max_items: usize, offset: Option<usize>) -> Vec<(String, HistoryEntry)>;
-    delete_history(ids: impl IntoIterator<Item = impl AsRef<str>>) -> ();
-    clear_history() -> ();
-    jobs() -> Option<Vec<JobSummary>>;
-    object_info() -> Arc<ObjectInfo>;
-    object_info_class(name: &str) -> Option<ClassInfo>;
-    refresh_object_info() -> Arc<ObjectInfo>;
-    dry_run(workflow: &Workflow) -> Vec<Problem>;
-    model_folders() -> Vec<String>;
-    models(folder: &str) -> Option<Vec<String>>;
-    embeddings() -> Vec<String>;
-    extensions() -> Vec<String>;
-    features() -> Map<String, Value>;
-    upload_image(name: &str, bytes: impl Into<Bytes>, options: &UploadOptions) -> StoredFile;
-    upload(content: &Content, options: &UploadOptions) -> Uploaded;
-    upload_mask(mask: &Content, original: &StoredFile, options: &UploadOptions) -> Uploaded;
-    view(file: &StoredFile) -> Bytes;
-    download(file: &StoredFile, dir: &Path) -> Downloaded;
-    download_tree(file: &StoredFile, dir: &Path) -> Downloaded;
+    cancel(prompt_id: &str) -> bool = r#"println!("{}", if client.cancel(id)? { "taken out" } else { "had ended" });"#;
+    interrupt(prompt_id: &str) -> bool = "client.interrupt(id)?; // Only if it runs.";
+    delete_queued(ids: impl IntoIterator<Item = impl AsRef<str>>) -> () = "client.delete_queued([id])?;";
+    clear_queue() -> () = "client.clear_queue()?;";
+    health() -> Health = r#"println!("{} wait or run", client.health()?.queue_remaining);"#;
+    system_stats() -> SystemStats = r#"println!("ComfyUI {:?}", client.system_stats()?.comfyui_version);"#;
+    free(unload_models: bool, free_memory: bool) -> () = "client.free(true, true)?; // Models and cached results.";
+    probe(probe: &Probe) -> Answer = r#"let answer = client.probe(&Probe::get("/queue").credential(Credential::None))?;"#;
+    probe_socket(credential: &Credential) -> Answer = "let answer = client.probe_socket(&Credential::None)?;";
+    queue() -> Queue = r#"println!("{} wait", client.queue()?.pending.len());"#;
+    history(prompt_id: &str) -> Option<HistoryEntry> = "let ended = client.history(id)?.is_some();";
+    histories(max_items: usize, offset: Option<usize>) -> Vec<(String, HistoryEntry)>
+        = "let newest = client.histories(10, None)?;";
+    delete_history(ids: impl IntoIterator<Item = impl AsRef<str>>) -> () = "client.delete_history([id])?;";
+    clear_history() -> () = "client.clear_history()?;";
+    jobs() -> Option<Vec<JobSummary>> = "let jobs = client.jobs()?; // None where the server has no such list.";
+    object_info() -> Arc<ObjectInfo> = "let classes = client.object_info()?;";
+    object_info_class(name: &str) -> Option<ClassInfo> = r#"let sampler = client.object_info_class("KSampler")?;"#;
+    refresh_object_info() -> Arc<ObjectInfo> = "let classes = client.refresh_object_info()?;";
+    dry_run(workflow: &Workflow) -> Vec<Problem>
+        = r#"client.dry_run(&workflow)?.iter().for_each(|problem| eprintln!("{problem}"));"#;
+    model_folders() -> Vec<String> = r#"println!("{}", client.model_folders()?.join(", "));"#;
+    models(folder: &str) -> Option<Vec<String>> = r#"let checkpoints = client.models("checkpoints")?;"#;
+    embeddings() -> Vec<String> = r#"println!("{}", client.embeddings()?.join(", "));"#;
+    extensions() -> Vec<String> = r#"println!("{}", client.extensions()?.join(", "));"#;
+    features() -> Map<String, Value> = r#"let has_previews = client.features()?.contains_key("supports_preview_metadata");"#;
+    upload_image(name: &str, bytes: impl Into<Bytes>, options: &UploadOptions) -> StoredFile
+        = r#"let cat = client.upload_image("cat.png", &b"\x89PNG"[..], &UploadOptions::default())?;"#;
+    upload(content: &Content, options: &UploadOptions) -> Uploaded
+        = r#"let sent = client.upload(&Content::file("footage/scene-1.mp4"), &UploadOptions::default())?;"#;
+    upload_mask(mask: &Content, original: &StoredFile, options: &UploadOptions) -> Uploaded
+        = r#"let mask = client.upload_mask(&Content::file("mask.png"), &file, &UploadOptions::default())?;"#;
+    view(file: &StoredFile) -> Bytes = "let bytes = client.view(&file)?;";
+    download(file: &StoredFile, dir: &Path) -> Downloaded
+        = r#"let there = client.download(&file, std::path::Path::new("pictures"))?;"#;
+    download_tree(file: &StoredFile, dir: &Path) -> Downloaded
+        = r#"let there = client.download_tree(&file, std::path::Path::new("pictures"))?;"#;
 }
 
 impl Job {
