@@ -9,7 +9,7 @@ mod image;
 use std::time::Duration;
 
 use bollard::{
-    models::NetworkCreateRequest,
+    models::{ContainerCreateBody, NetworkCreateRequest},
     query_parameters::{
         CreateContainerOptionsBuilder, RemoveContainerOptionsBuilder, RenameContainerOptionsBuilder,
         RestartContainerOptionsBuilder, StartContainerOptions, StopContainerOptionsBuilder,
@@ -177,8 +177,22 @@ impl Engine {
         let reference = wanted.image.reference();
         let image = self.image(reference).await?;
         let image = image.ok_or_else(|| Error::new(ErrorKind::NotFound, format!("the image `{reference}` went away")))?;
+        let body = create::body(spec, service, wanted, &image);
+        // By its name, for people to read; unless that has come to mean another image meanwhile.
+        let named = ContainerCreateBody { image: Some(reference.to_owned()), ..body.clone() };
+        let made = self.create_of(name, named).await?;
+        match self.container(&made.id).await? {
+            Some(other) if other.image_id != image.id => {
+                self.remove(&made, false).await?;
+                self.create_of(name, body).await
+            }
+            _ => Ok(made),
+        }
+    }
+
+    async fn create_of(&self, name: &str, body: ContainerCreateBody) -> Result<Handle, Error> {
         let options = CreateContainerOptionsBuilder::default().name(name).build();
-        let made = self.docker().create_container(Some(options), create::body(spec, service, wanted, &image)).await;
+        let made = self.docker().create_container(Some(options), body).await;
         let made = made.map_err(|error| Error::of(format!("container `{name}`"), error))?;
         Ok(Handle { id: made.id, name: name.to_owned() })
     }

@@ -58,7 +58,7 @@ fn host(service: &ServiceSpec, network: &str) -> HostConfig {
                 })
                 .collect(),
         ),
-        tmpfs: service.read_only_root.then(|| HashMap::from([("/tmp".to_owned(), String::new())])),
+        tmpfs: Some(service.emptied().into_iter().map(|path| (path, String::new())).collect()),
         readonly_rootfs: Some(service.read_only_root),
         device_requests: gpu::device_requests(&service.gpu),
         // PID 1 that ignores SIGTERM costs the whole grace at every stop.

@@ -34,7 +34,7 @@ pub use engine::Engine;
 mod spec;
 pub use spec::{
     Gpu, Health, Image, Limits, LogRotation, Mount, MountRole, Probe, Publish, PullPolicy, Restart, ServiceSpec, Severity,
-    StackSpec, Violation, holds_secret,
+    StackSpec, Violation, has_flag, holds_secret,
 };
 
 pub mod render;

@@ -11,8 +11,11 @@ mod check;
 mod probe;
 mod secret;
 
-pub use check::{Severity, Violation};
+pub use check::{Severity, Violation, has_flag};
 pub use secret::holds_secret;
+
+/// The plugin's folder in `custom_nodes`.
+const PLUGIN: &str = "ComfyUI-Login";
 
 /// A project: one network, and the services on it.
 ///
@@ -109,6 +112,14 @@ impl ServiceSpec {
             read_only_root: false,
             labels: BTreeMap::new(),
         }
+    }
+
+    /// Folders of the container's own that are empty at each start. Python keeps in one what it compiled of the plugin, and would run
+    /// what lies there rather than the files that were compared.
+    pub(crate) fn emptied(&self) -> Vec<String> {
+        let nodes = self.mounts.iter().filter(|mount| mount.role == MountRole::CustomNodes);
+        let compiled = nodes.map(|mount| format!("{}/{PLUGIN}/__pycache__", mount.target.trim_end_matches('/')));
+        self.read_only_root.then(|| "/tmp".to_owned()).into_iter().chain(compiled).collect()
     }
 }
 

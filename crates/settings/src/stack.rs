@@ -277,10 +277,7 @@ fn command(levels: &mut Levels, container_port: u16) -> (Vec<String>, Vec<String
     let command = levels.shown("stack-command", "command", |s| s.command.clone(), Vec::new(), shown);
     let given = levels.first(|s| s.flags.is_some()).is_some();
     let is_comfyui = given || command.iter().any(|word| word == PROGRAM || word.ends_with(&format!("/{PROGRAM}")));
-    let has = |flags: &[String], name: &str| {
-        let is = |word: &String| word.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('='));
-        command.iter().chain(flags).any(is)
-    };
+    let has = |flags: &[String], name: &str| [&command, flags].into_iter().any(|line| docker_ops::has_flag(line, name));
     let complete = |mut flags: Vec<String>| {
         if is_comfyui && !has(&flags, "--listen") {
             flags.extend(["--listen".to_owned(), "0.0.0.0".to_owned()]);

@@ -43,7 +43,7 @@ pub(crate) struct Which {
     /// ComfyUI's folder
     #[arg(long, value_name = "DIR")]
     pub(crate) comfy_dir: Option<PathBuf>,
-    /// The folder that ComfyUI loads plugins from [default: custom_nodes in ComfyUI's folder]
+    /// The folder that ComfyUI loads plugins from [default: that of `[stack]`, else custom_nodes in ComfyUI's folder]
     #[arg(long, value_name = "DIR")]
     pub(crate) custom_nodes: Option<PathBuf>,
     /// ComfyUI's Python on this machine, which must import what the plugin imports

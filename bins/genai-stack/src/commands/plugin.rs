@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use console::Screen;
-use docker_ops::Engine;
+use docker_ops::{Engine, MountRole};
 use flows::{
     doctor::ContainerPython,
     plugin::{self, LocalPython, NAME, Python, Wanted},
@@ -53,10 +53,16 @@ fn failed(error: docker_ops::Error) -> Failure {
     Failure::of(FailureKind::Unreachable, &error).hints(error.hints())
 }
 
+/// Where the flags say, else where the stack's containers have it from.
 fn custom_nodes(which: &Which, settings: &Settings, world: &World) -> Result<PathBuf, Failure> {
+    if let Some(path) = &which.custom_nodes {
+        return Ok(world.current_dir.join(path));
+    }
+    let stack = if which.comfy_dir.is_none() { settings.stack()? } else { None };
+    let mounts = stack.map(|stack| stack.service.mounts).unwrap_or_default();
+    let of_stack = mounts.into_iter().find(|mount| mount.role == MountRole::CustomNodes).map(|mount| mount.source);
     let of_comfy = || settings.comfy_dir.as_ref().map(|folder| folder.value.join("custom_nodes"));
-    let given = which.custom_nodes.as_ref().map(|path| world.current_dir.join(path));
-    given.or_else(of_comfy).ok_or_else(|| {
+    of_stack.or_else(of_comfy).ok_or_else(|| {
         Failure::new(FailureKind::Settings, "ComfyUI's folder is not known")
             .hint("name it with `--comfy-dir DIR`, or its `custom_nodes` with `--custom-nodes DIR`")
     })

@@ -16,7 +16,7 @@ async fn a_new_container_that_ends_at_once_goes_and_the_old_one_comes_back() {
     for state in ["exited", "restarting", "started again"] {
         let new = |state: &str, running: bool, restarts: u8| {
             format!(
-                r#"{{"Id":"new","State":{{"Status":"{state}","Running":{running},"Restarting":{},"Pid":0,"ExitCode":{},"StartedAt":"2026-01-01T00:00:00Z","FinishedAt":"2026-01-01T00:00:00Z"}},"Config":{{"Tty":false}},"HostConfig":{{"LogConfig":{{"Type":"json-file","Config":{{}}}}}},"RestartCount":{restarts}}}"#,
+                r#"{{"Id":"new","Image":"sha256:1","State":{{"Status":"{state}","Running":{running},"Restarting":{},"Pid":0,"ExitCode":{},"StartedAt":"2026-01-01T00:00:00Z","FinishedAt":"2026-01-01T00:00:00Z"}},"Config":{{"Tty":false}},"HostConfig":{{"LogConfig":{{"Type":"json-file","Config":{{}}}}}},"RestartCount":{restarts}}}"#,
                 state == "restarting",
                 if state == "running" { 0 } else { 3 }
             )
@@ -28,6 +28,8 @@ async fn a_new_container_that_ends_at_once_goes_and_the_old_one_comes_back() {
             "restarting" => drop(again.get_mut().unwrap().pop()),
             _ => {}
         }
+        // The first to look is who made it.
+        again.get_mut().unwrap().push(new("created", false, 0));
         let next = move || {
             let mut again = again.lock().unwrap();
             if again.len() > 1 { again.pop() } else { again.last().cloned() }.unwrap()
@@ -57,6 +59,31 @@ async fn a_new_container_that_ends_at_once_goes_and_the_old_one_comes_back() {
         };
         assert_eq!(of("POST", "old"), ["stop", "start"], "{state}");
         assert_eq!((of("DELETE", "new").len(), of("DELETE", "old").len()), (1, 0), "{state}");
+    }
+}
+
+#[tokio::test]
+async fn a_name_that_came_to_mean_another_image_makes_no_container() {
+    for (resolves_to, asked) in [
+        ("sha256:1", "POST create, GET json, POST start"),
+        ("sha256:2", "POST create, GET json, DELETE new, POST create, POST start"),
+    ] {
+        let stand_in = StandIn::engine("1.41", "1.12", move |line| match line {
+            line if line.contains("/images/") => json("200 OK", r#"{"Id":"sha256:1"}"#),
+            line if line.contains("/containers/create") => json("201 Created", r#"{"Id":"new","Warnings":[]}"#),
+            line if line.contains("/new/json") => json("200 OK", &format!(r#"{{"Id":"new","Image":"{resolves_to}"}}"#)),
+            _ => say("HTTP/1.1 204 No Content\r\n\r\n"),
+        });
+        let engine = Engine::connect(&Endpoint::Unix(stand_in.path.clone())).await.unwrap();
+        let service = ServiceSpec::new(Image::Named { reference: "a".into(), pull: PullPolicy::Never });
+        let spec = StackSpec { project: "p".into(), working_dir: "/p".into(), services: [("ui".to_owned(), service)].into() };
+        let step = Step::Create { service: "ui".into(), name: "p-ui-1".into() };
+        engine.apply(&spec, &Plan { steps: vec![step], ..Plan::default() }, &|_| ()).await.unwrap();
+        let what = |line: &String| {
+            let (method, path) = line.split('?').next()?.split_once(' ')?;
+            path.contains("/containers/").then(|| format!("{method} {}", path.rsplit('/').next().unwrap_or_default()))
+        };
+        assert_eq!(stand_in.seen().iter().filter_map(what).collect::<Vec<_>>().join(", "), asked);
     }
 }
 

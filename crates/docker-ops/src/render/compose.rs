@@ -68,8 +68,8 @@ fn service(yaml: &mut Yaml, spec: &ServiceSpec) {
     yaml.list("security_opt", &["no-new-privileges:true".to_owned()]);
     if spec.read_only_root {
         yaml.plain("read_only", true);
-        yaml.list("tmpfs", &["/tmp".to_owned()]);
     }
+    yaml.list("tmpfs", &spec.emptied().iter().map(|path| escaped(path)).collect::<Vec<_>>());
     logs(yaml, &spec.logs);
 }
 

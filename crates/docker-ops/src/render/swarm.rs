@@ -151,7 +151,8 @@ fn secret(yaml: &mut Yaml, name: &str, spec: &ServiceSpec) {
 
 fn volumes(yaml: &mut Yaml, spec: &ServiceSpec) {
     let mut folders = spec.mounts.iter().filter(|mount| mount.role != MountRole::Login).peekable();
-    if folders.peek().is_none() && spec.limits.shm.is_none() && !spec.read_only_root {
+    let emptied = spec.emptied();
+    if folders.peek().is_none() && spec.limits.shm.is_none() && emptied.is_empty() {
         return;
     }
     let memory = |yaml: &mut Yaml, target: &str| {
@@ -175,8 +176,8 @@ fn volumes(yaml: &mut Yaml, spec: &ServiceSpec) {
                 yaml.map("tmpfs", |yaml| yaml.plain("size", size));
             });
         }
-        if spec.read_only_root {
-            yaml.entry(|yaml| memory(yaml, "/tmp"));
+        for path in emptied {
+            yaml.entry(|yaml| memory(yaml, &escaped(&path)));
         }
     });
 }

@@ -1,11 +1,15 @@
 //! What forbids to run a stack, and what speaks against it: judged from the specification alone, before any engine is asked.
 
-use std::{fmt, net::IpAddr, path::Path, time::Duration};
+use std::{collections::BTreeMap, fmt, net::IpAddr, path::Path, time::Duration};
 
 use super::{Gpu, Image, Probe, Publish, ServiceSpec, StackSpec, secret};
+use crate::ImageFacts;
 
 mod flags;
+mod image;
 mod mounts;
+
+pub use flags::has_flag;
 
 /// The engine's own least memory limit.
 const LEAST_MEMORY: u64 = 6 << 20;
@@ -100,6 +104,18 @@ impl StackSpec {
         found.0
     }
 
+    /// What only the images tell, of those that are there: what runs where the specification names no program.
+    #[must_use]
+    pub fn check_images(&self, images: &BTreeMap<String, ImageFacts>) -> Vec<Violation> {
+        let mut found = Found::default();
+        for (name, service) in &self.services {
+            if let Some(image) = images.get(name) {
+                image::check(&mut found, &format!("services.{name}"), service, image);
+            }
+        }
+        found.0
+    }
+
     /// What only the file system of this machine tells: where symbolic links among the mounts lead, and which folder holds a socket or
     /// passwords. It means something only where the engine sees the same folders.
     #[must_use]
@@ -162,6 +178,10 @@ fn service(found: &mut Found, at: &str, service: &ServiceSpec, project: &Path) {
         let shown = name.split('=').next().unwrap_or_default().escape_debug();
         let message = format!("no variable can be called as what begins with `{shown}`");
         found.refuse(&format!("{at}.environment"), message, "write the name alone, and its value behind the `=` of genai.toml");
+    }
+    if service.environment.get(image::COMPILED).is_some_and(|folder| !folder.is_empty()) {
+        let message = "Python may run what lies there, not the plugin's files that were compared";
+        found.refuse(&format!("{at}.environment.{}", image::COMPILED), message, "leave it away, or set it to nothing");
     }
     for label in service.labels.keys().filter(|label| OUR_LABELS.iter().any(|ours| label.starts_with(ours))) {
         let message = "such labels say who owns a container";

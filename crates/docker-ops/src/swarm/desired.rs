@@ -217,7 +217,7 @@ fn mounts(service: &ServiceSpec) -> Vec<EngineMount> {
         ..EngineMount::default()
     };
     let shm = service.limits.shm.map(|size| memory("/dev/shm", Some(size)));
-    folders.chain(shm).chain(service.read_only_root.then(|| memory("/tmp", None))).collect()
+    folders.chain(shm).chain(service.emptied().iter().map(|path| memory(path, None))).collect()
 }
 
 fn health(service: &ServiceSpec) -> HealthConfig {

@@ -116,7 +116,11 @@ fn services(rig: &Rig) -> [ServiceSpec; 3] {
         environment: awkward("KEY"),
         user: Some("1000:1001".into()),
         ports: vec![port([127, 0, 0, 1].into(), 18_188), port(IpAddr::from([0, 0, 0, 0, 0, 0, 0, 1]), 18_188)],
-        mounts: vec![mount("login", true), mount("output $x", false)],
+        mounts: vec![
+            mount("login", true),
+            mount("output $x", false),
+            Mount { role: MountRole::CustomNodes, ..mount("nodes", false) },
+        ],
         health: health(Probe::Command(vec!["test".into(), "$HOME".into()])),
         gpu: Gpu::Count(2),
         limits: Limits { memory: Some(64 << 20), shm: Some(16 << 20), milli_cpus: Some(750), pids: Some(33) },
@@ -218,7 +222,10 @@ fn wanted(stack: &StackSpec) -> Value {
         "security": ["no-new-privileges:true"],
         "init": true,
         "read only": spec.read_only_root,
-        "tmpfs": if spec.read_only_root { json!({"/tmp": ""}) } else { json!({}) },
+        "tmpfs": match spec.read_only_root {
+            true => json!({"/tmp": "", "/data/nodes/ComfyUI-Login/__pycache__": ""}),
+            false => json!({}),
+        },
         "networks": [stack.network()],
     })
 }

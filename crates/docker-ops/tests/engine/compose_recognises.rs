@@ -5,7 +5,10 @@ use std::process::Command;
 use docker_ops::{Readiness, render};
 use libtest_mimic::Trial;
 
-use crate::{project::Project, rig::Rig};
+use crate::{
+    project::{Project, SERVICE},
+    rig::Rig,
+};
 
 pub(crate) fn trials(rig: &'static Rig) -> Vec<Trial> {
     // The older one must be there; the newer one is asked where it is.
@@ -40,6 +43,8 @@ async fn recognised(rig: &'static Rig, program: &'static [&'static str]) {
     };
     let listed = compose(&["ps"]);
     assert!(listed.contains(&project.name()) && listed.contains("healthy"), "{listed}");
+    let image = rig.docker(&["ps", "--filter", &format!("name={}", project.name()), "--format", "{{.Image}}"]);
+    assert_eq!(image, project.spec.services[SERVICE].image.reference(), "not the digits of its id");
     let logs = compose(&["logs"]);
     assert!(logs.contains("The embedded ComfyUI answers"), "{logs}");
     assert!(compose(&["top"]).contains("genai-comfy"));

@@ -16,6 +16,7 @@ pub(crate) fn trials(rig: &'static Rig) -> Vec<Trial> {
         rig.trial("up: a successor that does not start leaves the old one running", rolled_back),
         rig.trial("up: a successor that ends at once leaves the old one running", crashed),
         rig.trial("up, down: what Compose would have made is left alone", foreign),
+        rig.trial("up: at each start nothing compiled lies beside the plugin's files", compiled),
         rig.trial("up: no token in what the engine tells of the container", no_token_in_inspect),
         rig.trial("down: all of the project goes, and the second finds nothing", down),
         rig.trial("restart: the same container, started again", restart),
@@ -135,6 +136,26 @@ async fn foreign(rig: &'static Rig) {
     assert_eq!(project.down().await, Plan::default());
     assert_eq!(project.count(), 1);
     rig.docker(&["rm", &name]);
+}
+
+async fn compiled(rig: &'static Rig) {
+    let mut project = Project::new(rig, "compiled").await;
+    let (nodes, target) = (project.path().join("custom_nodes"), "/comfy/custom_nodes");
+    let planted = nodes.join("ComfyUI-Login/__pycache__/password.cpython-312.pyc");
+    std::fs::create_dir_all(planted.parent().unwrap()).unwrap();
+    std::fs::write(&planted, "planted").unwrap();
+    let role = MountRole::CustomNodes;
+    project.service().mounts.push(Mount { role, source: nodes, target: target.into(), read_only: false });
+    project.up().await.unwrap();
+    assert_eq!(project.container().await.drift, []);
+    let look = format!("cd {target}/ComfyUI-Login/__pycache__ && echo * && echo planted > by-the-server.pyc");
+    for _ in 0..2 {
+        assert_eq!(rig.docker(&["exec", &project.name(), "sh", "-c", &look]), "*");
+        // As the engine itself starts it again.
+        rig.docker(&["restart", &project.name()]);
+    }
+    let there: Vec<_> = std::fs::read_dir(planted.parent().unwrap()).unwrap().map(|one| one.unwrap().path()).collect();
+    assert_eq!(there, [planted], "the host's folder is as it was");
 }
 
 async fn no_token_in_inspect(rig: &'static Rig) {

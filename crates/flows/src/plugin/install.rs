@@ -13,7 +13,7 @@ use super::{
     Difference, Digest, KeyFile, Manifest, Source, Wanted, archive,
     facts::{DISABLED, LIST, NAME, is_plugin, look},
     git,
-    manifest::{KEY_FILE, is_left_out},
+    manifest::{COMPILED, KEY_FILE, is_left_out},
 };
 
 /// What an installation did.
@@ -160,7 +160,7 @@ fn copy(from: &Path, into: &Path, at_top: bool) -> io::Result<()> {
     for entry in fs::read_dir(from)? {
         let entry = entry?;
         let (name, kind) = (entry.file_name(), entry.file_type()?);
-        if is_left_out(&name.to_string_lossy(), at_top) {
+        if name == COMPILED || (at_top && is_left_out(&name.to_string_lossy(), kind.is_dir())) {
             continue;
         }
         let place = into.join(&name);

@@ -12,6 +12,8 @@ use sha2::{Digest as _, Sha256};
 
 use super::Difference;
 
+/// Where Python puts what it compiled. A container that we make sees an empty one instead (`docker-ops`).
+pub(super) const COMPILED: &str = "__pycache__";
 /// What the plugin writes into its own folder.
 pub(super) const KEY_FILE: &str = ".secret-key.txt";
 /// Files in a plugin's folder, at most: another folder was meant if there are more.
@@ -23,7 +25,8 @@ const NO_FILE: &str = "not-a-file";
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Digest(String);
 
-/// The SHA-256 of each file by its path. Left out are git's folder, what Python compiles, and the key that the plugin makes.
+/// The SHA-256 of each file by its path. Left out, at the top alone, are git's folder, what Python compiled, and the key that the plugin
+/// makes.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Manifest(BTreeMap<String, String>);
 
@@ -84,7 +87,7 @@ impl Manifest {
             entry.read_to_end(&mut content)?;
             if path == KEY_FILE {
                 key = Some(content);
-            } else if !kind.is_dir() && !path.split('/').enumerate().any(|(nth, name)| is_left_out(name, nth == 0)) {
+            } else if !kind.is_dir() && !is_left_out(path.split('/').next().unwrap_or_default(), path.contains('/')) {
                 let hash = if kind.is_file() { Digest::of(&content).0 } else { NO_FILE.to_owned() };
                 manifest.0.insert(path.to_owned(), hash);
             }
@@ -103,10 +106,10 @@ impl Manifest {
             let Ok(name) = entry.file_name().into_string() else {
                 return Err(io::Error::other("a file's name is not UTF-8"));
             };
-            if is_left_out(&name, prefix.is_empty()) {
+            let (path, kind) = (format!("{prefix}{name}"), entry.file_type()?);
+            if is_left_out(&path, kind.is_dir()) {
                 continue;
             }
-            let (path, kind) = (format!("{prefix}{name}"), entry.file_type()?);
             if kind.is_dir() {
                 self.add(&entry.path(), &format!("{path}/"))?;
                 continue;
@@ -145,9 +148,9 @@ impl Manifest {
     }
 }
 
-/// Whether an entry of a plugin's folder is no part of the plugin.
-pub(super) fn is_left_out(name: &str, at_top: bool) -> bool {
-    name == "__pycache__" || (at_top && (name == ".git" || name == KEY_FILE))
+/// Whether what has this path in a plugin's folder is no part of the plugin.
+pub(super) fn is_left_out(path: &str, is_folder: bool) -> bool {
+    matches!(path, ".git" | KEY_FILE) || (path == COMPILED && is_folder)
 }
 
 /// Lines as `sha256sum` writes them, sorted by path.

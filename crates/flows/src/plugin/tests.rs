@@ -107,6 +107,35 @@ async fn what_differs_is_named_and_brought_back_and_the_key_is_kept() {
 }
 
 #[tokio::test]
+async fn whatever_python_would_import_in_place_of_a_pinned_file_is_seen() {
+    let place = Place::new();
+    let (_, wanted) = place.source();
+    install(&place.nodes(), &wanted).await.unwrap();
+    for path in [
+        "password.so",
+        "password.cpython-312-x86_64-linux-gnu.so",
+        "password.pyc",
+        "password/__init__.py",
+        "json.py",
+        "js/__pycache__/x.pyc",
+    ] {
+        fs::create_dir_all(place.plugin(path).parent().unwrap()).unwrap();
+        fs::write(place.plugin(path), "x").unwrap();
+        let (outcome, summary) = place.verdict(&wanted).await;
+        assert!(outcome == "fail" && summary.contains(&format!("`{path}` was added")), "{summary}");
+        let inside = tape(&[(format!("{NAME}/{path}").as_str(), "x")]);
+        assert!(Manifest::of_archive(inside.as_slice()).unwrap().0.has(path), "{path}");
+        assert_eq!(install(&place.nodes(), &wanted).await.unwrap().kind, ChangeKind::Changed);
+    }
+    // A file without its source is not found where Python keeps what it compiled, and a container sees an empty folder there. A link
+    // in its place would lead elsewhere.
+    fs::create_dir(place.plugin("__pycache__")).unwrap();
+    fs::rename(place.plugin("__pycache__"), place.folder.path().join("compiled")).unwrap();
+    std::os::unix::fs::symlink(place.folder.path().join("compiled"), place.plugin("__pycache__")).unwrap();
+    assert_eq!(place.verdict(&wanted).await.0, "fail");
+}
+
+#[tokio::test]
 async fn a_plugin_that_comfyui_can_not_load_is_seen() {
     let place = Place::new();
     let (_, wanted) = place.source();

@@ -90,6 +90,7 @@ fn an_image_is_all_that_must_be_written() {
         stop_grace_period: 30s
         cap_drop: ["ALL"]
         security_opt: ["no-new-privileges:true"]
+        tmpfs: ["/opt/ComfyUI/custom_nodes/ComfyUI-Login/__pycache__"]
         logging:
           driver: json-file
           options:
@@ -203,6 +204,7 @@ fn comfyui_listens_to_the_host_where_its_command_line_is_known() {
     assert_eq!(flags("command = ['sleep', 'inf']"), [""; 0]);
     assert_eq!(flags("flags = []"), ["--listen", "0.0.0.0"]);
     assert_eq!(flags("flags = ['--listen']"), ["--listen"]);
+    assert_eq!(flags("command = ['sh', '-c', 'main.py --lis ::']\nflags = ['--cpu']"), ["--cpu"]);
     assert_eq!(flags("command = ['python3', 'main.py', '--listen=::']"), [""; 0]);
     assert_eq!(flags("command = ['python3', 'main.py']\ncontainer_port = 80"), ["--listen", "0.0.0.0", "--port", "80"]);
 }

@@ -28,7 +28,7 @@ fn a_stack_with_all_that_there_is() {
             Publish { address: [127, 0, 0, 1].into(), host_port: 8188, container_port: 8188 },
             Publish { address: IpAddr::from([0, 0, 0, 0, 0, 0, 0, 1]), host_port: 0, container_port: 8188 },
         ],
-        mounts: vec![mount(MountRole::Login, "login", true), mount(MountRole::Outputs, "output", false)],
+        mounts: vec![mount(MountRole::Login, "login", true), mount(MountRole::CustomNodes, "custom_nodes", false)],
         gpu: Gpu::Count(2),
         limits: Limits { memory: Some(48 << 30), shm: Some(8 << 30), milli_cpus: Some(7_500), pids: Some(4096) },
         restart: Restart::OnFailure(Some(3)),
@@ -61,8 +61,8 @@ fn a_stack_with_all_that_there_is() {
             target: "/opt/ComfyUI/login"
             read_only: true
           - type: bind
-            source: "/data/studio/ComfyUI/output"
-            target: "/opt/ComfyUI/output"
+            source: "/data/studio/ComfyUI/custom_nodes"
+            target: "/opt/ComfyUI/custom_nodes"
         healthcheck:
           test: ["CMD", "python3", "-c", "import http.client,sys;sys.tracebacklimit=0;c=http.client.HTTPConnection('127.0.0.1',int(sys.argv[1]),timeout=5);c.request('GET','/queue');a=c.getresponse();n=a.status;to=(a.getheader('Location')or'').split('?')[0];asks=n in(401,403)or n in(302,303,307)and to.endswith('/login');open_=200<=n<300;print(n,'the server asks for a credential'if asks else 'nothing guards the server: it answered without a credential'if open_ else 'neither a login nor ComfyUI answers so');sys.exit(not asks)", "8188"]
           interval: 10s
@@ -88,7 +88,7 @@ fn a_stack_with_all_that_there_is() {
         cap_add: ["CHOWN"]
         security_opt: ["no-new-privileges:true"]
         read_only: true
-        tmpfs: ["/tmp"]
+        tmpfs: ["/tmp", "/opt/ComfyUI/custom_nodes/ComfyUI-Login/__pycache__"]
         logging:
           driver: json-file
           options:

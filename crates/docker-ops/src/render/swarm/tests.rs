@@ -18,6 +18,7 @@ fn stack() -> StackSpec {
     service.mounts = vec![
         mount(MountRole::Login, "/p/comfyui/login", "/comfyui/login", false),
         mount(MountRole::Models, "/p/models", "/comfyui/models", true),
+        mount(MountRole::CustomNodes, "/p/nodes", "/comfyui/custom_nodes", false),
     ];
     StackSpec { project: "genai".to_owned(), working_dir: "/p".into(), services: [("comfyui".to_owned(), service)].into() }
 }
@@ -61,10 +62,15 @@ fn a_service_with_all_that_a_swarm_knows() {
             source: "/p/models"
             target: "/comfyui/models"
             read_only: true
+          - type: bind
+            source: "/p/nodes"
+            target: "/comfyui/custom_nodes"
           - type: tmpfs
             target: "/dev/shm"
             tmpfs:
               size: 2147483648
+          - type: tmpfs
+            target: "/comfyui/custom_nodes/ComfyUI-Login/__pycache__"
         healthcheck:
           test: ["CMD", "/probe"]
           interval: 10s

@@ -5,10 +5,8 @@ mod known;
 use std::path::Path;
 
 use super::{Found, ServiceSpec};
-use crate::MountRole;
+use crate::{MountRole, spec::PLUGIN};
 
-/// The plugin's folder in `custom_nodes`.
-pub(super) const PLUGIN: &str = "ComfyUI-Login";
 /// ComfyUI's program.
 const PROGRAM: &str = "main.py";
 /// Where ComfyUI listens unless it is told.
@@ -42,7 +40,7 @@ pub(super) fn check(found: &mut Found, at: &str, service: &ServiceSpec) {
     let hint = "add `--listen 0.0.0.0`: `ports` still say which address of the host it gets";
     match (has(service, "--listen"), value(service, "--listen")) {
         (false, _) => found.warn(&field, "without `--listen` the port can't be reached from the host", hint),
-        (true, Some(addresses)) if !addresses.split(',').any(|address| matches!(address, "0.0.0.0" | "::")) => {
+        (true, Some(addresses)) if !is_open(addresses) => {
             let message = format!("`--listen {}` can't be reached from the host", addresses.escape_debug());
             found.refuse(&field, message, hint);
         }
@@ -53,6 +51,11 @@ pub(super) fn check(found: &mut Found, at: &str, service: &ServiceSpec) {
         let message = format!("ComfyUI listens on port {listens} of the container, which is not published");
         found.refuse(&field, message, "let `--port` and `container_port` be the same");
     }
+}
+
+/// Whether a `--listen` takes who comes from the host.
+pub(super) fn is_open(addresses: &str) -> bool {
+    addresses.split(',').any(|address| matches!(address, "0.0.0.0" | "::"))
 }
 
 /// ComfyUI loads `custom_nodes` of its base folder alone: of another one than ours, it loads no login.
@@ -73,18 +76,24 @@ pub(super) fn is_comfyui(service: &ServiceSpec) -> bool {
 
 /// Whether the flag is given, with or without a value.
 pub(super) fn has(service: &ServiceSpec, flag: &str) -> bool {
-    words(service).any(|word| known::read(word).is_some_and(|(name, _)| name == flag))
+    has_flag(&service.command, flag) || has_flag(&service.flags, flag)
+}
+
+/// Whether a command line gives ComfyUI this flag, whole or shortened, with or without a value.
+#[must_use]
+pub fn has_flag(line: &[String], flag: &str) -> bool {
+    words(line).any(|word| known::read(word).is_some_and(|(name, _)| name == flag))
 }
 
 /// The flag's last value: the last one counts.
-fn value<'a>(service: &'a ServiceSpec, flag: &'a str) -> Option<&'a str> {
+pub(super) fn value<'a>(service: &'a ServiceSpec, flag: &'a str) -> Option<&'a str> {
     values(service, flag).last()
 }
 
 /// What follows the flag, up to the next one.
 fn values<'a>(service: &'a ServiceSpec, flag: &'a str) -> impl Iterator<Item = &'a str> {
     let (mut inside, mut last) = (false, Vec::new());
-    for word in words(service) {
+    for word in words(&service.command).chain(words(&service.flags)) {
         if !word.starts_with("--") {
             last.extend(Some(word).filter(|_| inside));
             continue;
@@ -99,11 +108,6 @@ fn values<'a>(service: &'a ServiceSpec, flag: &'a str) -> impl Iterator<Item = &
 }
 
 /// The command line's words, also of a line for a shell.
-fn words(service: &ServiceSpec) -> impl Iterator<Item = &str> {
-    service
-        .command
-        .iter()
-        .chain(&service.flags)
-        .flat_map(|argument| argument.split_whitespace())
-        .map(|word| word.trim_matches(['"', '\'']))
+fn words(line: &[String]) -> impl Iterator<Item = &str> {
+    line.iter().flat_map(|argument| argument.split_whitespace()).map(|word| word.trim_matches(['"', '\'']))
 }

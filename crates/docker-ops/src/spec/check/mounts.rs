@@ -6,8 +6,8 @@ use std::{
     path::{Component, Path},
 };
 
-use super::{Found, ServiceSpec, flags::PLUGIN};
-use crate::{Mount, MountRole};
+use super::{Found, ServiceSpec};
+use crate::{Mount, MountRole, spec::PLUGIN};
 
 /// Endings of names that are files.
 const FILES: &[&str] =

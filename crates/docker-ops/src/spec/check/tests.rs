@@ -325,6 +325,62 @@ fn flags_that_undo_the_login_and_the_one_that_opens_the_port() {
 }
 
 #[test]
+fn what_the_image_runs_is_checked_with_the_flags_that_follow_it() {
+    let words = |text: &str| text.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+    let of = |entrypoint: &str, cmd: &str, flags: &str| {
+        let mut stack = good();
+        let service = stack.services.get_mut("comfyui").unwrap();
+        (service.command, service.flags) = (Vec::new(), words(flags));
+        let image = ImageFacts { entrypoint: words(entrypoint), cmd: words(cmd), ..ImageFacts::default() };
+        told(&stack.check_images(&[("comfyui".to_owned(), image)].into()))
+    };
+    for (entrypoint, cmd, flags) in [
+        ("", "python3 main.py --listen", ""),
+        ("/entrypoint.sh", "", "--cpu --listen 0.0.0.0"),
+        ("/entrypoint.sh", "bash", ""),
+        ("python3 main.py --listen", "--port 9000", "--cpu --listen 0.0.0.0"),
+        ("python3 main.py --listen 0.0.0.0 --port 8188", "", "--listen 0.0.0.0"),
+    ] {
+        assert_eq!(of(entrypoint, cmd, flags), "nothing", "{entrypoint} {cmd} {flags}");
+    }
+    let seen = [
+        of("", "python3 main.py", "--cpu --listen 0.0.0.0"),
+        of("python3 main.py --listen 127.0.0.1", "", "--cpu --listen 0.0.0.0"),
+        of("python3 main.py --port 8000 --listen", "", "--listen 0.0.0.0 --port 8188"),
+        of("python3 main.py --port 8000 --listen", "", "--cpu"),
+        of("python3 main.py", "--listen --disable-all-custom-nodes", ""),
+        of("python3 main.py", "", ""),
+    ];
+    insta::assert_snapshot!(seen.join("\n"), @r#"
+    Refuse `services.comfyui.flags`: the image has no ENTRYPOINT, so `--cpu` would be run as a program | name the program too; the image's own is `command = ["python3", "main.py"]`
+    Warn `services.comfyui.flags`: the image's ENTRYPOINT says `--listen 127.0.0.1`, and the flags say `--listen 0.0.0.0` | the last one counts; to have but one, name the whole program in `command`
+    Warn `services.comfyui.flags`: the image's ENTRYPOINT says `--port 8000`, and the flags say `--port 8188` | the last one counts; to have but one, name the whole program in `command`
+    Refuse `services.comfyui.flags`: with what the image runs, ComfyUI listens on port 8000 of the container, which is not published | let `--port` and `container_port` be the same
+    Refuse `services.comfyui.flags`: with what the image runs, `--disable-all-custom-nodes` leaves the login away too: everybody gets in | add `--whitelist-custom-nodes ComfyUI-Login`, or remove the flag
+    Warn `services.comfyui.flags`: with what the image runs, without `--listen` the port can't be reached from the host | add `--listen 0.0.0.0`: `ports` still say which address of the host it gets
+    "#);
+}
+
+#[test]
+fn compiled_files_are_kept_nowhere_else() {
+    let image = |env: &str| ImageFacts { env: vec![env.to_owned()], ..ImageFacts::default() };
+    let of = |own: Option<&str>, image: ImageFacts| {
+        let mut stack = good();
+        let environment = &mut stack.services.get_mut("comfyui").unwrap().environment;
+        environment.extend(own.map(|value| ("PYTHONPYCACHEPREFIX".to_owned(), value.to_owned())));
+        told(&[stack.check(), stack.check_images(&[("comfyui".to_owned(), image)].into())].concat())
+    };
+    let elsewhere = || image("PYTHONPYCACHEPREFIX=/opt/ComfyUI/user/compiled");
+    for (own, image) in [(None, image("PATH=/bin")), (None, image("PYTHONPYCACHEPREFIX=")), (Some(""), elsewhere())] {
+        assert_eq!(of(own, image), "nothing");
+    }
+    insta::assert_snapshot!([of(None, elsewhere()), of(Some("/tmp/x"), elsewhere())].join("\n"), @r#"
+    Refuse `services.comfyui.environment`: the image sets `PYTHONPYCACHEPREFIX`: Python may run what lies there, not the plugin's files | set it to nothing: `PYTHONPYCACHEPREFIX = ""`
+    Refuse `services.comfyui.environment.PYTHONPYCACHEPREFIX`: Python may run what lies there, not the plugin's files that were compared | leave it away, or set it to nothing
+    "#);
+}
+
+#[test]
 fn cards_are_named_as_drivers_name_them() {
     let ids = |ids: &'static [&str]| said(|s| s.gpu = Gpu::Ids(ids.iter().map(|&id| id.to_owned()).collect()));
     let cdi = |names: &'static [&str]| said(|s| s.gpu = Gpu::Cdi(names.iter().map(|&name| name.to_owned()).collect()));
