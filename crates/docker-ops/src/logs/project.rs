@@ -93,10 +93,7 @@ impl Engine {
                         }
                     }
                     changed = next(&mut changes) => match changed? {
-                        None => {
-                            changes = Some(Changes::of(self, project).await?);
-                            break;
-                        }
+                        None => break,
                         Some(change) if change.action == "start" => break,
                         Some(_) => {}
                     },
@@ -134,7 +131,7 @@ impl Engine {
     }
 }
 
-async fn next(changes: &mut Option<Changes>) -> Result<Option<Change>, Error> {
+async fn next(changes: &mut Option<Changes<'_>>) -> Result<Option<Change>, Error> {
     match changes {
         Some(changes) => changes.next().await,
         None => future::pending().await,

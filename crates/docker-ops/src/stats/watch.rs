@@ -62,10 +62,7 @@ impl Engine {
                 tokio::select! {
                     () = events.closed() => return Ok(()),
                     changed = changes.next() => match changed? {
-                        None => {
-                            changes = Changes::of(self, project).await?;
-                            break None;
-                        }
+                        None => break None,
                         Some(Change { id, action }) => {
                             // The list may not know of it yet. After a start it is another life: what was counted does not count.
                             if let Some((id, handle)) = watched.remove_entry(&*id) {
