@@ -40,8 +40,12 @@ fn services(services: &[Service]) -> String {
         let head = [service.name.clone(), replicas, service.update.clone(), String::new()];
         std::iter::once(head).chain(service.tasks.iter().map(|task| {
             let told = if task.error.is_empty() { task.cards.join(", ") } else { task.error.clone() };
-            let state =
-                if task.meant && !task.current { format!("{}, of an earlier version", task.state) } else { task.state.clone() };
+            let state = match (task.meant, &task.at) {
+                (false, Some(at)) => format!("{} before, at {at}", task.state),
+                (false, None) => format!("{} before", task.state),
+                (true, _) if !task.current => format!("{}, of an earlier version", task.state),
+                (true, _) => task.state.clone(),
+            };
             [format!("  replica {}", task.slot), String::new(), state, told]
         }))
     });
@@ -54,10 +58,11 @@ mod tests {
     use crate::json::swarm_v1::Task;
 
     fn sample() -> Document {
-        let task = |slot, state: &str, error: &str, meant, cards: &[&str]| Task {
+        let task = |slot, state: &str, error: &str, meant: bool, cards: &[&str]| Task {
             slot,
             state: state.to_owned(),
             error: error.to_owned(),
+            at: (!meant).then(|| "2026-01-02T03:04:05Z".to_owned()),
             meant,
             current: true,
             cards: cards.iter().map(|&card| card.to_owned()).collect(),
@@ -72,6 +77,7 @@ mod tests {
                 update: String::new(),
                 tasks: vec![
                     task(1, "running", "", true, &["GPU-5f3a1c2e"]),
+                    task(1, "failed", "task: non-zero exit (1)", false, &[]),
                     task(2, "pending", "no suitable node (insufficient resources on 1 node)", true, &[]),
                 ],
             }],
@@ -84,6 +90,8 @@ mod tests {
         for words in ["studio_comfyui", "1 of 2", "GPU-5f3a1c2e", "no suitable node (insufficient resources on 1 node)"] {
             assert!(shown.contains(words), "{shown}");
         }
+        let failed = shown.lines().find(|line| line.contains("non-zero exit")).unwrap();
+        assert!(failed.contains("failed before, at 2026-01-02T03:04:05Z"), "it is no trouble of now: {failed}");
         let plan = Document::Plan { changes: vec!["create the network `studio_default`".to_owned()] };
         assert_eq!(text(&plan), "would create the network `studio_default`\n");
     }

@@ -93,6 +93,7 @@ fn task(task: docker_ops::swarm::TaskState) -> Task {
         slot: task.slot,
         state: task.state,
         error: task.error,
+        at: task.at.map(|at| at.to_string()),
         meant: task.meant,
         current: task.current,
         cards: task.cards,

@@ -68,7 +68,9 @@ pub struct Task {
     pub state: String,
     /// What went wrong, in the engine's words; empty if nothing did.
     pub error: String,
-    /// It should run; else it is kept for its error.
+    /// When it came to this state, by the engine's clock, RFC 3339; null if the engine doesn't say.
+    pub at: Option<String>,
+    /// It should run; else it is past, and kept for its error.
     pub meant: bool,
     /// It is made from the service as it is now.
     pub current: bool,

@@ -1,5 +1,6 @@
 //! What runs of a stack in a Swarm, and why what should run does not.
 
+use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -70,7 +71,9 @@ pub struct TaskState {
     pub state: String,
     /// What went wrong, in the engine's words; empty if nothing did.
     pub error: String,
-    /// It should run; else it is kept for its error.
+    /// When it came to this state, by the engine's clock.
+    pub at: Option<Timestamp>,
+    /// It should run; else it is past, and kept for its error.
     pub meant: bool,
     /// It is made from the service as it is now, not from an earlier version.
     pub current: bool,
@@ -117,6 +120,7 @@ pub(super) struct Task {
 #[serde(rename_all = "PascalCase")]
 struct Told {
     state: String,
+    timestamp: Option<String>,
     #[serde(default)]
     err: String,
     container_status: Option<Container>,
@@ -146,6 +150,7 @@ impl Task {
             slot: self.slot,
             state: self.status.state.clone(),
             error: self.status.err.clone(),
+            at: self.status.timestamp.as_ref().and_then(|at| at.parse().ok()),
             meant: self.meant(),
             current: parts.is_empty(),
             cards: cards.filter(|(kind, _)| kind == GPU_KIND).map(|(_, card)| card).collect(),
@@ -192,7 +197,7 @@ mod tests {
     fn task(id: &str, meant: bool, image: &str, state: &str, error: &str) -> Task {
         serde_json::from_value(serde_json::json!({
             "ID": id, "ServiceID": "s", "Slot": 1, "DesiredState": if meant { "running" } else { "shutdown" }, "CreatedAt": id,
-            "Status": {"State": state, "Err": error}, "Spec": {"ContainerSpec": {"Image": image}},
+            "Status": {"State": state, "Err": error, "Timestamp": "2026-01-02T03:04:05.678Z"}, "Spec": {"ContainerSpec": {"Image": image}},
             "GenericResources": [{"NamedResourceSpec": {"Kind": "GPU", "Value": "GPU-a"}}],
         }))
         .unwrap()
@@ -219,5 +224,6 @@ mod tests {
         let seen: Vec<(&str, &str)> = state.tasks.iter().map(|task| (task.id.as_str(), task.state.as_str())).collect();
         assert_eq!(seen, [("3", "pending"), ("2", "failed")]);
         assert_eq!(state.tasks[0].cards, ["GPU-a"]);
+        assert_eq!((state.tasks[1].meant, state.tasks[1].at), (false, "2026-01-02T03:04:05.678Z".parse().ok()), "it is past");
     }
 }

@@ -222,6 +222,7 @@ mod tests {
             slot: 3,
             state: "pending".to_owned(),
             error: error.to_owned(),
+            at: None,
             meant: true,
             current: true,
             cards: Vec::new(),
