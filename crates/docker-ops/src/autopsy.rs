@@ -14,19 +14,22 @@ mod start_fault;
 
 pub use events::LifeEvent;
 pub use exposed::Exposed;
-pub use kernel::{OutOfMemory, out_of_memory};
+pub use kernel::{KernelLog, KernelTime, OutOfMemory};
 pub use machine::Machine;
 pub use mounts::{MountFacts, MountSource};
 pub use start_fault::StartFault;
 
 use std::path::Path;
 
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use crate::{Engine, Error, ErrorKind, Identity};
+use crate::{Engine, Error, ErrorKind, Identity, LogQuery};
 
 /// How many of a container's last lines are kept.
 const LINES: u32 = 20;
+/// So often a container is looked at anew that became another under the look.
+const LOOKS: usize = 3;
 
 /// All that is known about one container.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -55,10 +58,19 @@ pub struct Autopsy {
     pub user: Option<Identity>,
     /// What the engine remembers of its life, oldest first. Engines keep few events: what is not here may have happened.
     pub events: Vec<LifeEvent>,
-    /// The last lines that it wrote. They may hold secrets.
-    pub last_lines: Vec<String>,
+    /// The last lines that it wrote; before its last start, if the engine started it again. They may hold secrets.
+    pub last_lines: Vec<LastLine>,
     /// Texts that everybody who may inspect the container or its image can read.
     pub exposed: Vec<Exposed>,
+}
+
+/// A line that a container wrote.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct LastLine {
+    /// When.
+    pub at: Option<Timestamp>,
+    /// What.
+    pub text: String,
 }
 
 /// What state a container is in.
@@ -82,6 +94,25 @@ pub struct State {
     pub started_at: Option<String>,
     /// When it ended last; RFC 3339.
     pub finished_at: Option<String>,
+}
+
+impl State {
+    /// When it was started or ended last.
+    fn changed_at(&self) -> Option<Timestamp> {
+        time(&self.started_at).max(time(&self.finished_at))
+    }
+
+    /// A moment between the life before and the present one, if the engine started it again. A process may write before its start is noted,
+    /// and its last lines may be noted after its end.
+    fn between_lives(&self) -> Option<Timestamp> {
+        let (finished, started) = (time(&self.finished_at)?, time(&self.started_at)?);
+        let is_again = self.restarts > 0 && matches!(self.status.as_str(), "running" | "paused");
+        finished.checked_add(started.duration_since(finished) / 2).ok().filter(|_| is_again && finished < started)
+    }
+}
+
+fn time(text: &Option<String>) -> Option<Timestamp> {
+    text.as_ref()?.parse().ok()
 }
 
 /// What a container's healthcheck says.
@@ -213,11 +244,26 @@ impl Engine {
     }
 
     /// Everything that is known about a container. Only what the container itself is must be known; the rest is left unknown where it
-    /// can't be asked.
+    /// can't be asked. What is asked one after the other is of one life: a container that ends or starts meanwhile is looked at anew.
     ///
     /// # Errors
     /// [`ErrorKind::NotFound`]; the engine doesn't answer, or refuses.
     pub async fn autopsy(&self, container: &str, machine: &Machine) -> Result<Autopsy, Error> {
+        let mut autopsy = self.look(container, machine).await?;
+        let mut asked = machine.time;
+        for _ in 1..LOOKS {
+            let state = self.glance(&autopsy.id).await?.state;
+            // Events are asked up to the machine's time.
+            if state == autopsy.state && asked.is_none_or(|asked| state.changed_at().is_none_or(|changed| changed <= asked)) {
+                break;
+            }
+            let machine = self.machine().await?;
+            (autopsy, asked) = (self.look(container, &machine).await?, machine.time);
+        }
+        Ok(autopsy)
+    }
+
+    async fn look(&self, container: &str, machine: &Machine) -> Result<Autopsy, Error> {
         let inspect = ask::json(self, &format!("/containers/{}/json", ask::escaped(container)), container).await?;
         let mut autopsy = inspect::read(&inspect);
         let id = autopsy.id.clone();
@@ -231,7 +277,9 @@ impl Engine {
         for port in &mut autopsy.ports {
             port.taken_by = self.other_with(port, &id).await;
         }
-        autopsy.last_lines = self.last_lines(&id, LINES).await.unwrap_or_default();
+        let query = LogQuery { tail: Some(LINES), until: autopsy.state.between_lives(), ..LogQuery::default() };
+        let lines = self.last_timed_lines(&id, query).await.unwrap_or_default();
+        autopsy.last_lines = lines.into_iter().map(|(at, text)| LastLine { at, text }).collect();
         autopsy.events = events::of(self, &id, machine).await.unwrap_or_default();
         mounts::look(&mut autopsy.mounts, &id, autopsy.state.pid, machine);
         Ok(autopsy)
@@ -262,5 +310,54 @@ impl Engine {
             |one: &&Value| one["Ports"].as_array().into_iter().flatten().any(|port| port["PublicPort"] == json!(number));
         let other = list.as_array()?.iter().filter(|one| one["Id"] != json!(id)).find(publishes)?;
         Some(other["Names"][0].as_str()?.trim_start_matches('/').to_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use super::*;
+    use crate::engine::tests::stand_in::{StandIn, json};
+
+    #[tokio::test]
+    async fn what_ends_under_the_look_is_looked_at_anew() {
+        let inspected = |state: &str| {
+            format!(
+                r#"{{"Id":"c","State":{{{state},"StartedAt":"2026-01-01T00:00:01Z"}},"Config":{{"Tty":false}},"HostConfig":{{"LogConfig":{{"Type":"none"}}}}}}"#
+            )
+        };
+        let runs = inspected(r#""Status":"running","Running":true,"Restarting":false,"Pid":7"#);
+        let dead = inspected(
+            r#""Status":"exited","Running":false,"Restarting":false,"Pid":0,"ExitCode":137,"FinishedAt":"2026-01-01T00:00:09Z""#,
+        );
+        let is_dead = AtomicBool::new(false);
+        let stand_in = StandIn::engine("1.41", "1.12", move |line| match line {
+            line if line.ends_with("/containers/c/json") && is_dead.load(Ordering::SeqCst) => json("200 OK", &dead),
+            line if line.ends_with("/containers/c/json") => json("200 OK", &runs),
+            line if line.ends_with("/info") => json("200 OK", r#"{"SystemTime":"2026-01-01T00:00:10Z"}"#),
+            line if line.contains("/events") => json("200 OK", r#"{"Action":"die","timeNano":1767225609000000000}"#),
+            line => {
+                is_dead.fetch_or(line.contains("/stats"), Ordering::SeqCst);
+                json("404 Not Found", r#"{"message":"not there"}"#)
+            }
+        });
+        let engine = Engine::connect(&crate::Endpoint::Unix(stand_in.path.clone())).await.unwrap();
+        let machine = Machine { time: "2026-01-01T00:00:05Z".parse().ok(), ..Machine::default() };
+        let seen = engine.autopsy("c", &machine).await.unwrap();
+        assert_eq!((seen.state.status.as_str(), seen.state.exit_code), ("exited", Some(137)));
+        let until = |line: &String| Some(line.split_once("until=")?.1.split_once('.')?.0.to_owned());
+        let asked: Vec<_> = stand_in.seen().iter().filter_map(until).collect();
+        assert_eq!(asked, ["1767225605", "1767225610"], "its end is among the events");
+    }
+
+    #[test]
+    fn lines_of_the_life_before_end_between_the_two() {
+        let time = |text: &str| Some(format!("2026-01-01T00:00:{text}Z"));
+        let again =
+            State { status: "running".into(), restarts: 1, finished_at: time("10"), started_at: time("12"), ..State::default() };
+        assert_eq!(again.between_lives(), "2026-01-01T00:00:11Z".parse().ok());
+        assert_eq!(State { restarts: 0, ..again.clone() }.between_lives(), None, "a person started it");
+        assert_eq!(State { status: "exited".into(), ..again }.between_lives(), None);
     }
 }

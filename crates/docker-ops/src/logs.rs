@@ -91,15 +91,24 @@ impl Engine {
     /// # Errors
     /// Those of [`Engine::logs`].
     pub async fn last_lines(&self, container: &str, most: u32) -> Result<Vec<String>, Error> {
+        let lines = self.last_timed_lines(container, LogQuery { tail: Some(most), ..LogQuery::default() }).await?;
+        Ok(lines.into_iter().map(|(_, line)| line).collect())
+    }
+
+    /// The same, of what `query` wants, and when each was written.
+    pub(crate) async fn last_timed_lines(
+        &self,
+        container: &str,
+        query: LogQuery,
+    ) -> Result<Vec<(Option<Timestamp>, String)>, Error> {
         let (sender, mut lines) = mpsc::channel(16);
-        let query = LogQuery { tail: Some(most), ..LogQuery::default() };
         let read = async move { self.logs(container, query, &sender).await };
         let collect = async {
             let mut shown = Vec::new();
             while let Some(line) = lines.recv().await {
-                shown.push(String::from_utf8_lossy(line.settled()).trim_end().to_owned());
+                shown.push((line.at, String::from_utf8_lossy(line.settled()).trim_end().to_owned()));
             }
-            shown.retain(|line| !line.is_empty());
+            shown.retain(|(_, line)| !line.is_empty());
             shown
         };
         let (read, shown) = tokio::join!(read, collect);

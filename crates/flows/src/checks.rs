@@ -64,7 +64,7 @@ use report::{CheckId, Finding, Outcome};
 use crate::{answers, doctor::Patient, subject::Subject};
 
 pub(crate) use container_healthy::{silent as container_silent, waited as container_healthy};
-pub(crate) use container_running::absent as no_container;
+pub(crate) use container_running::{absent as no_container, vanished as container_vanished};
 pub(crate) use disk_sufficient::judge as disk_sufficient;
 pub(crate) use engine_reachable::judge as engine_reachable;
 pub(crate) use gpu_available::judge as gpu_available;
@@ -82,7 +82,7 @@ pub(crate) use password_before_start::{
 pub(crate) use password_readable_in_container::judge as password_readable_in_container;
 pub(crate) use plugin_intact::{
     elsewhere as plugin_elsewhere, in_image as plugin_in_image, inside as plugin_inside, judge as plugin_intact,
-    unread as plugin_unread, unseen as plugin_unseen,
+    unread as plugin_unread, unseen as plugin_unseen, vanished as plugin_vanished,
 };
 pub(crate) use port_free::judge as port_free;
 pub(crate) use secrets_kept_out_of_git::look as secrets_in_git;

@@ -2,6 +2,7 @@
 //! and the command that repairs it.
 
 mod cause;
+mod life;
 mod patient;
 mod probes;
 
@@ -11,18 +12,22 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use docker_ops::{Engine, Member, ProjectScope, StackSpec, autopsy::Autopsy};
+use docker_ops::{
+    Engine, ErrorKind, Member, ProjectScope, StackSpec,
+    autopsy::{Autopsy, KernelLog, Machine},
+};
 use report::{Failure, FailureKind, Finding, Report, Sink};
 use settings::{Settings, World};
 
 use crate::{
     answers, checks,
     journey::Journey,
-    plugin::{self, Python, Wanted},
+    plugin::{self, Inside, Kept, Python, Wanted},
     stack::{elsewhere, failure, redact::Redaction},
 };
 
 pub(crate) use cause::{Memory, cause};
+pub(crate) use life::last_lines;
 #[cfg(test)]
 pub(crate) use patient::tests as patients;
 pub(crate) use patient::{Cards, Patient};
@@ -75,7 +80,7 @@ impl<'a> Stack<'a> {
 /// What else may be known.
 #[derive(Debug, Clone, Default)]
 pub struct Options {
-    /// The kernel's log, as `dmesg` prints it.
+    /// The kernel's log, as `journalctl -k -o short-iso` or `dmesg` prints it.
     pub kernel_log: Option<String>,
 }
 
@@ -110,47 +115,66 @@ async fn steps(
         let other = elsewhere(engine, &stack.project).await?;
         journey.found(ready(other.into_iter().fold(absent, Finding::hint))).await;
     }
-    let kills = docker_ops::autopsy::out_of_memory(options.kernel_log.as_deref().unwrap_or_default(), machine.booted);
+    let kernel = options.kernel_log.as_deref().map(|log| KernelLog::read(log, machine.booted));
     let mut seen = BTreeSet::new();
-    for Member { id, name, .. } in &containers {
-        let autopsy = engine.autopsy(id, &machine).await.map_err(|error| failure(&error))?;
-        let service = autopsy.service.clone();
-        seen.extend(service.clone());
-        if !service.as_deref().is_none_or(|service| stack.means(service)) {
-            continue;
+    for member in &containers {
+        seen.insert(member.service.clone());
+        if member.service.is_empty() || stack.means(&member.service) {
+            journey.section(&member.name);
+            container(journey, engine, stack, member, &machine, kernel.as_ref(), redaction.as_ref().ok()).await?;
         }
-        journey.section(name);
-        let settings = stack.settings(service.as_deref())?;
-        let source = settings.source.value.load().ok().flatten();
-        let patient = Patient {
-            cards: cards(engine, &autopsy).await,
-            kills: kills.iter().filter(|kill| kill.container.as_deref() == Some(&**id)).cloned().collect(),
-            has_kernel_log: options.kernel_log.is_some(),
-            machine: &machine,
-            wanted: service.as_ref().zip(stack.spec.as_ref()).and_then(|(service, spec)| spec.services.get(service)),
-            scanner: redaction.as_ref().ok().map(Redaction::scanner),
-            token: source.as_ref().map(auth_core::SourceOfTruth::token),
-            settings,
-            autopsy,
-        };
-        for judge in checks::CONTAINER {
-            journey.found(ready(judge(&patient))).await;
-        }
-        let python = patient.is_running().then(|| ContainerPython::of(engine, &patient.autopsy, patient.wanted));
-        let python = python.as_ref().map(|python| python as &dyn Python);
-        match (custom_nodes(&patient), stack.plugins.get(&settings.service.value)) {
-            (CustomNodes::Here(folder), Some(plugin)) => journey.found(plugin::verify(&folder, plugin, python)).await,
-            (CustomNodes::Inside(folder), Some(plugin)) => {
-                journey.found(plugin::verify_inside(engine, id, &folder, plugin, python)).await
-            }
-            _ => journey.found(ready(checks::plugin_unseen())).await,
-        };
     }
     let wanted = stack.spec.iter().flat_map(|spec| spec.services.keys()).filter(|service| stack.means(service));
     for service in wanted.filter(|service| !containers.is_empty() && !seen.contains(*service)) {
         journey.found(ready(checks::no_container(&stack.project.name, Some(service)))).await;
     }
     journey.found(async { checks::stack_in_sync(&drift(engine, stack, redaction.as_ref()).await) }).await;
+    Ok(())
+}
+
+/// Examines one container. One that vanishes meanwhile is told, and holds up no other.
+async fn container(
+    journey: &mut Journey,
+    engine: &Engine,
+    stack: &Stack<'_>,
+    member: &Member,
+    machine: &Machine,
+    kernel: Option<&KernelLog>,
+    redaction: Option<&Redaction>,
+) -> Result<(), Failure> {
+    let autopsy = match engine.autopsy(&member.id, machine).await {
+        Ok(autopsy) => autopsy,
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            journey.found(ready(checks::container_vanished(&member.name))).await;
+            return Ok(());
+        }
+        Err(error) => return Err(failure(&error)),
+    };
+    let settings = stack.settings(autopsy.service.as_deref())?;
+    let source = settings.source.value.load().ok().flatten();
+    let service = autopsy.service.as_ref().zip(stack.spec.as_ref());
+    let patient = Patient {
+        cards: cards(engine, &autopsy).await,
+        kernel: kernel.map(|log| log.of(&member.id)),
+        machine,
+        wanted: service.and_then(|(service, spec)| spec.services.get(service)),
+        scanner: redaction.map(Redaction::scanner),
+        token: source.as_ref().map(auth_core::SourceOfTruth::token),
+        settings,
+        autopsy,
+    };
+    for judge in checks::CONTAINER {
+        journey.found(ready(judge(&patient))).await;
+    }
+    let python = patient.is_running().then(|| ContainerPython::of(engine, &patient.autopsy, patient.wanted));
+    let python = python.as_ref().map(|python| python as &dyn Python);
+    match (custom_nodes(&patient), stack.plugins.get(&settings.service.value)) {
+        (CustomNodes::Here(folder), Some(plugin)) => journey.found(plugin::verify(&folder, plugin, python)).await,
+        (CustomNodes::Inside(inside), Some(plugin)) => {
+            journey.found(plugin::verify_inside(engine, &member.id, &inside, plugin, python)).await
+        }
+        _ => journey.found(ready(checks::plugin_unseen())).await,
+    };
     Ok(())
 }
 
@@ -177,7 +201,13 @@ async fn cards(engine: &Engine, autopsy: &Autopsy) -> Cards {
     if !autopsy.gpu.is_some() || autopsy.state.status != "running" {
         return Cards::default();
     }
-    Cards { inside: Some(probes::cards(engine, &autopsy.id).await) }
+    let inside = match probes::cards(engine, &autopsy.id).await {
+        Ok(inside) => inside,
+        Err(failure) => return Cards { inside: None, unanswered: Some(failure.to_string()) },
+    };
+    // Who ended meanwhile has lost no card.
+    let has_ended = inside.is_err() && engine.glance(&autopsy.id).await.map_or(true, |now| now.state != autopsy.state);
+    Cards { inside: Some(inside).filter(|_| !has_ended), unanswered: None }
 }
 
 /// Where a container has its `custom_nodes`.
@@ -185,8 +215,8 @@ async fn cards(engine: &Engine, autopsy: &Autopsy) -> Cards {
 enum CustomNodes {
     /// In this folder of this machine.
     Here(PathBuf),
-    /// In this folder of its own.
-    Inside(String),
+    /// In a folder of its own.
+    Inside(Inside),
     Unknown,
 }
 
@@ -196,13 +226,19 @@ fn custom_nodes(patient: &Patient<'_>) -> CustomNodes {
     let folder = Path::new(&inside);
     // The innermost mount shows.
     let mounts = patient.autopsy.mounts.iter().filter(|mount| folder.starts_with(&mount.target));
-    match mounts.max_by_key(|mount| mount.target.len()) {
-        Some(mount) if mount.kind == "bind" && patient.machine.is_here => {
+    let kept = match mounts.max_by_key(|mount| mount.target.len()) {
+        Some(mount) if mount.kind == "bind" => {
             let below = folder.strip_prefix(&mount.target).unwrap_or(Path::new(""));
-            CustomNodes::Here(Path::new(&mount.source).join(below))
+            let source = Path::new(&mount.source).join(below);
+            if patient.machine.is_here {
+                return CustomNodes::Here(source);
+            }
+            Kept::Elsewhere(source)
         }
-        _ => CustomNodes::Inside(inside),
-    }
+        Some(mount) => Kept::Mount(mount.kind.clone()),
+        None => Kept::Image,
+    };
+    CustomNodes::Inside(Inside { folder: inside, kept })
 }
 
 #[cfg(test)]
@@ -230,13 +266,16 @@ mod tests {
         };
         let login = ("bind", "/p/login", "/opt/ComfyUI/login");
         let nodes = ("bind", "/p/custom_nodes", "/opt/ComfyUI/custom_nodes");
-        let inside = || CustomNodes::Inside("/opt/ComfyUI/custom_nodes".to_owned());
+        let inside = |kept| CustomNodes::Inside(Inside { folder: "/opt/ComfyUI/custom_nodes".to_owned(), kept });
         assert_eq!(of(true, &[login, nodes]), CustomNodes::Here("/p/custom_nodes".into()));
-        assert_eq!(of(true, &[login]), inside(), "the image brings it");
+        assert_eq!(of(true, &[login]), inside(Kept::Image), "the image brings it");
         let all = ("bind", "/p", "/opt/ComfyUI");
         assert_eq!(of(true, &[all, login]), CustomNodes::Here("/p/custom_nodes".into()));
-        assert_eq!(of(true, &[("volume", "/v", "/opt/ComfyUI/custom_nodes"), all, login]), inside());
-        assert_eq!(of(false, &[login, nodes]), inside(), "this machine's folder is not the engine's");
+        let volume = ("volume", "/v", "/opt/ComfyUI/custom_nodes");
+        assert_eq!(of(true, &[volume, all, login]), inside(Kept::Mount("volume".to_owned())));
+        let elsewhere = inside(Kept::Elsewhere("/p/custom_nodes".into()));
+        assert_eq!(of(false, &[login, nodes]), elsewhere, "this machine's folder is not the engine's");
+        assert_eq!(of(false, &[all, login]), elsewhere);
         assert_eq!(of(true, &[]), CustomNodes::Unknown);
     }
 }

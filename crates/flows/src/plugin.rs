@@ -31,9 +31,9 @@ pub use manifest::{Digest, Manifest};
 pub use python::{Asked, LocalPython, Python, Ran, missing_modules};
 pub use wanted::{Source, Wanted};
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use docker_ops::Engine;
+use docker_ops::{Engine, ErrorKind};
 use report::{Change, Finding, Report, Sink};
 use settings::World;
 
@@ -51,24 +51,46 @@ pub async fn verify(custom_nodes: &Path, wanted: &Wanted, python: Option<&dyn Py
     checks::plugin_intact(&facts, missing)
 }
 
+/// A container's `custom_nodes` that is no folder of this machine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Inside {
+    /// Its path in the container.
+    pub folder: String,
+    /// Where its files are kept.
+    pub kept: Kept,
+}
+
+/// Where the files of a folder in a container are kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Kept {
+    /// In the image, or in what the container wrote over it.
+    Image,
+    /// In a mount of this kind, such as a `volume`.
+    Mount(String),
+    /// In this folder of the engine's machine, which is another one.
+    Elsewhere(PathBuf),
+}
+
 /// The same of a container whose `custom_nodes` is no folder of this machine, through the engine, whether it runs or not.
 pub async fn verify_inside(
     engine: &Engine,
     container: &str,
-    custom_nodes: &str,
+    inside: &Inside,
     wanted: &Wanted,
     python: Option<&dyn Python>,
 ) -> Finding {
-    let archive = async |name: &str| engine.archive(container, &format!("{custom_nodes}/{name}")).await;
+    let Inside { folder, kept } = inside;
+    let archive = async |name: &str| engine.archive(container, &format!("{folder}/{name}")).await;
     let facts = match (archive(NAME).await, archive(&format!("{NAME}.{DISABLED}")).await) {
-        (Ok(on), Ok(off)) => facts::look_inside(Path::new(custom_nodes), on.as_deref(), off.as_deref(), wanted),
-        (Err(error), _) | (_, Err(error)) => return checks::plugin_unread(&answers::chain(&error)),
+        (Ok(on), Ok(off)) => facts::look_inside(Path::new(folder), on.as_deref(), off.as_deref(), wanted),
+        (Err(error), _) | (_, Err(error)) if error.kind() == ErrorKind::NotFound => return checks::plugin_vanished(),
+        (Err(error), _) | (_, Err(error)) => return checks::plugin_unread(&answers::chain(&error), kept),
     };
     let missing = match python {
         Some(python) if facts.is_present => Some(missing_modules(python).await),
         _ => None,
     };
-    checks::plugin_inside(&facts, missing)
+    checks::plugin_inside(&facts, missing, kept)
 }
 
 /// [`verify`] as a journey.

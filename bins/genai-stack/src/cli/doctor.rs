@@ -14,7 +14,7 @@ use super::streams::Project;
 pub(crate) struct Doctor {
     #[command(flatten)]
     pub(crate) project: Project,
-    /// The kernel's log, as `dmesg` prints it: it tells who was killed for memory
+    /// The kernel's log, as `journalctl -k -o short-iso` prints it, or `dmesg`: it tells who was killed for memory
     #[arg(long, value_name = "FILE")]
     pub(crate) kernel_log: Option<PathBuf>,
 }

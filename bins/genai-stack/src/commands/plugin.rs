@@ -45,7 +45,7 @@ pub(super) async fn run(cli: &Cli, world: &World, args: &Plugin, screen: &Screen
 
 async fn in_container<'a>(engine: &'a Engine, container: &str) -> Result<ContainerPython<'a>, Failure> {
     let glance = engine.glance(container).await.map_err(failed)?;
-    Ok(ContainerPython::of(engine, &glance, None))
+    Ok(ContainerPython::of(engine, &glance, None).installing())
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "it is what `map_err` hands over")]

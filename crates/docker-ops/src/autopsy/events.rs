@@ -1,5 +1,6 @@
 //! What the engine remembers of a container's life.
 
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::{Machine, ask};
@@ -19,6 +20,14 @@ pub struct LifeEvent {
     pub signal: Option<String>,
     /// The code, of a `die`.
     pub exit_code: Option<i64>,
+}
+
+impl LifeEvent {
+    /// When.
+    #[must_use]
+    pub fn time(&self) -> Option<Timestamp> {
+        Timestamp::from_nanosecond(self.at.into()).ok()
+    }
 }
 
 /// The events that the engine still has. It is asked up to its own present time, so that the answer ends.

@@ -41,7 +41,7 @@ impl GpuFacts {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum GpuTrouble {
-    /// Podman drops such requests without a word; it takes names of the Container Device Interface as devices.
+    /// Podman's API drops every request for cards without a word, by name too. Only its own command hands them over.
     PodmanDropsRequests,
     /// NVIDIA's toolkit is not installed on the engine's machine.
     NoToolkit,
@@ -197,6 +197,7 @@ mod tests {
             (cdi("nvidia.com/gpu=0"), &new, None, None),
             (cdi("nvidia.com/gpu=7"), &new, None, Some(GpuTrouble::UnknownCdiDevices(vec!["nvidia.com/gpu=7".to_owned()]))),
             (Gpu::All, &podman, Some(&before), Some(GpuTrouble::PodmanDropsRequests)),
+            (cdi("nvidia.com/gpu=all"), &podman, Some(&before), Some(GpuTrouble::PodmanDropsRequests)),
             (Gpu::None, &podman, None, None),
         ] {
             assert_eq!(gpu_trouble(&gpu, facts, toolkit), trouble, "{gpu:?} {toolkit:?}");

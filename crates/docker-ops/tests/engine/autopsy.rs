@@ -74,7 +74,7 @@ async fn out_of_memory(rig: &'static Rig) {
     // Which of the processes the kernel took decides the code; the engine's word and event tell the cause.
     assert!(dead.state.oom_killed && dead.events.iter().any(|event| event.name == "oom"), "{dead:?}");
     assert_eq!((dead.memory.limit, dead.memory.usage), (Some(16 << 20), None));
-    assert_eq!(dead.last_lines.first().map(String::as_str), Some("filling"));
+    assert_eq!(dead.last_lines.first().map(|line| line.text.as_str()), Some("filling"));
 }
 
 async fn codes(rig: &'static Rig) {

@@ -72,10 +72,11 @@ async fn dropped() {
     let loaded = command(&podman.home, &["load", "--quiet", "--input", &image.to_string_lossy()]).output().unwrap();
     assert!(loaded.status.success(), "{}", String::from_utf8_lossy(&loaded.stderr));
 
-    let one = Gpu::Count(1);
-    assert_eq!(gpu_trouble(&one, &gpu_facts(&engine).await.unwrap(), None), Some(GpuTrouble::PodmanDropsRequests));
-    let asks = json!({"Image": IMAGE, "Cmd": ["true"], "HostConfig": {"DeviceRequests": device_requests_json(&one)}});
-    let (status, made) = private::post(&podman.home.path().join("socket"), "/containers/create", &asks);
-    assert_eq!(status, 201, "{made}");
-    assert_eq!(prove(&engine, made["Id"].as_str().unwrap(), &one).await.unwrap(), GpuProof::Dropped);
+    for asked in [Gpu::Count(1), Gpu::Cdi(vec!["nvidia.com/gpu=all".to_owned()])] {
+        assert_eq!(gpu_trouble(&asked, &gpu_facts(&engine).await.unwrap(), None), Some(GpuTrouble::PodmanDropsRequests));
+        let asks = json!({"Image": IMAGE, "Cmd": ["true"], "HostConfig": {"DeviceRequests": device_requests_json(&asked)}});
+        let (status, made) = private::post(&podman.home.path().join("socket"), "/containers/create", &asks);
+        assert_eq!(status, 201, "{made}");
+        assert_eq!(prove(&engine, made["Id"].as_str().unwrap(), &asked).await.unwrap(), GpuProof::Dropped);
+    }
 }

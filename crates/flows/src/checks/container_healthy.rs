@@ -50,7 +50,8 @@ pub(crate) fn silent(name: &str, last: String, lines: &[String]) -> Finding {
     finding.hint("wait longer: `--timeout SECONDS`").hint(MORE)
 }
 
-/// Judges what became of the container `name`, which has a probe, or whose port asked for a credential if it has none. `lines` are the last that it printed, without secrets.
+/// Judges what became of the container `name`, which has a probe, or whose port asked for a credential if it has none. `lines` are the last
+/// that it printed, without secrets.
 pub(crate) fn waited(name: &str, ready: &Readiness, lines: &[String]) -> Finding {
     let finding = match ready {
         Readiness::Healthy => return pass(ID, format!("`{name}` is healthy")),

@@ -2,14 +2,14 @@
 
 use report::{CheckId, Finding};
 
-use super::{fail, pass, warn};
-use crate::doctor::{Patient, cause};
+use super::{fail, pass, unknown, warn};
+use crate::doctor::{Patient, cause, last_lines};
 
 pub(crate) const ID: CheckId = CheckId("container-running");
 
 pub(crate) fn judge(patient: &Patient<'_>) -> Finding {
     let (state, name) = (&patient.autopsy.state, &patient.autopsy.name);
-    let why = || cause(&patient.autopsy, patient.kernel());
+    let why = || cause(&patient.autopsy, patient.kernel.as_ref());
     let finding = match state.status.as_str() {
         "running" if state.restarts == 0 => return pass(ID, format!("`{name}` runs")),
         "running" => {
@@ -41,7 +41,7 @@ fn evidence(finding: Finding, patient: &Patient<'_>) -> Finding {
     if !life.is_empty() {
         finding = finding.seen("last events", life.into_iter().rev().collect::<Vec<_>>().join(", "));
     }
-    let lines = &patient.autopsy.last_lines;
+    let lines: Vec<_> = last_lines(&patient.autopsy).collect();
     lines[lines.len().saturating_sub(3)..].iter().fold(finding, |finding, line| finding.seen("last line", patient.shown(line)))
 }
 
@@ -51,9 +51,15 @@ pub(crate) fn absent(project: &str, service: Option<&str>) -> Finding {
     fail(ID, format!("the engine has no container of {of}project `{project}`")).hint("make and start it with `genai-stack up`")
 }
 
+/// The finding for a container that went while it was looked at.
+pub(crate) fn vanished(name: &str) -> Finding {
+    unknown(ID, format!("`{name}` vanished while it was looked at"), "somebody removed it, or makes it anew")
+        .hint("look again: `genai-stack doctor`")
+}
+
 #[cfg(test)]
 mod tests {
-    use docker_ops::autopsy::StartFault;
+    use docker_ops::autopsy::{LastLine, StartFault};
 
     use super::*;
     use crate::doctor::patients::{TOKEN, judged};
@@ -82,7 +88,7 @@ mod tests {
         let (_, finding) = judged(judge, |patient| {
             patient.autopsy.state.status = "created".to_owned();
             patient.autopsy.state.start_fault = Some(StartFault::PortTaken(format!("port is already allocated {TOKEN}")));
-            patient.autopsy.last_lines = vec![format!("use token={TOKEN}")];
+            patient.autopsy.last_lines = vec![LastLine { at: None, text: format!("use token={TOKEN}") }];
         });
         assert!(finding.summary.contains("port of the host is taken"), "{finding:?}");
         assert!(finding.evidence.iter().any(|one| one.name == "last line"));

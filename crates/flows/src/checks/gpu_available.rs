@@ -7,6 +7,10 @@ use super::{fail, pass, skipped};
 
 pub(super) const ID: CheckId = CheckId("gpu-available");
 
+/// What helps where Podman is the engine.
+pub(super) const NOT_BY_PODMAN: &str = "run the stack on Docker Engine; Podman hands over cards to its own command alone: \
+    `podman run --device nvidia.com/gpu=all`";
+
 /// Judges why the engine would not give the cards.
 pub(crate) fn judge(gpu: &Gpu, trouble: Option<&GpuTrouble>) -> Finding {
     let Some(trouble) = trouble else {
@@ -16,8 +20,9 @@ pub(crate) fn judge(gpu: &Gpu, trouble: Option<&GpuTrouble>) -> Finding {
         };
     };
     match trouble {
-        GpuTrouble::PodmanDropsRequests => fail(ID, "Podman drops requests for cards without a word")
-            .hint("name the cards by the Container Device Interface: `cdi = [\"nvidia.com/gpu=all\"]` in `[stack]`"),
+        GpuTrouble::PodmanDropsRequests => {
+            fail(ID, "through its API Podman drops every request for cards without a word").hint(NOT_BY_PODMAN)
+        }
         GpuTrouble::NoToolkit => fail(ID, "NVIDIA's toolkit is not installed where the engine runs")
             .hint("install the NVIDIA Container Toolkit, then restart the engine: `sudo systemctl restart docker`"),
         GpuTrouble::EngineOlderThanToolkit => {
@@ -41,9 +46,12 @@ mod tests {
         assert_eq!(judge(&Gpu::None, None).outcome.name(), "skipped");
         assert_eq!(judge(&Gpu::All, None).outcome.name(), "pass");
         let unknown = GpuTrouble::UnknownCdiDevices(vec!["nvidia.com/gpu=7".into()]);
-        for trouble in [GpuTrouble::NoToolkit, GpuTrouble::EngineOlderThanToolkit, GpuTrouble::NoCdi, unknown] {
+        let podman = GpuTrouble::PodmanDropsRequests;
+        for trouble in [GpuTrouble::NoToolkit, GpuTrouble::EngineOlderThanToolkit, GpuTrouble::NoCdi, unknown, podman] {
             let finding = judge(&Gpu::All, Some(&trouble));
             assert_eq!((finding.outcome.name(), finding.hints.len()), ("fail", 1), "{trouble:?}");
+            let leads_back = finding.hints[0].contains("[stack]");
+            assert!(!leads_back, "a request of another kind is made through the same API: {finding:?}");
         }
     }
 }

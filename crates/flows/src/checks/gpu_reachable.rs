@@ -4,7 +4,7 @@
 use docker_ops::{Gpu, GpuProof, autopsy::StartFault};
 use report::{CheckId, Finding};
 
-use super::{fail, pass, skipped, unknown};
+use super::{fail, gpu_available::NOT_BY_PODMAN, pass, skipped, unknown};
 use crate::doctor::{Patient, cause};
 
 pub(crate) const ID: CheckId = CheckId("gpu-reachable");
@@ -14,13 +14,16 @@ pub(crate) fn judge(patient: &Patient<'_>) -> Finding {
     let is_wanted = patient.wanted.is_some_and(|wanted| wanted.gpu != Gpu::None);
     let finding = match (&state.start_fault, &patient.cards.inside) {
         _ if !gpu.is_some() && is_wanted => fail(ID, "`[stack]` asks for a card, and the container has no such request")
-            .hint("make it anew with `genai-stack up`; an engine that drops the request (Podman does) needs `cdi`"),
+            .hint("make it anew with `genai-stack up`, which says whether the engine drops the request, as Podman does"),
         _ if !gpu.is_some() => return skipped(ID, "nothing to reach", "no card was asked for"),
         (Some(StartFault::NoGpuDriver(words) | StartFault::GpuHook(words)), _) => {
-            let cause = cause(&patient.autopsy, patient.kernel());
+            let cause = cause(&patient.autopsy, patient.kernel.as_ref());
             fail(ID, cause.what).hint(cause.hint).seen("the engine says", patient.shown(words))
         }
-        (_, None) => skipped(ID, "nobody to ask", "the container doesn't run"),
+        (_, None) => match &patient.cards.unanswered {
+            Some(reason) => unknown(ID, "whether the container has its cards is not known", reason),
+            None => skipped(ID, "nobody to ask", "the container doesn't run"),
+        },
         (_, Some(Ok(0))) => fail(ID, "the driver answers in the container and shows no card").hint("see which were asked for"),
         (_, Some(Ok(count))) => pass(ID, format!("the driver shows {count} in the container")),
         (_, Some(Err(said))) => inside(patient, said),
@@ -35,7 +38,7 @@ pub(crate) fn given(name: &str, gpu: &Gpu, proof: &GpuProof) -> Finding {
         GpuProof::AsAsked => pass(ID, format!("the engine holds the request for cards of `{name}` as it was made")),
         GpuProof::Dropped => fail(ID, format!("the engine dropped the request for cards without a word: `{name}` has none"))
             .seen("asked for", format!("{gpu:?}"))
-            .hint("Podman does so: name the cards by the Container Device Interface, with `cdi` in `[stack]`; then `genai-stack up`"),
+            .hint(format!("Podman does so: {NOT_BY_PODMAN}")),
         GpuProof::Differs { asked, held } => fail(ID, format!("`{name}` has other cards than were asked for"))
             .seen("asked for", asked)
             .seen("it has", held)
@@ -82,7 +85,7 @@ mod tests {
                 let machine: &'static Machine = Box::leak(Box::new(machine));
                 let (outcome, finding) = judged(judge, |patient| {
                     patient.autopsy.gpu.requests = vec!["nvidia: all".into()];
-                    patient.cards = Cards { inside: inside.map(|inside| inside.map_err(str::to_owned)) };
+                    patient.cards = Cards { inside: inside.map(|inside| inside.map_err(str::to_owned)), unanswered: None };
                     patient.machine = machine;
                 });
                 (outcome, finding.summary)
@@ -101,11 +104,22 @@ mod tests {
     }
 
     #[test]
+    fn who_gets_no_answer_in_time_knows_nothing() {
+        let late = "`nvidia-smi` in `c` did not end within 15s";
+        let (outcome, finding) = judged(judge, |patient| {
+            patient.autopsy.gpu.requests = vec!["nvidia: all".into()];
+            patient.cards.unanswered = Some(late.to_owned());
+        });
+        assert!(outcome == "unknown" && format!("{:?}", finding.outcome).contains(late), "{finding:?}");
+    }
+
+    #[test]
     fn what_was_dropped_or_changed_after_the_start_fails() {
         let of = |proof| given("p-comfyui-1", &Gpu::Count(1), &proof);
         assert_eq!(of(GpuProof::AsAsked).outcome.name(), "pass");
         let dropped = of(GpuProof::Dropped);
-        assert!(dropped.outcome.name() == "fail" && dropped.hints[0].contains("cdi"), "{dropped:?}");
+        assert!(dropped.outcome.name() == "fail" && dropped.hints[0].contains("on Docker Engine"), "{dropped:?}");
+        assert!(!dropped.hints[0].contains("[stack]"), "a request of another kind is dropped as well: {dropped:?}");
         let differs = of(GpuProof::Differs { asked: "1".into(), held: "2".into() });
         assert!(differs.outcome.name() == "fail" && differs.hints[0].contains("up --recreate"), "{differs:?}");
     }

@@ -3,7 +3,7 @@
 use report::{CheckId, Failure, Finding};
 
 use super::{fail, pass, skipped, unknown, warn};
-use crate::plugin::{Difference, Facts, KeyFile};
+use crate::plugin::{Difference, Facts, Kept, KeyFile};
 
 pub(crate) const ID: CheckId = CheckId("plugin-intact");
 
@@ -62,20 +62,46 @@ pub(crate) fn judge(facts: &Facts, missing: Option<Result<Vec<String>, Failure>>
 }
 
 /// The same of a container's own files, which no command on this machine repairs.
-pub(crate) fn inside(facts: &Facts, missing: Option<Result<Vec<String>, Failure>>) -> Finding {
-    let mut finding = judge(facts, missing).seen("looked at", "the container's own files: no `custom_nodes` is mounted");
+pub(crate) fn inside(facts: &Facts, missing: Option<Result<Vec<String>, Failure>>, kept: &Kept) -> Finding {
+    let looked_at = match kept {
+        Kept::Image => "the container's own files: no `custom_nodes` is mounted".to_owned(),
+        Kept::Mount(kind) => format!("the container's files: its `custom_nodes` is in a {kind}, in no folder of this machine"),
+        Kept::Elsewhere(path) => {
+            format!("the container's files: its `custom_nodes` is `{}` of the engine's machine", path.display())
+        }
+    };
+    let mut finding = judge(facts, missing).seen("looked at", looked_at);
     if !finding.hints.is_empty() {
-        finding.hints = vec![INTO_IMAGE.to_owned()];
+        finding.hints = vec![repair(kept)];
     }
     finding
 }
 
-const INTO_IMAGE: &str =
-    "build the image with the pinned files; or mount `custom_nodes` in `[stack.mounts]`, and then `genai-stack plugin install`";
+fn repair(kept: &Kept) -> String {
+    match kept {
+        Kept::Image => {
+            "build the image with the pinned files; or mount `custom_nodes` in `[stack.mounts]`, and then `genai-stack plugin install`"
+                .to_owned()
+        }
+        Kept::Mount(kind) => format!(
+            "put the pinned files into the {kind}; or mount a folder in its place, `custom_nodes` in `[stack.mounts]`, and then \
+             `genai-stack plugin install`"
+        ),
+        Kept::Elsewhere(path) => {
+            format!("on the engine's machine: `genai-stack plugin install --custom-nodes '{}'`", path.display())
+        }
+    }
+}
 
 /// The finding where the engine does not give the container's files.
-pub(crate) fn unread(reason: &str) -> Finding {
-    unknown(ID, "the plugin's files in the container can't be compared", reason).hint(INTO_IMAGE)
+pub(crate) fn unread(reason: &str, kept: &Kept) -> Finding {
+    unknown(ID, "the plugin's files in the container can't be compared", reason).hint(repair(kept))
+}
+
+/// The finding where the container went while it was looked at.
+pub(crate) fn vanished() -> Finding {
+    unknown(ID, "the plugin's files in the container can't be compared", "the container vanished while it was looked at")
+        .hint("look again: `genai-stack doctor`")
 }
 
 /// What is there in the plugin's place.
@@ -151,10 +177,21 @@ mod tests {
 
     #[test]
     fn no_command_of_this_machine_repairs_a_containers_own_files() {
-        let absent = inside(&Facts { is_present: false, ..facts() }, None);
-        assert!(absent.outcome.name() == "fail" && absent.hints == [INTO_IMAGE], "{absent:?}");
-        let well = inside(&facts(), None);
-        assert!(well.outcome.name() == "pass" && well.hints.is_empty(), "{well:?}");
+        for (kept, looked_at, hint) in [
+            (Kept::Image, "no `custom_nodes` is mounted", "build the image"),
+            (Kept::Mount("volume".to_owned()), "in a volume, in no folder of this machine", "into the volume"),
+            (
+                Kept::Elsewhere("/srv/custom_nodes".into()),
+                "`/srv/custom_nodes` of the engine's machine",
+                "on the engine's machine: `genai-stack plugin install --custom-nodes '/srv/custom_nodes'`",
+            ),
+        ] {
+            let absent = inside(&Facts { is_present: false, ..facts() }, None, &kept);
+            assert!(absent.outcome.name() == "fail" && absent.hints.len() == 1 && absent.hints[0].contains(hint), "{absent:?}");
+            assert!(absent.evidence[0].value.contains(looked_at), "{absent:?}");
+            let well = inside(&facts(), None, &kept);
+            assert!(well.outcome.name() == "pass" && well.hints.is_empty(), "{well:?}");
+        }
     }
 
     #[test]

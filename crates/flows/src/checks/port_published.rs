@@ -18,7 +18,7 @@ pub(crate) fn judge(patient: &Patient<'_>) -> Finding {
         return skipped(ID, "no port leads in", "none was asked for");
     }
     if matches!(patient.autopsy.state.start_fault, Some(StartFault::PortTaken(_))) {
-        let cause = cause(&patient.autopsy, patient.kernel());
+        let cause = cause(&patient.autopsy, patient.kernel.as_ref());
         return seen(fail(ID, cause.what).hint(cause.hint));
     }
     if !patient.is_running() {

@@ -1,7 +1,9 @@
 //! What ended a container, or kept it from starting.
 
-use docker_ops::autopsy::{Autopsy, LifeEvent, OutOfMemory, StartFault, State};
-use jiff::{SignedDuration, Timestamp};
+use docker_ops::autopsy::{Autopsy, KernelLog, StartFault};
+use jiff::Timestamp;
+
+use super::life::{Lack, Life, is_up};
 
 /// What ended a container, and the command that helps.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,18 +31,19 @@ pub(crate) enum Memory {
 
 const UP: &str = "start it again with `genai-stack up`";
 const LOG: &str = "see its log: `genai-stack logs`";
-/// The kernel's clock and the engine's differ by so much; measured were tenths of a second after half a day.
-const APART: SignedDuration = SignedDuration::from_secs(2);
+/// The kernel's log in the form that says the time of day itself.
+const ASK_KERNEL: &str = "ask the kernel: `sudo journalctl -k -o short-iso > kernel.log` (without systemd: `sudo dmesg > kernel.log`), then \
+    `genai-stack doctor --kernel-log kernel.log`";
 
-/// From the strongest evidence to the weakest: the engine's own words, the kernel's (`kills`, if its log was given), events, and last the
-/// exit code.
-pub(crate) fn cause(autopsy: &Autopsy, kills: Option<&[OutOfMemory]>) -> Cause {
+/// From the strongest evidence to the weakest: the engine's own words, the kernel's (its `log` of this container, if it was given), events,
+/// and last the exit code.
+pub(crate) fn cause(autopsy: &Autopsy, log: Option<&KernelLog>) -> Cause {
     let state = &autopsy.state;
     if let Some(fault) = &state.start_fault {
         return of_start(fault, autopsy);
     }
     let life = Life::of(autopsy);
-    let lack = life.lack(kills.unwrap_or_default());
+    let lack = life.lack(log.map_or(&[], |log| &log.kills));
     let by_engine = life.events.iter().rev().find(|event| event.name == "kill" && event.signal.is_some());
     let killed = by_engine.filter(|event| matches!(event.signal.as_deref(), Some("9" | "SIGKILL" | "KILL")));
     let lacked = match lack.as_ref().map(|lack| lack.of_machine) {
@@ -60,9 +63,9 @@ pub(crate) fn cause(autopsy: &Autopsy, kills: Option<&[OutOfMemory]>) -> Cause {
         Some(137) => match lack {
             Some(lack) => {
                 let what = format!("was killed by the kernel, {lacked} (exit code 137)");
-                return Cause { what, hint: lack.hint().to_owned(), memory: lack.memory() };
+                return Cause { what, hint: for_memory(&lack).to_owned(), memory: of_memory(&lack) };
             }
-            None => return unseen(kills),
+            None => return unseen(log, life.to),
         },
         Some(143) if by_engine.is_some() => ("was stopped (SIGTERM)".to_owned(), again),
         Some(0) => ("ended by itself without an error".to_owned(), again),
@@ -75,97 +78,40 @@ pub(crate) fn cause(autopsy: &Autopsy, kills: Option<&[OutOfMemory]>) -> Cause {
         // Not what ended it; but what is killed in it may be what ComfyUI needs.
         Some(lack) => Cause {
             what: format!("{what}; before, the kernel killed a process of it, {lacked}"),
-            hint: lack.hint().to_owned(),
-            memory: lack.memory(),
+            hint: for_memory(&lack).to_owned(),
+            memory: of_memory(&lack),
         },
         None => Cause { what, hint: hint.to_owned(), memory: Memory::Enough },
     }
 }
 
-fn is_up(state: &State) -> bool {
-    matches!(state.status.as_str(), "running" | "paused")
-}
-
 /// Exit code 137 of which nobody says where it comes from.
-fn unseen(kills: Option<&[OutOfMemory]>) -> Cause {
-    let what = match kills {
-        None => "the machine may have run out of memory, or somebody killed it",
-        Some([]) => "somebody on its machine killed it, since the kernel's log names no lack of memory",
-        Some(_) => "the kernel's log tells of a lack of memory in it at another time, or without saying when",
-    };
-    let hint = match kills {
-        Some([]) => UP,
-        _ => "ask the kernel: `sudo dmesg --time-format iso > kernel.log`, then `genai-stack doctor --kernel-log kernel.log`",
+fn unseen(log: Option<&KernelLog>, end: Option<Timestamp>) -> Cause {
+    let (what, hint, memory) = match log {
+        None => ("the machine may have run out of memory, or somebody killed it", ASK_KERNEL, Memory::Unknown),
+        Some(log) if !log.kills.is_empty() => (
+            "the kernel's log tells of a lack of memory in it at another time, or without saying when",
+            ASK_KERNEL,
+            Memory::Unknown,
+        ),
+        Some(log) if end.is_some_and(|end| log.covers(end)) => {
+            ("somebody on its machine killed it, since the kernel's log names no lack of memory", UP, Memory::Enough)
+        }
+        Some(_) => ("the kernel's log that was given does not surely hold that moment", ASK_KERNEL, Memory::Unknown),
     };
     let what = format!("was killed (exit code 137), and not through the engine: {what}");
-    Cause { what, hint: hint.to_owned(), memory: Memory::Unknown }
+    Cause { what, hint: hint.to_owned(), memory }
 }
 
-/// The life whose end is told: the last one, or the one before if the engine started the container again since.
-struct Life<'a> {
-    events: &'a [LifeEvent],
-    /// The code of its end; none if it is not over, or nobody remembers.
-    code: Option<i64>,
-    goes_on: bool,
-    oom_killed: bool,
-    from: Option<Timestamp>,
-    to: Option<Timestamp>,
+fn of_memory(lack: &Lack) -> Memory {
+    if lack.of_machine { Memory::MachineFull } else { Memory::LimitReached }
 }
 
-/// A lack of memory in that life.
-struct Lack {
-    of_machine: bool,
-    /// Nanoseconds since 1970, where that is known.
-    at: Option<i64>,
-}
-
-impl<'a> Life<'a> {
-    fn of(autopsy: &'a Autopsy) -> Self {
-        let (state, events) = (&autopsy.state, &autopsy.events);
-        let time = |text: &Option<String>| text.as_ref()?.parse::<Timestamp>().ok();
-        let start = |events: &[LifeEvent]| events.iter().rposition(|event| event.name == "start");
-        let last = start(events).unwrap_or(0);
-        let is_up = is_up(state);
-        if !is_up || state.restarts == 0 {
-            let (from, to) = (time(&state.started_at), time(&state.finished_at).filter(|_| !is_up));
-            let code = state.exit_code.filter(|_| !is_up);
-            return Life { events: &events[last..], code, goes_on: is_up, oom_killed: state.oom_killed, from, to };
-        }
-        // An engine forgets the code when it starts the container again; its event may still be there.
-        let before = start(&events[..last]).unwrap_or(0);
-        let code = events[before..last].iter().rev().find_map(|event| event.exit_code);
-        let from = events.get(before).filter(|event| event.name == "start");
-        let from = from.and_then(|start| Timestamp::from_nanosecond(start.at.into()).ok()).or(time(&state.finished_at));
-        Life { events: &events[before..], code, goes_on: false, oom_killed: state.oom_killed, from, to: None }
-    }
-
-    /// A kill of another life is none of this one.
-    fn lack(&self, kills: &[OutOfMemory]) -> Option<Lack> {
-        let is_in = |at: &Timestamp| {
-            self.from.is_none_or(|from| at.duration_since(from) >= -APART)
-                && self.to.is_none_or(|to| at.duration_since(to) <= APART)
-        };
-        let nanoseconds = |at: Timestamp| i64::try_from(at.as_nanosecond()).ok();
-        let seen = kills.iter().rev().find_map(|kill| Some((kill.of_machine, kill.at.filter(is_in)?)));
-        if let Some((of_machine, at)) = seen {
-            return Some(Lack { of_machine, at: nanoseconds(at) });
-        }
-        let event = self.events.iter().rev().find(|event| event.name == "oom");
-        (self.oom_killed || event.is_some()).then(|| Lack { of_machine: false, at: event.map(|event| event.at) })
-    }
-}
-
-impl Lack {
-    fn memory(&self) -> Memory {
-        if self.of_machine { Memory::MachineFull } else { Memory::LimitReached }
-    }
-
-    fn hint(&self) -> &'static str {
-        match self.of_machine {
-            true => "set `memory` in `[stack]` below what the machine has, or give the machine more memory or swap",
-            false => {
-                "raise `memory` in `[stack]`, or let ComfyUI keep less with `--cache-none` or `--lowvram`; then `genai-stack up`"
-            }
+fn for_memory(lack: &Lack) -> &'static str {
+    match lack.of_machine {
+        true => "set `memory` in `[stack]` below what the machine has, or give the machine more memory or swap",
+        false => {
+            "raise `memory` in `[stack]`, or let ComfyUI keep less with `--cache-none` or `--lowvram`; then `genai-stack up`"
         }
     }
 }
@@ -239,6 +185,8 @@ fn of_start(fault: &StartFault, autopsy: &Autopsy) -> Cause {
 
 #[cfg(test)]
 mod tests {
+    use docker_ops::autopsy::{KernelTime, LifeEvent, OutOfMemory, State};
+
     use super::*;
 
     fn dead(code: i64) -> Autopsy {
@@ -246,43 +194,68 @@ mod tests {
         Autopsy { state, ..Autopsy::default() }
     }
 
+    fn time(text: &str) -> Timestamp {
+        format!("2026-01-02T{text}Z").parse().unwrap()
+    }
+
+    fn at(moment: &str, name: &str, signal: Option<&str>) -> LifeEvent {
+        let at = time(moment).as_nanosecond().try_into().unwrap();
+        LifeEvent { name: name.into(), signal: signal.map(str::to_owned), at, ..LifeEvent::default() }
+    }
+
     fn event(name: &str, signal: Option<&str>) -> LifeEvent {
-        LifeEvent { name: name.into(), signal: signal.map(str::to_owned), ..LifeEvent::default() }
+        at(IN_IT, name, signal)
     }
 
-    fn kill(of_machine: bool, at: &str) -> OutOfMemory {
-        OutOfMemory { container: None, of_machine, process: "python3".into(), pid: 1, at: at.parse().ok() }
+    fn kill(of_machine: bool, moment: &str) -> OutOfMemory {
+        let at = Some(KernelTime { at: time(moment), drift: jiff::SignedDuration::ZERO });
+        OutOfMemory { container: None, of_machine, process: "python3".into(), pid: 1, at }
     }
 
-    const BEFORE: &str = "2026-01-02T03:00:00Z";
-    const IN_IT: &str = "2026-01-02T03:59:59Z";
+    /// A log of the whole day.
+    fn log(kills: &[OutOfMemory]) -> Option<KernelLog> {
+        let day = KernelLog::read("2026-01-02T00:00:00+0000 box kernel: a\n2026-01-02T23:00:00+0000 box kernel: b", None);
+        Some(KernelLog { kills: kills.to_vec(), ..day })
+    }
+
+    const BEFORE: &str = "03:00:00";
+    const IN_IT: &str = "03:59:59";
 
     /// From 03:30 to 04:00.
     fn timed(code: i64) -> Autopsy {
         let mut dead = dead(code);
-        dead.state.started_at = Some("2026-01-02T03:30:00Z".into());
-        dead.state.finished_at = Some("2026-01-02T04:00:00Z".into());
+        dead.state.started_at = Some(time("03:30:00").to_string());
+        dead.state.finished_at = Some(time("04:00:00").to_string());
         dead
     }
 
     #[test]
     fn a_kill_is_told_from_a_kill() {
-        let memory = |autopsy: &Autopsy, kills: &[OutOfMemory]| cause(autopsy, Some(kills)).memory;
-        assert_eq!(memory(&timed(137), &[]), Memory::Unknown, "nobody saw who did it");
+        let memory = |autopsy: &Autopsy, kills: &[OutOfMemory]| cause(autopsy, log(kills).as_ref()).memory;
+        assert_eq!(cause(&timed(137), None).memory, Memory::Unknown, "nobody saw who did it");
         assert!(cause(&timed(137), None).hint.contains("--kernel-log"));
-        assert!(cause(&timed(137), Some(&[])).what.contains("somebody on its machine killed it"));
+        let by_somebody = cause(&timed(137), log(&[]).as_ref());
+        assert!(by_somebody.what.contains("somebody on its machine killed it") && by_somebody.memory == Memory::Enough);
+        let later = KernelLog::read("2026-01-02T04:30:00+0000 box kernel: a", None);
+        let wrapped = cause(&timed(137), Some(&later));
+        assert!(wrapped.memory == Memory::Unknown && wrapped.what.contains("does not surely hold that moment"), "{wrapped:?}");
         assert_eq!(memory(&timed(137), &[kill(true, IN_IT)]), Memory::MachineFull);
         assert_eq!(memory(&timed(137), &[kill(false, BEFORE), kill(false, IN_IT)]), Memory::LimitReached);
-        for vague in [BEFORE, "2026-01-02T05:00:00Z", "Jan 02 03:59:59"] {
-            assert_eq!(memory(&timed(137), &[kill(false, vague)]), Memory::Unknown, "{vague}: not of this life for sure");
-            assert_eq!(memory(&timed(1), &[kill(false, vague)]), Memory::Enough, "{vague}");
+        let vague = OutOfMemory { at: None, ..kill(false, IN_IT) };
+        for other in [kill(false, BEFORE), kill(false, "05:00:00"), vague] {
+            let other = [other];
+            assert_eq!(memory(&timed(137), &other), Memory::Unknown, "{other:?}: not of this life for sure");
+            assert_eq!(memory(&timed(1), &other), Memory::Enough, "{other:?}");
         }
+        let mut drifting = kill(false, "04:05:00");
+        drifting.at.as_mut().unwrap().drift = jiff::SignedDuration::from_mins(7);
+        assert_eq!(memory(&timed(137), &[drifting]), Memory::LimitReached, "the kernel's clock is off by days of drift");
         let by_engine = Autopsy { events: vec![event("start", None), event("kill", Some("9"))], ..timed(137) };
         assert_eq!(memory(&by_engine, &[kill(false, BEFORE)]), Memory::Enough);
         assert!(cause(&by_engine, None).what.contains("through the engine"));
         // A kill of the life before says nothing of this one.
-        let earlier = Autopsy { events: vec![event("kill", Some("9")), event("start", None)], ..timed(137) };
-        assert_eq!(memory(&earlier, &[]), Memory::Unknown);
+        let earlier = Autopsy { events: vec![event("kill", Some("9")), event("start", None)], ..dead(137) };
+        assert_eq!(cause(&earlier, None).memory, Memory::Unknown);
         let mut limited = timed(137);
         (limited.state.oom_killed, limited.memory.limit) = (true, Some(16 << 20));
         let cause = cause(&limited, None);
@@ -293,7 +266,7 @@ mod tests {
     fn a_childs_kill_is_told_and_is_not_the_end() {
         let mut stopped = timed(143);
         stopped.events = vec![event("start", None), event("oom", None), event("kill", Some("15"))];
-        let told = |autopsy: &Autopsy, kills: &[OutOfMemory]| cause(autopsy, Some(kills)).what;
+        let told = |autopsy: &Autopsy, kills: &[OutOfMemory]| cause(autopsy, log(kills).as_ref()).what;
         assert_eq!(
             told(&stopped, &[]),
             "was stopped (SIGTERM); before, the kernel killed a process of it, since it reached its memory limit"
@@ -305,24 +278,11 @@ mod tests {
         assert!(told(&running, &[]).starts_with("runs; before, the kernel killed"), "{}", told(&running, &[]));
         // Killed through the engine after that: the last one ended it.
         let mut after = timed(137);
-        let at = |name: &str, signal, at| LifeEvent { at, ..event(name, signal) };
-        after.events = vec![at("start", None, 1), at("oom", None, 2), at("kill", Some("9"), 3)];
+        after.events = vec![at("03:30:01", "start", None), at("03:40:00", "oom", None), at("03:50:00", "kill", Some("9"))];
         assert!(told(&after, &[]).starts_with("was killed through the engine"), "{}", told(&after, &[]));
-        after.events.swap(1, 2);
-        after.events[2].at = 4;
+        after.events[1..].rotate_left(1);
+        after.events[2].at = at("03:59:00", "oom", None).at;
         assert!(told(&after, &[]).starts_with("was killed by the kernel"), "{}", told(&after, &[]));
-    }
-
-    #[test]
-    fn of_one_that_was_started_again_the_life_before_is_told() {
-        let die = |code| LifeEvent { exit_code: Some(code), ..event("die", None) };
-        let mut again = timed(0);
-        (again.state.status, again.state.restarts) = ("running".into(), 1);
-        assert_eq!(cause(&again, None).what, "ended, and the engine knows no more how", "its code is 0 again");
-        again.events = vec![event("start", None), die(3), event("start", None)];
-        assert_eq!(cause(&again, None).what, "ended with exit code 3");
-        again.events = vec![event("start", None), event("oom", None), die(137), event("start", None)];
-        assert_eq!(cause(&again, None).memory, Memory::LimitReached);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use auth_core::LoginToken;
 use docker_ops::{
     ServiceSpec,
-    autopsy::{Autopsy, Machine, OutOfMemory},
+    autopsy::{Autopsy, KernelLog, Machine},
 };
 use settings::Settings;
 use token_sync::scan::Scanner;
@@ -16,9 +16,8 @@ pub(crate) struct Patient<'a> {
     pub(crate) machine: &'a Machine,
     /// What the settings say must run.
     pub(crate) wanted: Option<&'a ServiceSpec>,
-    /// What the kernel killed of it for memory, as far as its log was given.
-    pub(crate) kills: Vec<OutOfMemory>,
-    pub(crate) has_kernel_log: bool,
+    /// What the kernel's log says of it; none if it was not given.
+    pub(crate) kernel: Option<KernelLog>,
     pub(crate) cards: Cards,
     /// Of the project's secrets; none where a source of truth can't be read.
     pub(crate) scanner: Option<&'a Scanner>,
@@ -27,20 +26,18 @@ pub(crate) struct Patient<'a> {
     pub(crate) settings: &'a Settings,
 }
 
-/// Whether the driver answers in the container: how many cards there are, or why not; none if nobody asked.
+/// Whether the driver answers in the container.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Cards {
+    /// How many cards there are, or why not; none if nobody asked.
     pub(crate) inside: Option<Result<usize, String>>,
+    /// Why nobody answered who was asked.
+    pub(crate) unanswered: Option<String>,
 }
 
 impl Patient<'_> {
     pub(crate) fn is_running(&self) -> bool {
         self.autopsy.state.status == "running"
-    }
-
-    /// What the kernel killed of it for memory; none if its log was not given.
-    pub(crate) fn kernel(&self) -> Option<&[OutOfMemory]> {
-        self.has_kernel_log.then_some(&*self.kills)
     }
 
     /// What a container wrote, in one line and without a secret.
@@ -79,8 +76,7 @@ pub(crate) mod tests {
             autopsy: Autopsy { name: "p-comfyui-1".into(), state, ..Autopsy::default() },
             machine: &machine,
             wanted: None,
-            kills: Vec::new(),
-            has_kernel_log: false,
+            kernel: None,
             cards: Cards::default(),
             scanner: Some(&scanner),
             token: Some(&token),

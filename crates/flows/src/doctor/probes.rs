@@ -3,7 +3,7 @@
 use std::{path::Path, time::Duration};
 
 use docker_ops::{Engine, ExecCommand, ExecEnd, ExecOutput, Probe, ServiceSpec, autopsy::Autopsy};
-use report::Failure;
+use report::{Failure, FailureKind};
 use tokio::sync::mpsc;
 
 use crate::plugin::{Asked, NAME, Python, Ran};
@@ -11,27 +11,25 @@ use crate::stack::failure;
 
 /// A stuck driver holds up whoever asks it.
 const PATIENCE: Duration = Duration::from_secs(15);
+/// Python reads what it imports from a slow disk, at most.
+const ASKING: Duration = Duration::from_secs(60);
 /// pip may load for long.
 const INSTALLING: Duration = Duration::from_secs(900);
+/// An answer is never longer.
+const MOST: usize = 1 << 20;
 
-/// The one place that runs a program in a container here: its code and what it wrote.
-async fn run(engine: &Engine, container: &str, command: Vec<String>, patience: Duration) -> Result<Ran, Failure> {
+/// The one place that runs a program in a container here: its code and what it wrote. Of what goes on writing after [`MOST`] nothing more
+/// is known, unless the `newest` is what counts.
+async fn run(engine: &Engine, container: &str, command: Vec<String>, patience: Duration, newest: bool) -> Result<Ran, Failure> {
+    let program = command.first().cloned().unwrap_or_default();
     let command = ExecCommand { command, timeout: Some(patience), ..ExecCommand::default() };
-    let (sender, mut receiver) = mpsc::channel::<ExecOutput>(64);
-    let gather = async {
-        let mut bytes = Vec::new();
-        while let Some(output) = receiver.recv().await {
-            bytes.extend_from_slice(&output.bytes);
-        }
-        bytes
-    };
+    let (sender, receiver) = mpsc::channel::<ExecOutput>(64);
     let run = async {
         let end = engine.exec(container, &command, None, &sender).await;
         drop(sender);
-        end
+        end.map_err(|error| failure(&error))
     };
-    let (end, bytes) = tokio::join!(run, gather);
-    let end = end.map_err(|error| failure(&error))?;
+    let (end, bytes) = tokio::try_join!(run, gather(receiver, &program, newest))?;
     let said = match &end {
         ExecEnd::NotStarted { said, .. } => said.clone(),
         ExecEnd::Exited(_) => String::from_utf8_lossy(&bytes).into_owned(),
@@ -39,14 +37,29 @@ async fn run(engine: &Engine, container: &str, command: Vec<String>, patience: D
     Ok(Ran { code: end.code().into(), output: said })
 }
 
-/// How many cards the driver shows in the container, or why not.
-pub(super) async fn cards(engine: &Engine, container: &str) -> Result<usize, String> {
-    let ran = run(engine, container, vec!["nvidia-smi".to_owned(), "--list-gpus".to_owned()], PATIENCE).await;
-    match ran {
-        Ok(ran) if ran.code == 0 => Ok(ran.output.lines().filter(|line| line.starts_with("GPU ")).count()),
-        Ok(ran) => Err(ran.output),
-        Err(failure) => Err(failure.to_string()),
+/// What a program wrote, or the newest of it.
+async fn gather(mut output: mpsc::Receiver<ExecOutput>, program: &str, newest: bool) -> Result<Vec<u8>, Failure> {
+    let mut bytes = Vec::new();
+    while let Some(piece) = output.recv().await {
+        bytes.extend_from_slice(&piece.bytes);
+        if bytes.len() > MOST && !newest {
+            let message = format!("`{program}` in the container writes without end: what it answers is not known");
+            return Err(Failure::new(FailureKind::Unexpected, message));
+        }
+        if bytes.len() > 2 * MOST {
+            bytes.drain(..bytes.len() - MOST);
+        }
     }
+    Ok(bytes)
+}
+
+/// How many cards the driver shows in the container, or why not.
+pub(super) async fn cards(engine: &Engine, container: &str) -> Result<Result<usize, String>, Failure> {
+    let ran = run(engine, container, vec!["nvidia-smi".to_owned(), "--list-gpus".to_owned()], PATIENCE, false).await?;
+    Ok(match ran.code {
+        0 => Ok(ran.output.lines().filter(|line| line.starts_with("GPU ")).count()),
+        _ => Err(ran.output),
+    })
 }
 
 /// ComfyUI's Python in a running container.
@@ -57,6 +70,7 @@ pub struct ContainerPython<'a> {
     interpreter: String,
     plugin: String,
     mounts: Vec<(String, String)>,
+    installs: bool,
 }
 
 impl<'a> ContainerPython<'a> {
@@ -70,14 +84,21 @@ impl<'a> ContainerPython<'a> {
         };
         let mounts: Vec<_> = autopsy.mounts.iter().map(|mount| (mount.source.clone(), mount.target.clone())).collect();
         let plugin = format!("{}/{NAME}", autopsy.custom_nodes().as_deref().unwrap_or("/ComfyUI/custom_nodes"));
-        Self { engine, container: autopsy.id.clone(), interpreter, plugin, mounts }
+        Self { engine, container: autopsy.id.clone(), interpreter, plugin, mounts, installs: false }
+    }
+
+    /// The same, that may be busy for minutes.
+    #[must_use]
+    pub fn installing(self) -> Self {
+        Self { installs: true, ..self }
     }
 }
 
 impl Python for ContainerPython<'_> {
     fn run<'a>(&'a self, arguments: &'a [String]) -> Asked<'a> {
         let command = [std::slice::from_ref(&self.interpreter), arguments].concat();
-        Box::pin(run(self.engine, &self.container, command, INSTALLING))
+        let patience = if self.installs { INSTALLING } else { ASKING };
+        Box::pin(run(self.engine, &self.container, command, patience, self.installs))
     }
 
     fn plugin(&self) -> &str {
@@ -89,5 +110,35 @@ impl Python for ContainerPython<'_> {
             let below = folder.strip_prefix(source).ok()?;
             Some(Path::new(target).join(below).display().to_string())
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use docker_ops::Channel;
+
+    use super::*;
+
+    /// What is gathered of so many pieces of a kilobyte, each begun with its number.
+    async fn gathered(pieces: usize, newest: bool) -> Result<Vec<u8>, Failure> {
+        let (sender, receiver) = mpsc::channel(1);
+        let write = async move {
+            for nth in 0..pieces {
+                let bytes = format!("{nth:<1024}").into();
+                if sender.send(ExecOutput { channel: Channel::Stdout, bytes }).await.is_err() {
+                    return;
+                }
+            }
+        };
+        tokio::join!(write, gather(receiver, "python3", newest)).1
+    }
+
+    #[tokio::test]
+    async fn an_answer_without_end_is_not_known_and_of_a_log_the_newest_counts() {
+        assert_eq!(gathered(1024, false).await.unwrap().len(), MOST);
+        let endless = gathered(100_000, false).await.unwrap_err();
+        assert_eq!(endless.message, "`python3` in the container writes without end: what it answers is not known");
+        let newest = gathered(10_000, true).await.unwrap();
+        assert!((MOST..=2 * MOST).contains(&newest.len()) && newest[newest.len() - 1024..].starts_with(b"9999 "));
     }
 }
