@@ -1,10 +1,20 @@
 //! The doctor on containers of a real engine: killed, out of memory, without a PASSWORD, with a token for all to see.
 //!
-//! Runs only with `GENAI_LIVE_DOCKER=1`, as the tests of `docker-ops` do, and takes their image.
+//! Takes the image of the engine tests of `docker-ops`.
 
-use std::{fs, process::Command};
+use std::{
+    fs,
+    os::unix::fs::PermissionsExt as _,
+    process::Command,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
 use serde_json::Value;
+
+use super::guarded::over_tcp;
 
 /// The image of the engine tests of `docker-ops`: a static busybox.
 const IMAGE: &str = "genai-ops-test:busybox";
@@ -22,27 +32,37 @@ impl Project {
 
     /// A container of the project; its name.
     fn start(&self, options: &[&str], command: &[&str]) -> String {
-        let name = format!("{}-comfyui-1", self.name);
+        self.start_nth(1, options, command)
+    }
+
+    fn start_nth(&self, nth: u32, options: &[&str], command: &[&str]) -> String {
+        let name = format!("{}-comfyui-{nth}", self.name);
         let project = format!("com.docker.compose.project={}", self.name);
-        let labels = ["--label", &project, "--label", "com.docker.compose.oneoff=False"];
+        let number = format!("com.docker.compose.container-number={nth}");
+        let labels = ["--label", &project, "--label", "com.docker.compose.oneoff=False", "--label", &number];
         docker(&[&["run", "--detach", "--name", &name], &labels[..], options, &[IMAGE], command].concat());
         name
     }
 
     /// What the doctor finds: outcome, summary and all of a finding as text, by check; and its exit code.
     fn examined(&self) -> (impl Fn(&str) -> (String, String) + use<>, i32) {
-        let doctor = Command::new(env!("CARGO_BIN_EXE_genai-stack"))
-            .args(["doctor", "--format", "json", "--project-name", &self.name, "--project"])
-            .arg(self.folder.path())
-            .output()
-            .unwrap();
-        let report: Value = serde_json::from_slice(&doctor.stdout).unwrap();
+        let (report, code) = self.report(&[]);
         let finding = move |check: &str| {
             let of_check = |finding: &&Value| finding["check"] == check;
             let finding = report["findings"].as_array().unwrap().iter().find(of_check).unwrap();
             (finding["outcome"].as_str().unwrap().to_owned(), finding.to_string())
         };
-        (finding, doctor.status.code().unwrap())
+        (finding, code)
+    }
+
+    fn report(&self, more: &[&str]) -> (Value, i32) {
+        let doctor = Command::new(env!("CARGO_BIN_EXE_genai-stack"))
+            .args(["doctor", "--format", "json", "--project-name", &self.name, "--project"])
+            .arg(self.folder.path())
+            .args(more)
+            .output()
+            .unwrap();
+        (serde_json::from_slice(&doctor.stdout).unwrap(), doctor.status.code().unwrap())
     }
 }
 
@@ -60,15 +80,9 @@ fn docker(args: &[&str]) -> String {
     String::from_utf8(done.stdout).unwrap().trim_end().to_owned()
 }
 
-fn has_engine() -> bool {
-    std::env::var("GENAI_LIVE_DOCKER").is_ok_and(|set| set == "1")
-}
-
 #[test]
+#[ignore = "it needs Docker Engine"]
 fn killed_and_out_of_memory_are_told_apart() {
-    if !has_engine() {
-        return;
-    }
     let killed = Project::new("killed");
     docker(&["kill", &killed.start(&[], &["sleep", "600"])]);
     let (finding, code) = killed.examined();
@@ -95,10 +109,8 @@ fn killed_and_out_of_memory_are_told_apart() {
 }
 
 #[test]
+#[ignore = "it needs Docker Engine"]
 fn a_password_that_went_is_named_and_no_token_is_shown() {
-    if !has_engine() {
-        return;
-    }
     let project = Project::new("password");
     let login = project.folder.path().join("login");
     fs::create_dir(&login).unwrap();
@@ -117,10 +129,8 @@ fn a_password_that_went_is_named_and_no_token_is_shown() {
 }
 
 #[test]
+#[ignore = "it needs Docker Engine"]
 fn a_plugin_that_is_not_mounted_is_looked_at_in_the_container() {
-    if !has_engine() {
-        return;
-    }
     let project = Project::new("inside");
     let on_host = project.folder.path().join("ComfyUI");
     for made in ["login", "custom_nodes/ComfyUI-Login"] {
@@ -140,11 +150,78 @@ fn a_plugin_that_is_not_mounted_is_looked_at_in_the_container() {
     assert!(outcome == "fail" && text.contains("`password.py` was changed") && text.contains("build the image"), "{text}");
 }
 
-#[test]
-fn a_project_without_containers_is_a_finding() {
-    if !has_engine() {
-        return;
+/// Makes every request name a container that is not there: one that vanished.
+fn removed(id: &str) -> impl Fn(&mut [u8]) + Clone + use<> {
+    let id = id.to_owned();
+    move |asked| {
+        let found: Vec<_> =
+            asked.windows(id.len()).enumerate().filter(|(_, at)| *at == id.as_bytes()).map(|(at, _)| at).collect();
+        found.into_iter().for_each(|at| asked[at..at + 12].copy_from_slice(b"000000000000"));
     }
+}
+
+#[test]
+#[ignore = "it needs Docker Engine"]
+fn one_that_vanishes_under_the_look_holds_up_no_other() {
+    let project = Project::new("vanished");
+    let [one, two] = [1, 2].map(|nth| project.start_nth(nth, &[], &["sleep", "600"]));
+    let id = docker(&["inspect", "--format", "{{.Id}}", &one]);
+    let (report, code) = project.report(&["--host", &over_tcp(removed(&id))]);
+    assert!(code == 3 && report["stopped"].is_null(), "{report}");
+    let told = report["findings"].as_array().unwrap().iter().filter(|finding| finding["check"] == "container-running");
+    let told: Vec<_> = told.map(|finding| (finding["outcome"].as_str().unwrap(), finding["summary"].to_string())).collect();
+    assert!(told[0].0 == "unknown" && told[0].1.contains(&format!("`{one}` vanished")), "{told:?}");
+    assert!(told[1].0 == "pass" && told[1].1.contains(&format!("`{two}` runs")), "{told:?}");
+}
+
+#[test]
+#[ignore = "it needs Docker Engine"]
+fn the_plugin_of_one_that_vanishes_is_not_known() {
+    let project = Project::new("gone");
+    let login = project.folder.path().join("login");
+    fs::create_dir(&login).unwrap();
+    let name = project.start(&["--volume", &format!("{}:/comfy/login", login.display())], &["sleep", "600"]);
+    let removed = removed(&docker(&["inspect", "--format", "{{.Id}}", &name]));
+    let is_gone = Arc::new(AtomicBool::new(false));
+    let from_then_on = move |asked: &mut [u8]| {
+        is_gone.fetch_or(asked.windows(9).any(|window| window == b"/archive?"), Ordering::SeqCst);
+        if is_gone.load(Ordering::SeqCst) {
+            removed(asked);
+        }
+    };
+    let (report, _) = project.report(&["--host", &over_tcp(from_then_on)]);
+    let plugin = report["findings"].as_array().unwrap().iter().find(|finding| finding["check"] == "plugin-intact").unwrap();
+    assert!(plugin["outcome"] == "unknown" && plugin.to_string().contains("vanished while it was looked at"), "{plugin}");
+}
+
+#[test]
+#[ignore = "it needs Docker Engine"]
+fn a_python_that_answers_without_end_is_not_waited_for() {
+    let project = Project::new("endless");
+    let root = project.folder.path();
+    let plugin = root.join("custom_nodes/ComfyUI-Login");
+    fs::create_dir_all(&plugin).unwrap();
+    for file in ["__init__.py", "password.py", "login.html"] {
+        fs::write(plugin.join(file), "").unwrap();
+    }
+    let sums = "sha256sum __init__.py login.html password.py | sha256sum | cut -d ' ' -f 1 | tr -d '\\n'";
+    let digest = Command::new("sh").args(["-c", sums]).current_dir(&plugin).output().unwrap().stdout;
+    let digest = String::from_utf8(digest).unwrap();
+    let toml = format!("[stack]\nproject = '{}'\nimage = '{IMAGE}'\n[stack.plugin]\ndigest = '{digest}'\n", project.name);
+    fs::write(root.join("genai.toml"), toml).unwrap();
+    let nodes = format!("{}:/comfy/custom_nodes", root.join("custom_nodes").display());
+    let name = project.start(&["--volume", &nodes], &["sleep", "600"]);
+    let python = root.join("python3");
+    fs::write(&python, "#!/bin/sh\nexec yes\n").unwrap();
+    fs::set_permissions(&python, fs::Permissions::from_mode(0o755)).unwrap();
+    docker(&["cp", &python.display().to_string(), &format!("{name}:/bin/python3")]);
+    let (outcome, text) = project.examined().0("plugin-intact");
+    assert!(outcome == "unknown" && text.contains("writes without end"), "{text}");
+}
+
+#[test]
+#[ignore = "it needs Docker Engine"]
+fn a_project_without_containers_is_a_finding() {
     let (finding, code) = Project::new("empty").examined();
     assert_eq!((code, finding("container-running").0.as_str(), finding("engine-reachable").0.as_str()), (3, "fail", "pass"));
 }

@@ -1,9 +1,10 @@
 //! The binary as a person or a script meets it: help pages and commands as data; the doctor, the streams, and what keeps a server from
-//! standing open, on a real engine where one is.
+//! standing open, on a real engine. The tests that need one are ignored, and run with `--include-ignored`: its absence is a failure then.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![expect(clippy::disallowed_methods, reason = "these tests run programs, and are asked for in the environment")]
 
+mod cards;
 mod doctor;
 mod guarded;
 mod rendered;

@@ -1,4 +1,4 @@
-//! `logs`, `stats` and `exec` on a real engine, from outside. Runs only with `GENAI_LIVE_DOCKER=1`.
+//! `logs`, `stats` and `exec` on a real engine, from outside.
 
 use std::{
     io::Write as _,
@@ -61,11 +61,6 @@ fn docker(args: &[&str]) -> String {
     String::from_utf8(done.stdout).unwrap().trim_end().to_owned()
 }
 
-/// Whether an engine is promised. Without one there is nothing to run.
-fn live() -> bool {
-    std::env::var("GENAI_LIVE_DOCKER").as_deref() == Ok("1")
-}
-
 fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
@@ -76,10 +71,8 @@ fn token() -> String {
 }
 
 #[test]
+#[ignore = "it needs Docker Engine"]
 fn what_is_shown_holds_no_token() {
-    if !live() {
-        return;
-    }
     let token = token();
     let script =
         format!("echo 'Bearer {token}'; echo 'url?token={}' >&2; printf '1%%\\r2%%\\n'; sleep 600", token.replace('$', "%24"));
@@ -101,10 +94,8 @@ fn what_is_shown_holds_no_token() {
 }
 
 #[test]
+#[ignore = "it needs Docker Engine"]
 fn a_project_of_the_same_name_in_another_folder_is_not_meant() {
-    if !live() {
-        return;
-    }
     let other = "--label=com.docker.compose.project.working_dir=/another/folder";
     let stage = Stage::labelled("folder", "echo hello; sleep 600", &[other]);
     let folder = stage.folder.path().join(&stage.project);
@@ -118,16 +109,24 @@ fn a_project_of_the_same_name_in_another_folder_is_not_meant() {
 }
 
 #[test]
+#[ignore = "it needs Docker Engine"]
 fn a_command_ends_as_it_ended() {
-    if !live() {
-        return;
-    }
     let stage = Stage::new("exec", "sleep 600");
     let code = |args: &[&str]| {
         let done = stage.run(&[&["exec"], args].concat(), "");
         (done.status.code().unwrap(), text(&done.stderr))
     };
+    // What the command says is its own, whatever it is.
+    for own in [0, 1, 5, 125, 126, 127, 255] {
+        let (found, said) = code(&["comfyui", "--", "sh", "-c", &format!("exit {own}")]);
+        assert_eq!((found, said.contains("error:")), (own, false), "{said}");
+    }
     assert_eq!(code(&["comfyui", "--", "sh", "-c", "kill -9 $$"]).0, 137);
+    assert_eq!(code(&["comfyui", "--", "sh", "-c", "kill -15 $$"]).0, 143);
+    let (found, said) = code(&["comfyui", "--", "/tmp"]);
+    assert!(found == 126 && said.starts_with("error: `/tmp` in `comfyui` can't be run"), "{found}: {said}");
+    let (found, said) = code(&["comfyui", "--workdir", "/nowhere", "--", "true"]);
+    assert!(found == 126 && said.contains("has no folder `/nowhere`"), "{found}: {said}");
     let (found, said) = code(&["comfyui", "--", "nope"]);
     assert!(found == 127 && said.starts_with("error: there is no program `nope` in `comfyui`"), "{found}: {said}");
     let (found, said) = code(&["comfyui", "--user", "nobody-here", "--", "true"]);
@@ -136,13 +135,20 @@ fn a_command_ends_as_it_ended() {
     assert!(found == 2 && said.contains("the variable `T` holds a secret") && !said.contains(&token()[7..]), "{found}: {said}");
     let (found, said) = code(&["other", "--", "true"]);
     assert!(found == 3 && said.contains("it has `comfyui`"), "{found}: {said}");
+    docker(&["pause", &stage.container]);
+    let (found, said) = code(&["comfyui", "--", "true"]);
+    assert!(found == 126 && said.starts_with("error: `comfyui` is paused"), "{found}: {said}");
+    docker(&["unpause", &stage.container]);
+    docker(&["kill", &stage.container]);
+    let (found, said) = code(&["comfyui", "--", "true"]);
+    assert!(found == 126 && said.starts_with("error: `comfyui` does not run"), "{found}: {said}");
+    let (found, said) = code(&["comfyui", "--host", "unix:///nowhere.sock", "--", "true"]);
+    assert!(found == 5 && said.starts_with("error: "), "{found}: {said}");
 }
 
 #[test]
+#[ignore = "it needs Docker Engine"]
 fn figures_are_a_table_or_lines() {
-    if !live() {
-        return;
-    }
     let stage = Stage::new("stats", "sleep 600");
     let done = stage.run(&["stats"], "");
     let (shown, beside) = (text(&done.stdout), text(&done.stderr));

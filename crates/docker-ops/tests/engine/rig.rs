@@ -3,6 +3,7 @@
 use std::{
     io::Write as _,
     process::{Command, Stdio},
+    sync::LazyLock,
 };
 
 use docker_ops::{Endpoint, Engine};
@@ -19,19 +20,26 @@ pub(crate) struct Rig {
     /// The run's id, which begins every name.
     pub(crate) run: String,
     runtime: tokio::runtime::Runtime,
-    /// The engine, connected.
-    pub(crate) engine: Engine,
+    /// The engine, connected at the beginning.
+    pub(crate) engine: LazyLock<Engine, Box<dyn FnOnce() -> Engine + Send>>,
 }
 
 impl Rig {
     pub(crate) fn new() -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
-        let host = variable("DOCKER_HOST").unwrap_or("unix:///var/run/docker.sock".to_owned());
-        let socket = host.strip_prefix("unix://").expect("these tests speak to an engine over a Unix socket");
-        let engine = runtime.block_on(Engine::connect(&Endpoint::Unix(socket.into()))).unwrap();
-        let rig = Rig { run: format!("ops{}", std::process::id()), runtime, engine };
+        let handle = runtime.handle().clone();
+        let connect = move || {
+            let host = variable("DOCKER_HOST").unwrap_or("unix:///var/run/docker.sock".to_owned());
+            let socket = host.strip_prefix("unix://").expect("these tests speak to an engine over a Unix socket");
+            handle.block_on(Engine::connect(&Endpoint::Unix(socket.into()))).unwrap()
+        };
+        Rig { run: format!("ops{}", std::process::id()), runtime, engine: LazyLock::new(Box::new(connect)) }
+    }
+
+    /// Connects, and gives the engine the base image. Who only lists or passes over the tests needs none.
+    pub(crate) fn begin(&self) {
+        LazyLock::force(&self.engine);
         make_image(&[]);
-        rig
     }
 
     /// A test that runs on the rig's runtime.
