@@ -14,9 +14,14 @@ mod status;
 mod upload;
 mod workflow;
 
-use comfy_client::{Client, FileKind, StoredFile};
+use std::path::Path;
+
+use comfy_client::{Client, FileKind, StoredFile, WorkflowFile};
 use console::{ExitCode, Screen, json::comfy_v1::Failed};
-use flows::connect::{self, Door};
+use flows::{
+    comfy::workflow::{read, read_from},
+    connect::{self, Door},
+};
 use report::{Failure, FailureKind};
 use settings::{Settings, World};
 
@@ -72,6 +77,18 @@ pub(crate) fn door(cli: &Cli) -> Result<Door, Failure> {
         None => None,
     };
     Ok(Door { login, origin: cli.entry.origin.clone() })
+}
+
+/// A workflow, of a file or of standard input.
+fn workflow_file(world: &World, cli: &Cli, path: &Path) -> Result<WorkflowFile, Failure> {
+    if path.as_os_str() != "-" {
+        return read(&world.current_dir.join(path), path);
+    }
+    if cli.entry.login.is_some() {
+        return Err(Failure::new(FailureKind::Usage, "standard input can't be both the password of `--login` and the workflow")
+            .hint("give the workflow as a file"));
+    }
+    read_from(std::io::stdin().lock(), path)
 }
 
 /// A client's error, for `map_err`.

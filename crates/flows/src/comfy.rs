@@ -1,4 +1,6 @@
-//! The journeys of a ComfyUI server: a run of a workflow, and how files come home.
+//! The journeys of a ComfyUI server: a run of a workflow, a batch of them, and how files come home.
 
+pub mod batch;
 pub mod home;
 pub mod run;
+pub mod workflow;

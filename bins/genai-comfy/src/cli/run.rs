@@ -3,6 +3,7 @@
 use std::{path::PathBuf, str::FromStr, time::Duration};
 
 use clap::{Args, ValueEnum};
+use settings::World;
 
 /// Run a workflow, follow it, and bring its files home
 ///
@@ -73,6 +74,18 @@ impl FromStr for Seed {
             "random" => Ok(Self::Random),
             "increment" => Ok(Self::Increment),
             number => number.parse().map(Self::Fixed).map_err(|_| "a whole number, `random`, `increment` or `keep`".to_owned()),
+        }
+    }
+}
+
+impl Seed {
+    /// As the client takes it; none to leave the seeds as they are.
+    pub(crate) fn drawn(self, world: &World) -> Option<comfy_client::Seed> {
+        match self {
+            Self::Keep => None,
+            Self::Fixed(seed) => Some(comfy_client::Seed::Fixed(seed)),
+            Self::Random => Some(comfy_client::Seed::Random(world.entropy.bytes())),
+            Self::Increment => Some(comfy_client::Seed::Increment),
         }
     }
 }

@@ -1,14 +1,17 @@
-//! `genai-comfy run`: the workflow is read and checked here; the journey is `flows::comfy::run`, shown as it goes on.
+//! `genai-comfy run`: the journey is `flows::comfy::run`, shown as it goes on.
 
-pub(super) mod prepare;
 mod show;
 
+use comfy_client::Client;
 use console::{ExitCode, Protocol, RunView, Screen};
-use flows::comfy::run::{self, End, Order};
+use flows::comfy::{
+    home,
+    run::{self, Draft, End, Order, Prepared},
+};
 use report::Failure;
 use settings::World;
 
-use super::{client, failed};
+use super::{client, workflow_file};
 use crate::cli::{Cli, Previews, Run};
 
 /// Runs it to its end, of which the last line tells.
@@ -24,7 +27,8 @@ pub(super) async fn run(world: &World, cli: &Cli, args: &Run, screen: &Screen) -
 }
 
 async fn steps(world: &World, cli: &Cli, args: &Run, view: &mut RunView) -> Result<End, Failure> {
-    let (client, workflow) = console::interruptible(prepare::prepare(world, cli, args, view)).await??;
+    let (client, prepared) = console::interruptible(prepare(world, cli, args)).await??;
+    let workflow = show::prepared(prepared, args, view)?;
     if args.dry_run {
         return Ok(End::valid());
     }
@@ -37,4 +41,23 @@ async fn steps(world: &World, cli: &Cli, args: &Run, view: &mut RunView) -> Resu
         world,
     };
     Ok(run::run(&order, console::interrupted, async |step| show::step(step, &workflow, view).await).await)
+}
+
+/// A client that was let in, and what is to be sent to it.
+async fn prepare(world: &World, cli: &Cli, args: &Run) -> Result<(Client, Prepared), Failure> {
+    home::folder(&args.out, world)?;
+    let file = workflow_file(world, cli, &args.workflow)?;
+    let client = client(world, cli).await?;
+    let draft = Draft {
+        client: &client,
+        file,
+        shown: &args.workflow,
+        set: &args.set,
+        seed: args.seed.drawn(world),
+        no_check: args.no_check,
+        allow_partial: args.allow_partial,
+        dry_run: args.dry_run,
+    };
+    let prepared = run::prepare(draft).await?;
+    Ok((client, prepared))
 }

@@ -9,13 +9,11 @@ use console::{
     ExitCode, Format, Screen,
     json::comfy_v1::{Document, InputSet},
 };
+use flows::comfy::workflow::{about, as_sent, assign, sow};
 use report::{Failure, FailureKind};
 use settings::World;
 
-use super::{
-    client, failed,
-    run::prepare::{about_the_file, assign, read, sow},
-};
+use super::{client, failed, workflow_file};
 use crate::cli::{Check, Cli, Convert, Form, Set, Show, Workflow, WorkflowAction};
 
 /// Where nobody says how wide a line may be, and there is no terminal.
@@ -31,9 +29,9 @@ pub(super) async fn run(world: &World, cli: &Cli, args: &Workflow, screen: &Scre
 }
 
 async fn show(world: &World, cli: &Cli, args: &Show, screen: &Screen) -> Result<ExitCode, Failure> {
-    let file = load(world, cli, &args.file)?;
+    let file = workflow_file(world, cli, &args.file)?;
     let info = classes(world, cli, args.object_info.as_deref(), file.api().is_none()).await?;
-    let workflow = api(file, info.as_ref(), &args.file)?;
+    let workflow = as_sent(file, info.as_ref(), &args.file)?;
     Ok(match cli.shared.format {
         Format::Json => screen.answer(Document::Workflow { nodes: facts::nodes(&workflow, info.as_ref()) }),
         _ => screen.document(&workflow.draw(info.as_ref(), args.width.or_else(|| screen.width()).unwrap_or(WIDTH))),
@@ -41,10 +39,10 @@ async fn show(world: &World, cli: &Cli, args: &Show, screen: &Screen) -> Result<
 }
 
 async fn check(world: &World, cli: &Cli, args: &Check, screen: &Screen) -> Result<ExitCode, Failure> {
-    let file = load(world, cli, &args.file)?;
+    let file = workflow_file(world, cli, &args.file)?;
     let asks = args.server || !cli.shared.url.is_empty() || file.api().is_none();
     let info = classes(world, cli, args.object_info.as_deref(), asks).await?;
-    let workflow = api(file, info.as_ref(), &args.file)?;
+    let workflow = as_sent(file, info.as_ref(), &args.file)?;
     let problems = info.as_ref().map_or_else(|| workflow.check(), |info| workflow.validate(info));
     let wrong = problems.iter().any(Problem::is_error);
     let told = screen.answer(Document::Checked {
@@ -57,14 +55,14 @@ async fn check(world: &World, cli: &Cli, args: &Check, screen: &Screen) -> Resul
 }
 
 async fn set(world: &World, cli: &Cli, args: &Set) -> Result<Document, Failure> {
-    let file = WorkflowFile::load(&world.current_dir.join(&args.file)).map_err(|error| about_the_file(&error, &args.file))?;
+    let file = WorkflowFile::load(&world.current_dir.join(&args.file)).map_err(|error| about(&error, &args.file))?;
     let (container, in_ui) = (file.container(), file.api().is_none());
     let info = classes(world, cli, args.object_info.as_deref(), in_ui).await?;
-    let mut workflow = api(file, info.as_ref(), &args.file)?;
+    let mut workflow = as_sent(file, info.as_ref(), &args.file)?;
     for one in &args.values {
         assign(&mut workflow, "", one)?;
     }
-    let seeds = args.seed.map_or(Ok(Vec::new()), |seed| sow(&mut workflow, seed, world))?;
+    let seeds = sow(&mut workflow, args.seed.and_then(|seed| seed.drawn(world)))?;
     let to = args.output.clone().unwrap_or_else(|| match container {
         Container::Json => args.file.clone(),
         _ => args.file.with_extension("json"),
@@ -88,7 +86,7 @@ async fn set(world: &World, cli: &Cli, args: &Set) -> Result<Document, Failure> 
 }
 
 async fn convert(world: &World, cli: &Cli, args: &Convert, screen: &Screen) -> Result<ExitCode, Failure> {
-    let file = load(world, cli, &args.file)?;
+    let file = workflow_file(world, cli, &args.file)?;
     if args.to == Form::Ui {
         let ui = file.ui().ok_or_else(|| {
             let message = format!("`{}` is in API format, which nothing turns into UI format", args.file.display());
@@ -98,7 +96,7 @@ async fn convert(world: &World, cli: &Cli, args: &Convert, screen: &Screen) -> R
         return deliver(&ui.to_value(), |path| ui.save(path), args, world, screen);
     }
     let info = classes(world, cli, args.object_info.as_deref(), file.api().is_none()).await?;
-    let workflow = api(file, info.as_ref(), &args.file)?;
+    let workflow = as_sent(file, info.as_ref(), &args.file)?;
     deliver(&workflow.to_value(), |path| workflow.save(path), args, world, screen)
 }
 
@@ -120,26 +118,13 @@ fn written(to: &Path, saved: &Saved, world: &World, seeds: Vec<InputSet>) -> Doc
     Document::Saved { path: to.display().to_string(), changed: saved.changed, backup, seeds }
 }
 
-fn load(world: &World, cli: &Cli, path: &Path) -> Result<WorkflowFile, Failure> {
-    WorkflowFile::from_bytes(&read(world, cli, path)?).map_err(|error| about_the_file(&error, path))
-}
-
-/// The workflow in API format, with its UI form where there is one.
-fn api(file: WorkflowFile, info: Option<&ObjectInfo>, path: &Path) -> Result<comfy_client::Workflow, Failure> {
-    let made = match info {
-        Some(info) => file.into_workflow_for(info),
-        None => file.into_workflow(),
-    };
-    made.map_err(|error| about_the_file(&error, path))
-}
-
 /// The node classes in the file that is named; else the server's, if it is to be asked.
 pub(super) async fn classes(world: &World, cli: &Cli, file: Option<&Path>, ask: bool) -> Result<Option<ObjectInfo>, Failure> {
     if let Some(path) = file {
         let shown = path.display();
         let text = std::fs::read_to_string(world.current_dir.join(path))
             .map_err(|error| Failure::new(FailureKind::Unreachable, format!("can't read the node classes `{shown}`: {error}")))?;
-        return ObjectInfo::from_json(&text).map(Some).map_err(|error| about_the_file(&error, path));
+        return ObjectInfo::from_json(&text).map(Some).map_err(|error| about(&error, path));
     }
     if !ask {
         return Ok(None);

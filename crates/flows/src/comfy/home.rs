@@ -2,7 +2,7 @@
 
 use std::{fs, io::Write, os::unix::fs::PermissionsExt, path::Path};
 
-use comfy_client::{Client, ErrorKind, ImageFormat, StoredFile, WsImage};
+use comfy_client::{Client, Downloaded, ErrorKind, ImageFormat, StoredFile, WsImage};
 use data_encoding::HEXLOWER;
 use report::{Failure, FailureKind};
 use settings::World;
@@ -49,8 +49,13 @@ pub async fn fetch(client: &Client, file: &StoredFile, out: &Path, world: &World
         ErrorKind::Io => failure(&error).hint("make room, or choose another folder with `--out`; what is there on the server stays there"),
         _ => failure(&error),
     })?;
+    Ok(brought(file, &got, world))
+}
+
+/// A file that the client brought home.
+pub(super) fn brought(file: &StoredFile, got: &Downloaded, world: &World) -> File {
     let path = shown(&got.path, world);
-    Ok(File { path, file: file.to_string(), bytes: got.bytes, sha256: got.sha256_hex })
+    File { path, file: file.to_string(), bytes: got.bytes, sha256: got.sha256_hex.clone() }
 }
 
 /// Writes a picture that came over the WebSocket to `out`, whole or not at all.
@@ -86,6 +91,6 @@ pub fn keep(image: &WsImage, name: &str, out: &Path, world: &World) -> Result<Fi
 }
 
 /// A path as the user would name it.
-pub fn shown(path: &Path, world: &World) -> String {
+fn shown(path: &Path, world: &World) -> String {
     path.strip_prefix(&world.current_dir).unwrap_or(path).display().to_string()
 }

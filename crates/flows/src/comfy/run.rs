@@ -1,6 +1,7 @@
-//! One run of a workflow: it is sent, followed, stopped if the user wishes so, and its files are brought home.
+//! One run of a workflow: it is prepared, sent, followed, stopped if the user wishes so, and its files are brought home.
 
 mod ending;
+mod prepare;
 #[cfg(test)]
 mod tests;
 
@@ -14,6 +15,7 @@ use settings::World;
 
 use super::home::{self, File};
 use crate::connect::failure;
+pub use prepare::{Draft, Prepared, prepare};
 
 /// How long a run may take to stop before it is left.
 const PATIENCE: Duration = Duration::from_secs(30);

@@ -2,17 +2,33 @@
 
 use std::io::Cursor;
 
-use comfy_client::{Event, ImageFormat, Workflow};
+use comfy_client::{Event, ImageFormat, SeedSet, Workflow};
 use console::{
     ExitCode, Protocol, RunView,
     json::{
         comfy_v1::Ending,
-        run_v1::{self, Ended, Node},
+        run_v1::{self, Ended, Node, Seed},
     },
 };
-use flows::comfy::run::{End, How, Step, title};
+use flows::comfy::run::{End, How, Prepared, Step, title};
+use report::Failure;
 
 use super::super::{download, history};
+use crate::cli::Run;
+
+/// Shows what was read and found. Returns what is to be sent.
+pub(super) fn prepared(prepared: Prepared, args: &Run, view: &mut RunView) -> Result<Workflow, Failure> {
+    let Prepared { workflow, converted, seeds, warnings, refusal } = prepared;
+    let seed = |seed: SeedSet| Seed { node: node(&workflow, &seed.node), input: seed.input, value: seed.value };
+    view.show(run_v1::Event::Read {
+        workflow: args.workflow.display().to_string(),
+        nodes: workflow.nodes().len(),
+        converted,
+        seeds: seeds.into_iter().map(seed).collect(),
+    });
+    warnings.into_iter().for_each(|problem| view.show(run_v1::Event::Warning { problem }));
+    refusal.map_or(Ok(workflow), Err)
+}
 
 /// Shows a step. Returns once most of what was shown is written, where the server's events might come quicker than that.
 pub(super) async fn step(step: Step, workflow: &Workflow, view: &mut RunView) {
@@ -62,7 +78,7 @@ async fn tell(event: Event, workflow: &Workflow, view: &mut RunView) {
     view.show(said);
 }
 
-pub(super) fn node(workflow: &Workflow, id: &str) -> Node {
+fn node(workflow: &Workflow, id: &str) -> Node {
     Node { id: id.to_owned(), title: title(workflow, id).to_owned() }
 }
 

@@ -2,23 +2,24 @@
 
 use std::{
     collections::{BTreeSet, HashMap},
-    path::{Path, PathBuf},
+    path::PathBuf,
     sync::Arc,
 };
 
 use comfy_client::{BatchItem, Error, ObjectInfo, Workflow, WorkflowFile};
 use report::{Failure, FailureKind};
-use settings::World;
 
-use super::lines::{Line, Reader, Set, Wrong};
-use crate::{cli::Batch, commands::run::prepare::limited};
+use super::{
+    Order,
+    lines::{Line, Reader, Set, Wrong},
+};
+use crate::comfy::workflow::{as_sent, halves, read};
 
 /// So many wrong lines are told at once.
 const MOST_WRONG: usize = 10;
 
 pub(super) struct Items<'a> {
-    world: &'a World,
-    args: &'a Batch,
+    order: &'a Order<'a>,
     template: Option<WorkflowFile>,
     /// What UI format means.
     classes: Option<Arc<ObjectInfo>>,
@@ -26,16 +27,11 @@ pub(super) struct Items<'a> {
 }
 
 impl<'a> Items<'a> {
-    pub(super) fn new(world: &'a World, args: &'a Batch) -> Result<Self, Failure> {
-        let set = args.set.iter().map(|one| {
-            let split = one.split_once('=').map(|(address, value)| (address.to_owned(), value.to_owned()));
-            split.ok_or_else(|| {
-                Failure::new(FailureKind::Usage, format!("`--set {one}` has no `=`")).hint("write `--set NODE.INPUT=VALUE`")
-            })
-        });
-        let set = set.collect::<Result<Vec<_>, _>>()?;
-        let template = args.workflow.as_ref().map(|path| read(&world.current_dir.join(path), path)).transpose()?;
-        Ok(Self { world, args, template, classes: None, set })
+    pub(super) fn new(order: &'a Order<'a>) -> Result<Self, Failure> {
+        let set = order.set.iter().map(|one| halves("--set ", one));
+        let set = set.map(|one| one.map(|(address, value)| (address.to_owned(), value.to_owned()))).collect::<Result<_, _>>()?;
+        let template = order.workflow.map(|path| read(&order.world.current_dir.join(path), path)).transpose()?;
+        Ok(Self { order, template, classes: None, set })
     }
 
     /// Whether a workflow is in UI format: what it means only a server's node classes tell.
@@ -44,7 +40,7 @@ impl<'a> Items<'a> {
             return Ok(true);
         }
         let path = self.path();
-        let lines = Reader::open(&path, &self.args.file, &self.world.entropy)?;
+        let lines = Reader::open(&path, self.order.file, &self.order.world.entropy)?;
         // What is wrong with a line or with its workflow is told as it is checked.
         let named: BTreeSet<PathBuf> = lines.filter_map(|line| line.ok()?.workflow).collect();
         Ok(named.iter().any(|named| read(&path.with_file_name(named), named).is_ok_and(|file| is_ui(&file))))
@@ -56,7 +52,7 @@ impl<'a> Items<'a> {
     }
 
     fn path(&self) -> PathBuf {
-        self.world.current_dir.join(&self.args.file)
+        self.order.world.current_dir.join(self.order.file)
     }
 
     /// Reads every line, and gives their ids. Ids are no other's; each line can be made to a workflow.
@@ -78,7 +74,7 @@ impl<'a> Items<'a> {
                 break;
             }
         }
-        let shown = self.args.file.display();
+        let shown = self.order.file.display();
         if wrong.is_empty() && ids.is_empty() {
             return Err(Failure::new(FailureKind::Declined, format!("there is no item in `{shown}`")).hint("write one a line"));
         }
@@ -98,9 +94,9 @@ impl<'a> Items<'a> {
     /// The items, each made when it is asked for.
     pub(super) fn read(&self) -> Result<impl Iterator<Item = Result<(u64, BatchItem), Wrong>> + Send + use<'a>, Failure> {
         let path = self.path();
-        let reader = Reader::open(&path, &self.args.file, &self.world.entropy)?;
-        let template = match (&self.template, &self.args.workflow) {
-            (Some(file), Some(shown)) => Some(Arc::new(workflow(file.clone(), shown, self.classes.as_deref())?)),
+        let reader = Reader::open(&path, self.order.file, &self.order.world.entropy)?;
+        let template = match (&self.template, self.order.workflow) {
+            (Some(file), Some(shown)) => Some(Arc::new(as_sent(file.clone(), self.classes.as_deref(), shown)?)),
             _ => None,
         };
         let mut maker = Maker { items: path, template, classes: self.classes.clone(), set: self.set.clone(), last: None };
@@ -151,7 +147,7 @@ impl Maker {
             return Ok(known.clone());
         }
         let file = read(&self.items.with_file_name(&named), &named);
-        let read = file.and_then(|file| workflow(file, &named, self.classes.as_deref()));
+        let read = file.and_then(|file| as_sent(file, self.classes.as_deref(), &named));
         let read = read.map_err(|failure| [vec![failure.message], failure.causes, failure.hints].concat().join("; "))?;
         let read = Arc::new(read);
         self.last = Some((named, read.clone()));
@@ -159,29 +155,8 @@ impl Maker {
     }
 }
 
-fn read(path: &Path, shown: &Path) -> Result<WorkflowFile, Failure> {
-    let file = std::fs::File::open(path).map_err(|error| {
-        Failure::new(FailureKind::Unreachable, format!("can't read the workflow `{}`: {error}", shown.display()))
-    })?;
-    WorkflowFile::from_bytes(&limited(file, shown)?).map_err(|error| about(shown, &error))
-}
-
 fn is_ui(file: &WorkflowFile) -> bool {
     file.api().is_none() && file.ui().is_some()
-}
-
-/// The workflow as it is sent.
-fn workflow(file: WorkflowFile, shown: &Path, classes: Option<&ObjectInfo>) -> Result<Workflow, Failure> {
-    let made = match classes {
-        Some(classes) => file.into_workflow_for(classes),
-        None => file.into_workflow(),
-    };
-    made.map_err(|error| about(shown, &error))
-}
-
-fn about(shown: &Path, error: &Error) -> Failure {
-    let failure = flows::connect::failure(error);
-    Failure { message: format!("`{}`: {}", shown.display(), failure.message), ..failure }
 }
 
 /// The error and what to do, on one line.

@@ -1,0 +1,199 @@
+//! A batch: every line is checked, then they run on one server or several, and what became of each is written down.
+
+mod items;
+mod lines;
+mod results;
+mod row;
+mod servers;
+
+use std::{mem::replace, num::NonZeroUsize, path::Path, pin::pin, time::Duration};
+
+use comfy_client::{Batch, BatchRow, BatchStop, Fleet};
+use futures_util::{
+    StreamExt,
+    stream::{self, BoxStream},
+};
+use jiff::Timestamp;
+use report::{Event, Failure, FailureKind, Sink};
+use settings::{Settings, World};
+
+use super::home;
+use crate::connect::{Door, failure};
+use items::Items;
+use results::{Earlier, Results};
+pub use row::{Made, Row};
+
+/// What is to be run, and where its files and results go; the paths as the user names them.
+#[derive(Debug)]
+pub struct Order<'a> {
+    /// The items: JSON lines or CSV.
+    pub file: &'a Path,
+    /// The workflow of every line that names none.
+    pub workflow: Option<&'a Path>,
+    /// Inputs in every item, as `--set` has them.
+    pub set: &'a [String],
+    /// Where the files go, in a folder for each item.
+    pub out: &'a Path,
+    /// Where a line for each item goes.
+    pub results: Option<&'a Path>,
+    /// Leave out what the results say succeeded.
+    pub resume: bool,
+    /// How many prompts each server holds at once.
+    pub concurrency: NonZeroUsize,
+    /// How long each item may take.
+    pub deadline: Duration,
+    /// The line of the results that an item becomes.
+    pub line: fn(&Row) -> String,
+    /// Who hears what happens beside the items.
+    pub sink: &'a Sink,
+    /// For the clock, the current folder, and random seeds.
+    pub world: &'a World,
+}
+
+/// A batch of which every line can be sent.
+pub struct Checked<'a, S> {
+    order: &'a Order<'a>,
+    servers: S,
+    fleet: Option<Fleet>,
+    items: Items<'a>,
+    ids: Vec<String>,
+}
+
+/// A batch under way.
+pub struct Running<'a> {
+    order: &'a Order<'a>,
+    total: u64,
+    skipped: u64,
+    begun: Timestamp,
+    results: Option<Results>,
+    rows: BoxStream<'a, BatchRow>,
+    stop: BatchStop,
+    /// Whether the user wants no more.
+    unwanted: bool,
+    failure: Option<Failure>,
+}
+
+/// Reads every line, and finds what is wrong before anything is sent. `servers` says which they are, and how to come in: it is asked
+/// once, when they are needed; here only where a workflow is in UI format.
+///
+/// # Errors
+/// What can't be used, line by line; and as [`crate::connect::client`].
+pub async fn check<'a, S>(order: &'a Order<'a>, servers: S) -> Result<Checked<'a, S>, Failure>
+where
+    S: Fn() -> Result<(Vec<Settings>, Door), Failure>,
+{
+    home::folder(order.out, order.world)?;
+    let mut items = Items::new(order)?;
+    let mut known = None;
+    if items.want_classes()? {
+        let (fleet, first) = servers::connect(servers()?, order).await?;
+        items = items.with_classes(first.object_info().await.map_err(|error| failure(&error))?);
+        known = Some(fleet);
+    }
+    let ids = items.check()?;
+    Ok(Checked { order, servers, fleet: known, items, ids })
+}
+
+impl<'a, S: Fn() -> Result<(Vec<Settings>, Door), Failure>> Checked<'a, S> {
+    /// How many items there are.
+    pub fn count(&self) -> usize {
+        self.ids.len()
+    }
+
+    /// Opens the results, and makes the batch ready: it goes on as its rows are asked for.
+    ///
+    /// # Errors
+    /// As [`crate::connect::client`]; and results that can't be written, or gone on with.
+    pub async fn begin(self) -> Result<Running<'a>, Failure> {
+        let Self { order, servers, fleet, items, ids } = self;
+        let fleet = match fleet {
+            Some(fleet) => fleet,
+            None => servers::connect(servers()?, order).await?.0,
+        };
+        let (results, earlier) = match order.results {
+            Some(path) => {
+                let (results, earlier) = Results::open(&order.world.current_dir.join(path), path, order.resume)?;
+                (Some(results), earlier)
+            }
+            None => (None, Earlier::default()),
+        };
+        if earlier.cut {
+            let words = "the last line of the results was half-written: its item runs again";
+            order.sink.send(Event::Note(words.to_owned()));
+        }
+        let skipped = ids.iter().filter(|id| earlier.done.contains(*id)).count() as u64;
+        let folder = order.world.current_dir.join(order.out);
+        let batch = Batch::new(fleet).deadline(order.deadline).download_to(folder).skip(earlier.done);
+        // A file that is another by now than when it was checked ends the batch where it is wrong.
+        let items = items.read()?.map_while(|item| item.ok().map(|(_, item)| item));
+        Ok(Running {
+            order,
+            total: ids.len() as u64,
+            skipped,
+            begun: order.world.clock.now(),
+            results,
+            stop: batch.stop(),
+            rows: batch.run(stream::iter(items)).boxed(),
+            unwanted: false,
+            failure: None,
+        })
+    }
+}
+
+impl Running<'_> {
+    /// How many items there are.
+    pub fn total(&self) -> u64 {
+        self.total
+    }
+
+    /// How many of them were done before.
+    pub fn skipped(&self) -> u64 {
+        self.skipped
+    }
+
+    /// What became of the next item that ended, which is written down by then; none at the end of the batch. `wish` waits until the user
+    /// wants it to stop: the first cancels its prompts, the next leaves it at once. No item ends before there is `room` for it, unless
+    /// the batch is to stop.
+    pub async fn next(&mut self, wish: impl AsyncFn(), room: impl Future<Output = ()>) -> Option<Row> {
+        let mut room = pin!(room);
+        let row = loop {
+            let stopping = self.unwanted;
+            let next = async {
+                if !stopping {
+                    room.as_mut().await;
+                }
+                self.rows.next().await
+            };
+            tokio::select! {
+                biased;
+                () = wish() => {
+                    self.stop.stop();
+                    if replace(&mut self.unwanted, true) {
+                        return None;
+                    }
+                }
+                row = next => break row?,
+            }
+        };
+        let (row, last) = row::told(row, self.order);
+        let unwritten = self.results.as_mut().and_then(|results| results.append(&(self.order.line)(&row)).err());
+        if let Some(failure) = unwritten.or(last) {
+            self.failure.get_or_insert(failure);
+            self.stop.stop();
+        }
+        Some(row)
+    }
+
+    /// How long it took, and why it ended before its time.
+    pub fn end(self) -> (Duration, Option<Failure>) {
+        let took = self.order.world.clock.now().duration_since(self.begun);
+        let stopped = || {
+            let failure = Failure::new(FailureKind::Interrupted, "stopped by the user; the prompts of this batch were cancelled");
+            match self.order.results {
+                Some(_) => failure.hint("the same command with `--resume` goes on"),
+                None => failure.hint("with `--results FILE` it could go on where it was"),
+            }
+        };
+        (Duration::try_from(took).unwrap_or_default(), self.failure.or_else(|| self.unwanted.then(stopped)))
+    }
+}
