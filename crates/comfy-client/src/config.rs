@@ -10,7 +10,7 @@ use http::HeaderValue;
 use rustls::pki_types::CertificateDer;
 
 use crate::address::Address;
-use crate::error::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind, Setting};
 use crate::ids::Ids;
 use crate::secret::Credential;
 use way::Proxy;
@@ -215,7 +215,7 @@ impl Config {
         }
         Err(Error::new(ErrorKind::InvalidConfig, format!("{what} would go over plain http to `{}`", self.url()))
             .hint("use https, or a tunnel to this machine's loopback address")
-            .hint("on a network that you trust, allow it with `allow_plain_http(true)`"))
+            .hint_at(Setting::AllowPlainHttp))
     }
 
     /// Finds now what would fail at the first request.

@@ -48,6 +48,46 @@ pub enum ErrorKind {
     Io,
 }
 
+/// What of [`Config`](crate::Config) a hint names. Closed: a program whose users set it otherwise has its own words for each.
+///
+/// ```no_run
+/// # fn example(error: comfy_client::Error) {
+/// use comfy_client::Setting;
+///
+/// let ours = error.setting().map(|setting| match setting {
+///     Setting::RootCertificates => "name your authority with --ca-file",
+///     Setting::AllowPlainHttp => "allow it with --allow-plain-http",
+///     Setting::ProxyLogin => "set PROXY_USER and PROXY_PASSWORD",
+/// });
+/// # let _ = ours;
+/// # }
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Setting {
+    /// [`Config::root_certificates`](crate::Config::root_certificates)
+    RootCertificates,
+    /// [`Config::allow_plain_http`](crate::Config::allow_plain_http)
+    AllowPlainHttp,
+    /// [`Config::proxy_login`](crate::Config::proxy_login)
+    ProxyLogin,
+}
+
+impl Setting {
+    /// The hint that names it.
+    ///
+    /// ```
+    /// assert_eq!(comfy_client::Setting::ProxyLogin.hint(), "who we are at the proxy is said with `proxy_login`");
+    /// ```
+    #[must_use]
+    pub fn hint(self) -> &'static str {
+        match self {
+            Self::RootCertificates => "an authority of your own is named with `root_certificates`",
+            Self::AllowPlainHttp => "on a network that you trust, allow it with `allow_plain_http(true)`",
+            Self::ProxyLogin => "who we are at the proxy is said with `proxy_login`",
+        }
+    }
+}
+
 /// An error of this crate. Cheap to clone; never holds a secret.
 ///
 /// `Display` says what failed at this level, `source()` what lies under it, [`Error::hints`] what to do next.
@@ -73,6 +113,7 @@ struct Inner {
     kind: ErrorKind,
     message: String,
     hints: Vec<String>,
+    setting: Option<Setting>,
     source: Option<Arc<dyn std::error::Error + Send + Sync>>,
     status: Option<u16>,
     retry_after: Option<Duration>,
@@ -88,6 +129,7 @@ impl Error {
             kind,
             message: message.into(),
             hints: Vec::new(),
+            setting: None,
             source: None,
             status: None,
             retry_after: None,
@@ -105,6 +147,11 @@ impl Error {
 
     pub(crate) fn hint(self, hint: impl Into<String>) -> Self {
         self.change(|inner| inner.hints.push(hint.into()))
+    }
+
+    /// The hint that names this setting.
+    pub(crate) fn hint_at(self, setting: Setting) -> Self {
+        self.hint(setting.hint()).change(|inner| inner.setting = Some(setting))
     }
 
     pub(crate) fn because(self, cause: impl std::error::Error + Send + Sync + 'static) -> Self {
@@ -192,6 +239,22 @@ impl Error {
     #[must_use]
     pub fn hints(&self) -> &[String] {
         &self.0.hints
+    }
+
+    /// The setting that one of the hints names, with [`Setting::hint`].
+    ///
+    /// ```
+    /// use comfy_client::{Client, Config, Credential, Setting};
+    ///
+    /// let exposed = Config::new("http://gpu.example.org")?.credential(Credential::Bearer("made-up".into()));
+    /// let error = Client::new(exposed).unwrap_err();
+    /// assert_eq!(error.setting(), Some(Setting::AllowPlainHttp));
+    /// assert_eq!(error.hints(), [Setting::AllowPlainHttp.hint()]);
+    /// # Ok::<(), comfy_client::Error>(())
+    /// ```
+    #[must_use]
+    pub fn setting(&self) -> Option<Setting> {
+        self.0.setting
     }
 
     /// The HTTP status that the server answered with, if it answered.

@@ -46,9 +46,7 @@ impl Reply {
             200..=299 => self.judge_success(base, asked, due),
             300..=399 => Err(self.redirected(base)),
             401 => Err(refused(base, 401)),
-            407 => Err(Error::new(ErrorKind::Refused, format!("the proxy on the way to `{base}` wants a login"))
-                .with_status(407)
-                .hint("who we are at the proxy is said with `proxy_login`")),
+            407 => Err(Error::proxy_login(base)),
             403 => Err(refused(base, 403)
                 .hint("403 is also ComfyUI's answer to an `Origin` that it does not expect: check the configured origin")),
             400 => Err(rejection::rejected(&self.body)

@@ -84,7 +84,7 @@ mod workflow;
 pub use batch::{Batch, BatchFile, BatchItem, BatchRow, BatchStop};
 pub use client::Client;
 pub use config::Config;
-pub use error::{Error, ErrorKind};
+pub use error::{Error, ErrorKind, Setting};
 pub use event::Event;
 pub use files::{Content, Downloaded, FileKind, StoredFile, UploadOptions, Uploaded};
 pub use fleet::{Delivery, End, Fleet, FleetBuilder, FleetEvent, FleetJob};

@@ -22,7 +22,7 @@
 //! ```
 
 use auth_core::BcryptHash;
-use comfy_client::{Client, Credential, Error, ErrorKind, Secret};
+use comfy_client::{Client, Credential, Error, ErrorKind, Secret, Setting};
 use report::{Failure, FailureKind, Outcome};
 use settings::{Settings, World};
 
@@ -47,7 +47,7 @@ pub async fn client(settings: &Settings, world: &World, door: &Door) -> Result<C
     let open = Client::new(config.clone()).map_err(|error| failure(&error))?;
     match open.health().await {
         Ok(_) => return Ok(open),
-        Err(error) if error.is_refused() && error.status() != Some(403) => {}
+        Err(error) if error.is_refused() && !matches!(error.status(), Some(403 | 407)) => {}
         Err(error) => return Err(failure(&error)),
     }
     let finding = checks::answers_as_comfyui(&open).await;
@@ -115,15 +115,22 @@ pub fn failure(error: &Error) -> Failure {
         ErrorKind::Server if error.is_retryable() => FailureKind::Unreachable,
         _ => FailureKind::Unexpected,
     };
-    let hints: Vec<String> = error.hints().iter().map(|hint| in_settings_words(hint)).collect();
-    Failure::of(kind, error).hints(&hints)
+    let ours = |hint: &String| match error.setting() {
+        Some(setting) if setting.hint() == hint => how_to_set(setting).to_owned(),
+        _ => hint.clone(),
+    };
+    Failure::of(kind, error).hints(&error.hints().iter().map(ours).collect::<Vec<_>>())
 }
 
-/// The hint of a library, which names what a program calls, with what a person sets.
-fn in_settings_words(hint: &str) -> String {
-    hint.replace("`root_certificates`", "`--ca-file FILE`, `COMFYUI_CA_FILE`, or `ca_file` in `[connection]` of `genai.toml`")
-        .replace("`allow_plain_http(true)`", "`--allow-plain-http`")
-        .replace("`proxy_login`", "`COMFYUI_PROXY_USER` and `COMFYUI_PROXY_PASSWORD`")
+/// The library's hint names what a program calls; this one what a person sets.
+fn how_to_set(setting: Setting) -> &'static str {
+    match setting {
+        Setting::RootCertificates => {
+            "an authority of your own is named with `--ca-file FILE`, `COMFYUI_CA_FILE`, or `ca_file` in `[connection]` of `genai.toml`"
+        }
+        Setting::AllowPlainHttp => "on a network that you trust, allow it with `--allow-plain-http`",
+        Setting::ProxyLogin => "who we are at the proxy is said with `COMFYUI_PROXY_USER` and `COMFYUI_PROXY_PASSWORD`",
+    }
 }
 
 #[cfg(test)]

@@ -72,3 +72,26 @@ fn a_proxy_is_gone_through() {
     said(&mut command(folder.path(), "http://comfyui.example", &["models", "--proxy", &proxy]));
     assert_eq!(heard.join().unwrap(), "GET http://comfyui.example/prompt HTTP/1.1");
 }
+
+#[test]
+fn a_proxy_that_wants_a_login_is_told_of_alike_before_http_and_https() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let proxy = format!("http://{}", listener.local_addr().unwrap());
+    let refuse = |mut stream: std::net::TcpStream| {
+        assert!(stream.read(&mut vec![0; 1 << 16]).unwrap() > 0);
+        stream
+            .write_all(b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+            .unwrap();
+    };
+    thread::spawn(move || listener.incoming().flatten().for_each(refuse));
+    let folder = tempfile::tempdir().unwrap();
+    for url in ["http://comfyui.example", "https://comfyui.example"] {
+        let (code, _, err) = said(&mut command(folder.path(), url, &["models", "--proxy", &proxy]));
+        assert_eq!(code, 6, "{err}");
+        assert!(err.starts_with(&format!("error: the proxy on the way to `{url}` wants a login\n")), "{err}");
+        assert!(
+            err.contains("`COMFYUI_PROXY_USER` and `COMFYUI_PROXY_PASSWORD`") && !err.contains("is ComfyUI running"),
+            "{err}"
+        );
+    }
+}

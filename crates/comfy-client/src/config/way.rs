@@ -7,7 +7,7 @@ use rustls::pki_types::pem::PemObject;
 
 use super::Config;
 use crate::address::Address;
-use crate::error::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind, Setting};
 use crate::secret::Secret;
 
 /// A proxy, and who we are there.
@@ -115,8 +115,7 @@ impl Config {
         let plain = !proxy.address.is_https() && !proxy.address.is_loopback();
         if proxy.login.is_some() && plain && !self.allow_plain_http {
             let message = format!("a password would go over plain http to the proxy `{}`", proxy.address.as_str());
-            return Err(Error::new(ErrorKind::InvalidConfig, message)
-                .hint("on a network that you trust, allow it with `allow_plain_http(true)`"));
+            return Err(Error::new(ErrorKind::InvalidConfig, message).hint_at(Setting::AllowPlainHttp));
         }
         Ok(())
     }

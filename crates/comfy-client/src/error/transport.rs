@@ -1,6 +1,12 @@
 //! From the HTTP library's errors to ours, without the address, which may hold a token.
 
-use super::{Error, ErrorKind};
+use std::error::Error as StdError;
+use std::iter::successors;
+
+use super::{Error, ErrorKind, Setting};
+
+/// What the HTTP library says where a proxy answers 407 to CONNECT. Its type for that is not public.
+const TUNNEL_REFUSED: &str = "tunnel error: proxy authorization required";
 
 impl Error {
     /// An error of the HTTP library while asking `base`.
@@ -9,10 +15,13 @@ impl Error {
         if let Some(ours) = inside::<Self>(&cause) {
             return ours.clone();
         }
+        if causes(&cause).any(|cause| cause.to_string() == TUNNEL_REFUSED) {
+            return Self::proxy_login(base).sent(false).because(cause);
+        }
         if let Some(rustls::Error::InvalidCertificate(_)) = inside(&cause) {
             return Self::new(ErrorKind::InvalidConfig, format!("the certificate of `{base}` is not trusted"))
                 .because(cause)
-                .hint("an authority of your own is named with `root_certificates`");
+                .hint_at(Setting::RootCertificates);
         }
         let (kind, message) = if cause.is_timeout() {
             (ErrorKind::Timeout, format!("no answer from `{base}` in time"))
@@ -31,6 +40,13 @@ impl Error {
         }
     }
 
+    /// The proxy before `base` answers 407.
+    pub(crate) fn proxy_login(base: &str) -> Self {
+        Self::new(ErrorKind::Refused, format!("the proxy on the way to `{base}` wants a login"))
+            .with_status(407)
+            .hint_at(Setting::ProxyLogin)
+    }
+
     /// Our own clock ran out while asking `base`.
     pub(crate) fn out_of_time(base: &str, limit: std::time::Duration) -> Self {
         Self::new(ErrorKind::Timeout, format!("no answer from `{base}` within {limit:?}")).sent(true)
@@ -39,17 +55,14 @@ impl Error {
 
 /// An error of this type among the causes of theirs: our own, of a file that could not be sent as it was measured, or one
 /// of TLS.
-fn inside<E: std::error::Error + 'static>(cause: &reqwest::Error) -> Option<&E> {
-    let mut next = std::error::Error::source(cause);
-    while let Some(cause) = next {
-        if let found @ Some(_) = cause.downcast_ref() {
-            return found;
-        }
+fn inside<E: StdError + 'static>(cause: &reqwest::Error) -> Option<&E> {
+    causes(cause).find_map(|cause| cause.downcast_ref())
+}
+
+fn causes(cause: &reqwest::Error) -> impl Iterator<Item = &(dyn StdError + 'static)> {
+    successors(cause.source(), |&cause| match cause.downcast_ref::<std::io::Error>() {
         // The system's errors pass over what they wrap.
-        next = match cause.downcast_ref::<std::io::Error>() {
-            Some(system) => system.get_ref().map(|wrapped| wrapped as &(dyn std::error::Error + 'static)),
-            None => cause.source(),
-        };
-    }
-    None
+        Some(system) => system.get_ref().map(|wrapped| wrapped as &(dyn StdError + 'static)),
+        None => cause.source(),
+    })
 }

@@ -2,13 +2,13 @@
 
 use std::io::{Read, Write};
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
-use comfy_client::{Client, Config, Credential, ErrorKind};
+use comfy_client::{Client, Config, Credential, ErrorKind, Setting};
 use comfy_sim::Server;
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use tokio::io::copy_bidirectional;
+use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional};
 
 use crate::wire::Wire;
 
@@ -102,4 +102,57 @@ async fn carry(path: std::path::PathBuf, there: String) {
         let mut far = tokio::net::TcpStream::connect(&there).await.unwrap();
         tokio::spawn(async move { copy_bidirectional(&mut near, &mut far).await });
     }
+}
+
+/// A proxy that wants a login, and the heads of the requests that came to it.
+async fn guarded_proxy() -> (String, Arc<Mutex<Vec<String>>>) {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let (url, heads) = (format!("http://{}", listener.local_addr().unwrap()), Arc::new(Mutex::new(Vec::new())));
+    let record = heads.clone();
+    tokio::spawn(async move {
+        while let Ok((mut near, _)) = listener.accept().await {
+            let mut head = Vec::new();
+            while !head.ends_with(b"\r\n\r\n") {
+                head.push(near.read_u8().await.unwrap());
+            }
+            let head = String::from_utf8(head).unwrap();
+            record.lock().unwrap().push(head.clone());
+            if !head.to_ascii_lowercase().contains("\r\nproxy-authorization: basic ") {
+                let refusal = b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+                near.write_all(refusal).await.unwrap();
+                continue;
+            }
+            let there = head.strip_prefix("CONNECT ").unwrap().split(' ').next().unwrap();
+            let mut far = tokio::net::TcpStream::connect(there).await.unwrap();
+            near.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await.unwrap();
+            tokio::spawn(async move { copy_bidirectional(&mut near, &mut far).await });
+        }
+    });
+    (url, heads)
+}
+
+#[tokio::test]
+async fn a_proxy_that_wants_a_login_says_so_before_either_kind_of_server() {
+    let (root, issuer) = authority();
+    let (url, server) = secure(1, &issuer);
+    let (proxy, heads) = guarded_proxy().await;
+    let config = |url: &str| {
+        let config = Config::new(url).unwrap().credential(Credential::Bearer("t0ken".into())).root_certificates(&root).unwrap();
+        config.proxy(&proxy).unwrap()
+    };
+    for url in [url.as_str(), "http://127.0.0.1:1"] {
+        let error = Client::new(config(url)).unwrap().health().await.unwrap_err();
+        assert_eq!(error.to_string(), format!("the proxy on the way to `{url}` wants a login"));
+        assert_eq!((error.kind(), error.status()), (ErrorKind::Refused, Some(407)));
+        assert_eq!((error.setting(), error.hints()), (Some(Setting::ProxyLogin), &[Setting::ProxyLogin.hint().to_owned()][..]));
+        assert_eq!(error.was_sent(), !url.starts_with("https"), "behind CONNECT nothing came to the server");
+    }
+    let client = Client::new(config(&url).proxy_login("ali", "hunter2".into())).unwrap();
+    assert_eq!(client.health().await.unwrap().queue_remaining, 0);
+    let seen = tokio::task::spawn_blocking(|| server.join().unwrap()).await.unwrap();
+    assert!(seen[0].contains("authorization: Bearer t0ken") && !seen[0].contains("proxy-authorization"), "{seen:?}");
+    let heads = heads.lock().unwrap();
+    let (refused, let_through) = (&heads[0], &heads[2]);
+    assert!(refused.starts_with("CONNECT ") && let_through.starts_with("CONNECT "), "{heads:?}");
+    assert!(!refused.contains("t0ken") && !let_through.contains("t0ken"), "the proxy reads no token");
 }

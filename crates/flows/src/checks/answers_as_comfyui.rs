@@ -17,6 +17,8 @@ async fn run(subject: &Subject<'_>) -> Finding {
 pub(super) async fn ask(client: &Client) -> Finding {
     let answer = match client.probe(&Probe::get("/prompt")).await {
         Ok(answer) => answer,
+        // To CONNECT, before anything could be asked.
+        Err(error) if error.status() == Some(407) => Answer::of_status(407),
         Err(error) => return unknown(CHECK.id, "can't tell", answers::chain(&error)),
     };
     // Versions of the plugin from before June 2024 send programs to the login page too; the page tells whose it is.
