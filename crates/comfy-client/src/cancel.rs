@@ -46,8 +46,10 @@ impl Client {
                 Place::Absent => return Ok(false),
                 Place::Pending { .. } => {
                     self.delete_queued([prompt_id]).await?;
-                    // It may have begun between the look and the order.
-                    self.interrupt(prompt_id).await?;
+                    // It may have begun between the look and the order. Where nobody can tell, the order counts that was taken.
+                    if self.queue().await.is_ok_and(|queue| queue.place(prompt_id) == Place::Running) {
+                        self.interrupt(prompt_id).await?;
+                    }
                     true
                 }
                 Place::Running => self.interrupt(prompt_id).await?,

@@ -310,3 +310,21 @@ async fn a_socket_lost_in_mid_run_does_not_make_the_end_late() {
         server.shutdown().await;
     }
 }
+
+#[tokio::test]
+async fn what_was_taken_out_is_cancelled_though_the_next_look_fails() {
+    let folder = tempfile::tempdir().unwrap();
+    let (server, client) =
+        site(folder.path(), |builder| builder.checkpoint("sd15.safetensors").step_time(Duration::from_millis(10))).await;
+    let runs = client.submit(&crate::sampling(3000)).await.unwrap().prompt_id().to_owned();
+    let waits = client.submit(&workflow(1, 1)).await.unwrap().prompt_id().to_owned();
+    while client.queue().await.unwrap().place(&runs) != Place::Running {
+        tokio::task::yield_now().await;
+    }
+    let fault = Fault::Refuse { route: route("GET /queue"), status: Refusal::BadGateway };
+    server.faults().set(fault.after(1).times(1));
+    assert!(client.cancel(&waits).await.unwrap());
+    assert_eq!(client.queue().await.unwrap().place(&waits), Place::Absent);
+    assert!(client.cancel(&runs).await.unwrap());
+    server.shutdown().await;
+}
