@@ -9,7 +9,7 @@ use std::{
 use comfy_sim::Builder;
 use serde_json::Value;
 
-use crate::stage::Stage;
+use crate::stage::{Stage, shell};
 
 const WORKFLOW: &str = r#"{
     "1": {"class_type": "EmptyImage", "inputs": {"width": 8, "height": 8, "batch_size": 1, "color": 0}},
@@ -112,6 +112,22 @@ fn one_that_fails_is_told_and_goes_again_with_resume() {
     let line: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!((&line["id"], &line["outcome"]), (&"bad".into(), &"succeeded".into()));
     assert_eq!(std::fs::read_to_string(&path).unwrap(), whole + std::str::from_utf8(&output.stdout).unwrap());
+}
+
+#[test]
+fn a_line_that_the_disk_has_no_room_for_leaves_no_half_of_it() {
+    let one = plain(&[("i.jsonl", &"{}\n".repeat(9))]);
+    // Pictures are shorter than that; the lines of all items are not.
+    let args = "batch i.jsonl --workflow w.json --results r.jsonl --concurrency 1";
+    let line = format!("trap '' XFSZ; ulimit -f 4; exec {} {args}", env!("CARGO_BIN_EXE_genai-comfy"));
+    let output = shell(&line, &one.command(&[])).output().unwrap();
+    assert_eq!(output.status.code(), Some(6), "{}", said(&output));
+    assert!(said(&output).contains("make room there"), "{}", said(&output));
+    assert!(std::fs::read_to_string(one.folder.path().join("r.jsonl")).unwrap().ends_with("}\n"));
+    let done = written(&one).iter().filter(|line| line["outcome"] == "succeeded").count();
+    assert!((1..9).contains(&done), "{done}");
+    let args = ["i.jsonl", "--workflow", "w.json", "--results", "r.jsonl", "--resume"];
+    assert_eq!(sum(&batch(&one, &args)), format!("0: ✓ {} succeeded, {done} were done before of 9", 9 - done));
 }
 
 #[test]

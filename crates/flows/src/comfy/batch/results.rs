@@ -3,7 +3,7 @@
 use std::{
     collections::HashSet,
     fs::{File, OpenOptions, TryLockError},
-    io::{BufRead, BufReader, Seek, SeekFrom, Write},
+    io::{BufRead, BufReader, Write},
     path::{Path, PathBuf},
 };
 
@@ -13,6 +13,8 @@ use serde_json::Value;
 pub(super) struct Results {
     file: File,
     shown: PathBuf,
+    /// The length of all its whole lines.
+    whole: u64,
 }
 
 /// What an earlier batch has left.
@@ -37,7 +39,7 @@ impl Results {
             // A file system without locks is used without them.
             Ok(()) | Err(TryLockError::Error(_)) => {}
         }
-        let mut results = Self { file, shown: shown.to_owned() };
+        let mut results = Self { file, shown: shown.to_owned(), whole: 0 };
         if !resume && results.file.metadata().map_err(failed)?.len() > 0 {
             return Err(Failure::new(FailureKind::Usage, format!("`{}` holds results already", shown.display()))
                 .hint("go on with them with `--resume`, or name another file"));
@@ -49,7 +51,7 @@ impl Results {
     fn read(&mut self) -> Result<Earlier, Failure> {
         let failed = |error: std::io::Error| Self::failed(&self.shown, &error);
         let mut reader = BufReader::new(&self.file);
-        let (mut earlier, mut line, mut whole, mut number) = (Earlier::default(), Vec::new(), 0, 0);
+        let (mut earlier, mut line, mut number) = (Earlier::default(), Vec::new(), 0);
         loop {
             line.clear();
             let length = reader.read_until(b'\n', &mut line).map_err(failed)?;
@@ -64,11 +66,10 @@ impl Results {
                 }
                 // Its item runs again: what it says may not be all.
                 earlier.cut = true;
-                self.file.set_len(whole).map_err(failed)?;
-                self.file.seek(SeekFrom::End(0)).map_err(failed)?;
+                self.file.set_len(self.whole).map_err(failed)?;
                 return Ok(earlier);
             };
-            whole += length as u64;
+            self.whole += length as u64;
             if succeeded {
                 earlier.done.insert(id);
             } else {
@@ -77,9 +78,14 @@ impl Results {
         }
     }
 
-    /// Appends one line in one step.
+    /// Appends one line in one step; of one that does not fit, nothing stays, and the next does not continue it.
     pub(super) fn append(&mut self, line: &str) -> Result<(), Failure> {
-        self.file.write_all(line.as_bytes()).map_err(|error| Self::failed(&self.shown, &error))
+        self.file.write_all(line.as_bytes()).map_err(|error| {
+            self.file.set_len(self.whole).ok();
+            Self::failed(&self.shown, &error)
+        })?;
+        self.whole += line.len() as u64;
+        Ok(())
     }
 
     fn failed(shown: &Path, error: &std::io::Error) -> Failure {
