@@ -8,7 +8,7 @@ mod monitor;
 mod state;
 
 use std::fmt;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -32,7 +32,8 @@ type Observer = Box<dyn Fn(FleetEvent) + Send + Sync>;
 ///   nothing for a pause, which grows from one second to one minute; then, once it answers, one prompt, and when it took
 ///   that, all. One that takes prompts and ends none must end that one first.
 /// - **Again elsewhere**: a prompt that a server certainly did not take, and one that a server lost
-///   ([`Outcome::Lost`]). Never one that may have run, or may yet.
+///   ([`Outcome::Lost`]): it restarted, or no program has listened at its address for as long as [`FleetBuilder::patience`]
+///   (a tunnel that is cut looks the same). Never one that may have been taken, or may yet run.
 /// - **The end**: every prompt comes to an [`End`]; what is over its deadline is cancelled where it is.
 ///
 /// ```no_run
@@ -60,14 +61,15 @@ struct Inner {
     names: Vec<Arc<str>>,
     limit: usize,
     reroutes: u32,
-    monitors: OnceLock<Monitors>,
+    monitors: Mutex<Monitors>,
 }
 
-struct Monitors(Vec<JoinHandle<()>>);
+/// One for each server.
+struct Monitors(Vec<Option<JoinHandle<()>>>);
 
 impl Drop for Monitors {
     fn drop(&mut self) {
-        self.0.iter().for_each(JoinHandle::abort);
+        self.0.iter().flatten().for_each(JoinHandle::abort);
     }
 }
 
@@ -266,10 +268,7 @@ impl Fleet {
     #[must_use = "a job that is dropped is not followed"]
     pub fn submit(&self, item: &str, workflow: &Workflow, deadline: Duration) -> FleetJob {
         let inner = &self.0;
-        inner.monitors.get_or_init(|| {
-            let watched = 0..inner.names.len();
-            Monitors(watched.map(|index| tokio::spawn(monitor::keep(inner.shared.clone(), index))).collect())
-        });
+        inner.watch();
         let (cancel, cancelled) = watch::channel(false);
         let dispatch = Dispatch {
             shared: inner.shared.clone(),
@@ -287,6 +286,18 @@ impl Fleet {
             drop(keep);
         });
         FleetJob { cancel, ended, task }
+    }
+}
+
+impl Inner {
+    /// Sees to it that every server is watched, also where the runtime of earlier prompts is gone.
+    fn watch(&self) {
+        let mut monitors = self.monitors.lock().unwrap_or_else(PoisonError::into_inner);
+        for (index, monitor) in monitors.0.iter_mut().enumerate() {
+            if monitor.as_ref().is_none_or(JoinHandle::is_finished) {
+                *monitor = Some(tokio::spawn(monitor::keep(self.shared.clone(), index)));
+            }
+        }
     }
 }
 
@@ -316,7 +327,8 @@ impl FleetBuilder {
         self
     }
 
-    /// How long prompts wait for servers that do not answer, if no other could run them (default: 60 s).
+    /// How long prompts wait for servers that do not answer, if no other could run them, and for the return of one that has
+    /// them and is gone (default: 60 s).
     ///
     /// ```
     /// let fleet = comfy_client::Fleet::builder().patience(std::time::Duration::from_secs(600));
@@ -360,9 +372,10 @@ impl FleetBuilder {
         if let Some(idle) = self.members.iter().find(|member| member.limit == 0) {
             return invalid(format!("the server `{}` may hold no prompt", idle.name));
         }
-        let limit = self.members.iter().map(|member| member.limit).sum();
+        let limit = self.members.iter().fold(0, |sum: usize, member| sum.saturating_add(member.limit));
+        let monitors = Mutex::new(Monitors(names.iter().map(|_| None).collect()));
         let shared = Arc::new(Shared::new(self.members, self.patience, self.observer));
-        Ok(Fleet(Arc::new(Inner { shared, names, limit, reroutes: self.reroutes, monitors: OnceLock::new() })))
+        Ok(Fleet(Arc::new(Inner { shared, names, limit, reroutes: self.reroutes, monitors })))
     }
 }
 

@@ -23,7 +23,7 @@ use crate::client::Client;
 use crate::error::{Error, ErrorKind};
 use crate::event::Event;
 use crate::mailbox::Mailbox;
-use crate::outcome::{Outcome, Stall, StallCause};
+use crate::outcome::{Loss, Outcome, Stall, StallCause};
 use crate::rejection::NodeError;
 use crate::request::segment;
 use crate::socket::Subscription;
@@ -180,6 +180,12 @@ impl Job {
                 cause: StallCause::Deadline,
             })),
         }
+    }
+
+    /// The outcome of a prompt whose server is gone, and its queue with it.
+    pub(crate) fn lost(&self) -> Outcome {
+        let last = self.0.known.borrow().standing.clone();
+        Outcome::Lost(Loss { prompt_id: self.0.prompt_id.clone(), last, connection_broke: true })
     }
 
     /// Takes the prompt out of the queue, or stops it if it runs already: [`Client::cancel`] of this prompt.

@@ -225,7 +225,7 @@ impl Client {
         let error = Error::new(ErrorKind::Rejected, message).with_status(200);
         let error = match taken_back {
             Ok(_) => error,
-            Err(_) => error.hint(format!("it could not be taken back: the prompt `{}` may run", accepted.prompt_id)),
+            Err(_) => error.in_doubt(&accepted.prompt_id),
         };
         error.hint("to run what is left of it, allow a partial run").with_node_errors(dropped)
     }

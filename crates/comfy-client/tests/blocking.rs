@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking; clippy lets only the test functions themselves")]
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc;
 use std::time::Duration;
 
@@ -97,5 +98,30 @@ fn a_fleet_brings_a_batch_home() {
         let job = fleet.submit("d", &workflow(4), LONG);
         drop(fleet);
         assert_eq!(job.wait().end.word(), "succeeded");
+    });
+}
+
+#[test]
+fn within_a_runtime_a_call_panics_and_the_last_clone_goes_anywhere() {
+    with_server(|url| {
+        let client = Client::new(Config::new(url).unwrap()).unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let called = runtime.block_on(async { catch_unwind(AssertUnwindSafe(|| client.health())) });
+        assert!(called.is_err());
+        assert_eq!(client.health().unwrap().queue_remaining, 0, "it can be used all the same");
+        runtime.block_on(async { drop(client) });
+
+        // On the client's own thread, which can't wait for itself.
+        let client = Client::new(Config::new(url).unwrap()).unwrap();
+        let (last, (go, gone), (done, ended)) = (client.clone(), mpsc::channel(), mpsc::channel());
+        client.block_on(async {
+            let _task = tokio::spawn(async move {
+                gone.recv().unwrap();
+                done.send(catch_unwind(AssertUnwindSafe(|| drop(last))).is_ok()).unwrap();
+            });
+        });
+        drop(client);
+        go.send(()).unwrap();
+        assert_eq!(ended.recv_timeout(LONG), Ok(true));
     });
 }

@@ -1,7 +1,7 @@
 //! The thread on which the connections of a blocking client live.
 
 use std::future::Future;
-use std::thread::JoinHandle;
+use std::thread::{JoinHandle, current};
 use std::time::Duration;
 
 use tokio::runtime::{Builder, Handle};
@@ -48,7 +48,7 @@ impl Thread {
 impl Drop for Thread {
     fn drop(&mut self) {
         drop(self.stop.take());
-        // A panic of the thread was told by the call that it broke.
-        self.thread.take().map(JoinHandle::join);
+        // Where a task of its own drops the last of us, the thread ends after that. A panic of it was told by the call that it broke.
+        self.thread.take().filter(|thread| thread.thread().id() != current().id()).map(JoinHandle::join);
     }
 }

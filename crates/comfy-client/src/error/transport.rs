@@ -47,6 +47,14 @@ impl Error {
             .hint_at(Setting::ProxyLogin)
     }
 
+    /// Whether the other end's system says that no program listens there.
+    pub(crate) fn nobody_listens(&self) -> bool {
+        let refused = |cause: &(dyn StdError + 'static)| {
+            cause.downcast_ref().is_some_and(|system: &std::io::Error| system.kind() == std::io::ErrorKind::ConnectionRefused)
+        };
+        causes(self).any(refused)
+    }
+
     /// Our own clock ran out while asking `base`.
     pub(crate) fn out_of_time(base: &str, limit: std::time::Duration) -> Self {
         Self::new(ErrorKind::Timeout, format!("no answer from `{base}` within {limit:?}")).sent(true)
@@ -59,8 +67,8 @@ fn inside<E: StdError + 'static>(cause: &reqwest::Error) -> Option<&E> {
     causes(cause).find_map(|cause| cause.downcast_ref())
 }
 
-fn causes(cause: &reqwest::Error) -> impl Iterator<Item = &(dyn StdError + 'static)> {
-    successors(cause.source(), |&cause| match cause.downcast_ref::<std::io::Error>() {
+fn causes(error: &impl StdError) -> impl Iterator<Item = &(dyn StdError + 'static)> {
+    successors(error.source(), |&cause| match cause.downcast_ref::<std::io::Error>() {
         // The system's errors pass over what they wrap.
         Some(system) => system.get_ref().map(|wrapped| wrapped as &(dyn StdError + 'static)),
         None => cause.source(),

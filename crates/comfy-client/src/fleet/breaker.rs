@@ -48,9 +48,11 @@ impl Breaker {
     }
 
     /// It answered a look.
-    pub(super) fn answered(self) -> Self {
+    pub(super) fn answered(self, now: Duration) -> Self {
         match self {
             Self::Doubted { failures } => Self::Closed { failures },
+            // The look was under way when it opened.
+            Self::Open { until, .. } if now < until => self,
             Self::Open { pause, stalled, .. } => Self::HalfOpen { pause, stalled },
             state => state,
         }
@@ -107,17 +109,17 @@ mod tests {
     const S: fn(u64) -> Duration = Duration::from_secs;
 
     fn opened() -> Breaker {
-        (0..FAILURES).fold(Breaker::NEW.answered(), |breaker, _| breaker.failed(S(1)))
+        (0..FAILURES).fold(Breaker::NEW.answered(S(1)), |breaker, _| breaker.failed(S(1)))
     }
 
     #[test]
     fn it_opens_after_repeated_failures_only() {
-        let one = Breaker::NEW.answered().failed(S(1));
+        let one = Breaker::NEW.answered(S(1)).failed(S(1));
         assert_eq!((one, one.admits(4)), (Breaker::Doubted { failures: 1 }, 0));
         // To answer is not to take a prompt: who answers every look, and takes nothing, is found out.
-        assert_eq!(one.answered(), Breaker::Closed { failures: 1 });
-        assert_eq!(one.answered().accepted(), Breaker::Closed { failures: 0 });
-        assert_eq!(one.answered().failed(S(1)).answered().failed(S(1)), opened());
+        assert_eq!(one.answered(S(1)), Breaker::Closed { failures: 1 });
+        assert_eq!(one.answered(S(1)).accepted(), Breaker::Closed { failures: 0 });
+        assert_eq!(one.answered(S(1)).failed(S(1)).answered(S(1)).failed(S(1)), opened());
         assert_eq!(opened(), Breaker::Open { until: S(2), pause: S(1), stalled: false });
     }
 
@@ -136,15 +138,16 @@ mod tests {
 
     #[test]
     fn one_prompt_proves_it_again_or_opens_it_for_longer() {
-        let half = opened().answered();
+        let half = opened().answered(S(2));
         assert_eq!((half.admits(4), half.admits(0)), (1, 0));
+        assert_eq!(opened().answered(S(1)), opened(), "a look that was under way is no probe");
         assert_eq!(half.accepted(), Breaker::Closed { failures: 0 });
         assert_eq!(half.failed(S(9)), Breaker::Open { until: S(11), pause: S(2), stalled: false });
     }
 
     #[test]
     fn who_stalled_must_end_a_prompt_not_only_take_it() {
-        let half = Breaker::NEW.answered().stalled(S(1)).answered();
+        let half = Breaker::NEW.answered(S(1)).stalled(S(1)).answered(S(2));
         assert_eq!(half.accepted(), half);
         assert_eq!(half.ended(), Breaker::Closed { failures: 0 });
         assert_eq!(half.stalled(S(9)), Breaker::Open { until: S(11), pause: S(2), stalled: true });
@@ -154,7 +157,7 @@ mod tests {
     fn looks_are_frequent_in_doubt_and_wait_for_the_pause() {
         assert_eq!(Breaker::NEW.look_at(None), S(0));
         assert_eq!(Breaker::NEW.look_at(Some(S(1))), S(1) + LOOK_AGAIN);
-        assert_eq!(Breaker::NEW.answered().look_at(Some(S(1))), S(2));
+        assert_eq!(Breaker::NEW.answered(S(1)).look_at(Some(S(1))), S(2));
         assert_eq!(opened().look_at(Some(S(1))), S(2));
     }
 }

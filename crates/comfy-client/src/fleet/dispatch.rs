@@ -16,6 +16,8 @@ use crate::workflow::Workflow;
 
 /// At the latest so often a waiting prompt looks whether there is a place for it.
 const HEARTBEAT: Duration = Duration::from_millis(250);
+/// The longest deadline that a clock can reckon with.
+const FOR_EVER: Duration = Duration::from_secs(30 * 365 * 86_400);
 /// How long to ask a server to cancel, and then to wait for the end.
 const CANCEL_LIMIT: Duration = Duration::from_secs(10);
 
@@ -36,7 +38,7 @@ impl Dispatch {
     pub(super) async fn run(mut self) -> Delivery {
         let _active = self.shared.activate();
         let (begun, since) = (Instant::now(), self.shared.now());
-        let until = begun + self.deadline;
+        let until = begun + self.deadline.min(FOR_EVER);
         let mut abilities = Abilities::new(std::mem::take(&mut self.names));
         let mut delivery = Delivery::untried(End::Deadline);
         delivery.end = loop {
@@ -59,6 +61,13 @@ impl Dispatch {
     }
 
     async fn seat(&mut self, abilities: &mut Abilities, since: Duration, until: Instant) -> Result<Slot, End> {
+        let shared = self.shared.clone();
+        let _turn = tokio::select! {
+            biased;
+            turn = shared.turn() => turn,
+            () = wished(&mut self.cancelled) => return Err(End::Cancelled),
+            () = sleep_until(until) => return Err(End::Deadline),
+        };
         let mut changes = self.shared.changes();
         loop {
             changes.borrow_and_update();
@@ -92,9 +101,11 @@ impl Dispatch {
         let (item, backend) = (self.label.clone(), slot.name.to_string());
         self.shared.tell(FleetEvent::Taken { item, backend, prompt_id: job.prompt_id().to_owned() });
         slot.accepted();
-        match self.follow(&job, until).await {
+        match self.follow(slot, &job, until).await {
             Ok(Outcome::Lost(loss)) => {
-                slot.failed(None);
+                if !slot.is_gone() {
+                    slot.failed(None);
+                }
                 if may_go_on && !*self.cancelled.borrow() {
                     return Err(Outcome::Lost(loss).to_string());
                 }
@@ -127,6 +138,10 @@ impl Dispatch {
         } else if is_the_servers(&error) {
             slot.failed(Some(&error));
         }
+        if error.prompt_id().is_some() {
+            // It is there, or an earlier try of it may have come through.
+            return Ok(End::Unknown(error));
+        }
         let untaken = was_never_accepted(&error);
         if may_go_on && (lack || untaken) {
             return Err(error.to_string());
@@ -135,12 +150,14 @@ impl Dispatch {
         Ok(if untaken || declined { End::Untaken(error) } else { End::Unknown(error) })
     }
 
-    /// Waits for the end; at the deadline, or when it is wished, the prompt is cancelled where it is.
-    async fn follow(&mut self, job: &Job, until: Instant) -> Result<Outcome, Error> {
+    /// Waits for the end; at the deadline, or when it is wished, the prompt is cancelled where it is. One whose server is gone is
+    /// lost: nobody will ever tell what became of it.
+    async fn follow(&mut self, slot: &Slot, job: &Job, until: Instant) -> Result<Outcome, Error> {
         let left = until.saturating_duration_since(Instant::now());
         let ended = tokio::select! {
             ended = job.wait(left) => Some(ended),
             () = wished(&mut self.cancelled) => None,
+            () = slot.gone() => Some(Ok(job.lost())),
         };
         match ended {
             Some(Ok(Outcome::Stalled(stall))) => {

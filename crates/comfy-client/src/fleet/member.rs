@@ -9,6 +9,9 @@ use crate::client::Client;
 use crate::error::Error;
 use crate::workflow::ObjectInfo;
 
+/// A proxy that restarts refuses too.
+const BEFORE_BELIEVING: Duration = Duration::from_secs(2);
+
 pub(super) struct Member {
     pub(super) name: Arc<str>,
     pub(super) client: Client,
@@ -63,10 +66,19 @@ impl Member {
         (self.others.saturating_add(self.in_flight as u64), self.given)
     }
 
-    /// Whether there is nothing to hope for from it: it wants another credential, or was down for `patience`.
+    /// Whether there is nothing to hope for from it: it was down for `patience`, or has refused us for more than a moment.
     pub(super) fn is_given_up(&self, now: Duration, patience: Duration) -> bool {
         let refuses = self.trouble.as_ref().is_some_and(Error::is_refused);
-        self.down_since.is_some_and(|since| refuses || now >= since + patience)
+        let patience = if refuses { patience.min(BEFORE_BELIEVING) } else { patience };
+        self.down_since.is_some_and(|since| now >= since.saturating_add(patience))
+    }
+
+    /// Whether no program has listened at its address for `patience`: it ended, and its queue with it. A proxy before it would
+    /// say nothing of that.
+    pub(super) fn is_gone(&self, now: Duration, patience: Duration) -> bool {
+        let unheard =
+            self.trouble.as_ref().is_some_and(Error::nobody_listens) && self.client.transport().config().proxy.is_none();
+        unheard && self.down_since.is_some_and(|since| now >= since.saturating_add(patience))
     }
 
     /// Moves the breaker, and says what a person would want to know of that.

@@ -3,8 +3,8 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::watch;
-use tokio::time::Instant;
+use tokio::sync::{Semaphore, SemaphorePermit, watch};
+use tokio::time::{Instant, timeout};
 
 use super::breaker::Breaker;
 use super::lacks::Abilities;
@@ -19,10 +19,16 @@ const FIRST_LOOKS: Duration = Duration::from_millis(500);
 /// A prompt is refused only by catalogues that are not older than this when it comes.
 const CATALOGUE_AGE: Duration = Duration::from_secs(30);
 
+/// At the latest so often a prompt that a server has looks whether that is gone.
+const BETWEEN_LOOKS: Duration = Duration::from_secs(1);
+/// So many prompts look for a place at once; the others wait for their turn, first come, first served.
+const LOOKING: usize = 256;
+
 pub(super) struct Shared {
     begun: Instant,
     patience: Duration,
     state: Mutex<State>,
+    turns: Semaphore,
     changed: watch::Sender<()>,
     observer: Observer,
 }
@@ -65,7 +71,8 @@ pub(super) struct Seen {
 impl Shared {
     pub(super) fn new(members: Vec<Member>, patience: Duration, observer: Observer) -> Self {
         let state = Mutex::new(State { members, active: 0, first_work: None });
-        Self { begun: Instant::now(), patience, state, changed: watch::Sender::new(()), observer }
+        let (turns, changed) = (Semaphore::new(LOOKING), watch::Sender::new(()));
+        Self { begun: Instant::now(), patience, state, turns, changed, observer }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -82,6 +89,11 @@ impl Shared {
 
     pub(super) fn tell(&self, event: FleetEvent) {
         (self.observer)(event);
+    }
+
+    /// Waits until a prompt may look for a place. It is never closed; without a turn it would only look sooner.
+    pub(super) async fn turn(&self) -> Option<SemaphorePermit<'_>> {
+        self.turns.acquire().await.ok()
     }
 
     pub(super) fn activate(self: &Arc<Self>) -> Active {
@@ -163,7 +175,7 @@ impl Shared {
                     if let Some(info) = seen.info {
                         member.catalogue = Some(Catalogue { info, read: now, doubted: false });
                     }
-                    member.turn(now, Breaker::answered)
+                    member.turn(now, |breaker| breaker.answered(now))
                 }
                 Err(error) => {
                     member.trouble = Some(error);
@@ -184,6 +196,19 @@ impl Shared {
 }
 
 impl Slot {
+    pub(super) fn is_gone(&self) -> bool {
+        self.shared.lock().members[self.index].is_gone(self.shared.now(), self.shared.patience)
+    }
+
+    /// Waits until the server is gone.
+    pub(super) async fn gone(&self) {
+        let mut changes = self.shared.changes();
+        while !self.is_gone() {
+            // Changes come with each look; patience may end between two.
+            let _ = timeout(BETWEEN_LOOKS, changes.changed()).await;
+        }
+    }
+
     pub(super) fn accepted(&self) {
         let now = self.shared.now();
         self.shared.change(self.index, |member| member.turn(now, Breaker::accepted));

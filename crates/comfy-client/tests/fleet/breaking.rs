@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use comfy_client::{Client, Config, Credential, End, Fleet, Outcome};
+use comfy_client::{Client, Config, Credential, End, Fleet, Outcome, Workflow};
 use comfy_sim::{Fault, Login, Planned, Refusal, Server};
 
 use crate::{Backend, LONG, backend, end, fleet, picture, plain, sampled, sampling, succeeded};
@@ -144,4 +144,85 @@ async fn a_slow_server_is_waited_for() {
     let a = with(Fault::Delay { route: "*".parse().unwrap(), millis: 300 }).await;
     let (fleet, _) = fleet(&[&a], 1, |builder| builder);
     assert!(succeeded(&end(&fleet.submit("x", &picture(1), LONG)).await));
+}
+
+#[tokio::test]
+async fn what_may_have_come_through_goes_to_nobody_else() {
+    // The first try was lost on the way, who knows where; the second was refused.
+    let a = with(refuse("POST /prompt", Refusal::BadGateway).times(1)).await;
+    a.server.faults().set(refuse("POST /prompt", Refusal::TooManyRequests));
+    let b = plain().await;
+    let (fleet, heard) = fleet(&[&a, &b], 1, |builder| builder);
+    let delivery = end(&fleet.submit("x", &picture(1), LONG)).await;
+    assert!(matches!(&delivery.end, End::Unknown(error) if error.prompt_id().is_some()), "{delivery:?}");
+    assert_eq!((b.ran().await, heard.count("left")), (0, 0));
+}
+
+#[tokio::test]
+async fn half_a_prompt_that_could_not_be_taken_back_goes_to_nobody_else() {
+    let (a, b) = (with(Fault::PartialPrompt).await, plain().await);
+    a.server.faults().set(refuse("GET /queue", Refusal::Broken));
+    let (fleet, heard) = fleet(&[&a, &b], 1, |builder| builder);
+    let mut nodes = picture(1).to_value();
+    nodes["3"] = nodes["2"].clone();
+    let delivery = end(&fleet.submit("x", &Workflow::from_value(nodes).unwrap(), LONG)).await;
+    assert!(matches!(&delivery.end, End::Unknown(error) if error.prompt_id().is_some()), "{delivery:?}");
+    assert_eq!((b.ran().await, heard.count("left")), (0, 0));
+}
+
+#[tokio::test]
+async fn a_refusal_for_a_moment_ends_nothing_and_no_time_is_too_long() {
+    for status in [Refusal::Unauthorized, Refusal::Unavailable] {
+        let a = with(refuse("*", status)).await;
+        let (fleet, heard) = fleet(&[&a], 1, |builder| builder.patience(Duration::MAX));
+        let job = fleet.submit("x", &picture(1), Duration::MAX);
+        heard.until("a opened").await;
+        a.server.faults().clear();
+        let delivery = end(&job).await;
+        assert!(succeeded(&delivery), "{delivery:?}");
+    }
+}
+
+#[test]
+fn a_fleet_outlives_the_runtime_of_its_first_prompt() {
+    let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let server_side = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let a = server_side.block_on(plain());
+    let (fleet, heard) = fleet(&[&a], 1, |builder| builder);
+    for color in 0..2 {
+        // The second is not taken at first: somebody must look whether the server is well.
+        a.server.faults().set(refuse("POST /prompt", Refusal::TooManyRequests).times(color));
+        assert!(succeeded(&runtime().block_on(async { end(&fleet.submit("x", &picture(color), LONG)).await })));
+    }
+    assert_eq!((heard.count("a took"), heard.count("left a")), (2, 1));
+}
+
+#[tokio::test]
+async fn what_a_server_had_that_is_gone_goes_to_another() {
+    let (a, b) = (sampling().await, sampling().await);
+    let (fleet, heard) = fleet(&[&a, &b], 1, |builder| builder.patience(Duration::from_millis(100)));
+    let job = fleet.submit("x", &sampled(1, 200), LONG);
+    heard.until("a took x").await;
+    a.server.shutdown().await;
+    let delivery = end(&job).await;
+    assert!(succeeded(&delivery), "{delivery:?}");
+    assert_eq!((delivery.reroutes, delivery.backend.as_deref()), (1, Some("b")));
+}
+
+#[tokio::test]
+async fn what_a_server_has_that_only_does_not_answer_stays_there() {
+    let (a, b) = (sampling().await, sampling().await);
+    let patience = Duration::from_millis(100);
+    let (both, heard) = fleet(&[&a, &b], 1, |builder| builder.patience(patience));
+    let job = both.submit("x", &sampled(1, 200), LONG);
+    heard.until("a took x").await;
+    a.server.faults().set(refuse("*", Refusal::Unavailable));
+    heard.until("a opened").await;
+    // By then patience with it is over.
+    let (alone, _) = fleet(&[&a], 1, |builder| builder.patience(patience));
+    assert!(matches!(end(&alone.submit("y", &picture(1), LONG)).await.end, End::Unserved(_)));
+    a.server.faults().clear();
+    let delivery = end(&job).await;
+    assert!(succeeded(&delivery), "{delivery:?}");
+    assert_eq!((delivery.reroutes, b.ran().await), (0, 0));
 }

@@ -113,7 +113,22 @@ async fn a_fleet_that_cannot_be_is_refused() {
     for builder in [Fleet::builder(), two, Fleet::builder().server("a", server.client(), 0)] {
         assert_eq!(builder.build().unwrap_err().kind(), ErrorKind::InvalidConfig);
     }
+    let without_limit = Fleet::builder().server("a", server.client(), usize::MAX).server("b", server.client(), usize::MAX);
+    assert_eq!(without_limit.build().unwrap().limit(), usize::MAX);
     let (fleet, _) = fleet(&[&server], 3, |builder| builder);
     assert_eq!(fleet.limit(), 3);
     assert!(succeeded(&end(&fleet.submit("x", &picture(1), LONG)).await));
+}
+
+#[tokio::test]
+async fn of_many_that_wait_who_came_first_is_not_left_behind() {
+    let only = plain().await;
+    let (fleet, heard) = fleet(&[&only], 1, |builder| builder);
+    let jobs: Vec<_> = (0..400).map(|nth| fleet.submit(&nth.to_string(), &picture(0), LONG)).collect();
+    for job in &jobs {
+        assert!(succeeded(&end(job).await));
+    }
+    let order = heard.words().into_iter().filter_map(|word| word.strip_prefix("a took ")?.parse::<usize>().ok());
+    let overtaken = order.enumerate().map(|(place, nth)| nth.saturating_sub(place)).max().unwrap();
+    assert!(overtaken <= 256, "one went before {overtaken} that had come earlier");
 }
