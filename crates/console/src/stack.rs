@@ -67,6 +67,13 @@ fn service(service: &Service) -> String {
             line("differs", &format!("{} is {}, must be {}", drift.field, or_not_set(&drift.found), or_not_set(&drift.wanted)));
         }
     }
+    if service.unproven {
+        line("door", "a run started it, and nobody has seen it ask for a credential since: `genai-stack up` looks");
+    }
+    for check in &service.checks {
+        let reason = check.reason.as_ref().map_or_else(String::new, |reason| format!(": {reason}"));
+        line("guard", &format!("{}, {}: {}{reason}", check.outcome, check.check, check.summary));
+    }
     if let Some(days) = service.token_days {
         line("token", &format!("{days} days old"));
     }
@@ -93,7 +100,7 @@ fn state(container: &Container) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::json::stack_v1::{Drift, Engine, Exit, Mount, Port};
+    use crate::json::stack_v1::{Check, Drift, Engine, Exit, Mount, Port};
 
     fn sample() -> Status {
         let container = Container {
@@ -111,10 +118,17 @@ mod tests {
             gpus: vec!["nvidia: all".into()],
             drift: vec![Drift { field: "memory".into(), wanted: Some("2 bytes".into()), found: None }],
         };
-        let service = |name: &str, container| Service {
+        let service = |name: &str, container: Option<Container>| Service {
             name: name.into(),
             well: false,
+            unproven: container.is_some(),
             container,
+            checks: vec![Check {
+                check: "plugin-intact".into(),
+                outcome: "skipped",
+                reason: Some("it lies elsewhere".into()),
+                summary: "not compared".into(),
+            }],
             token_since: Some("2026-01-02T03:04:05Z".into()),
             token_days: Some(12),
         };
@@ -138,8 +152,11 @@ mod tests {
               cards    nvidia: all
               probe    200 nothing guards it
               differs  memory is not set, must be 2 bytes
+              door     a run started it, and nobody has seen it ask for a credential since: `genai-stack up` looks
+              guard    skipped, plugin-intact: not compared: it lies elsewhere
               token    12 days old
           ✗ video                no container: `genai-stack up` makes one
+              guard    skipped, plugin-intact: not compared: it lies elsewhere
           · `p-gone-1` is of no service of genai.toml
           · in the way: network `p_default`: it carries no label of a project
         ");

@@ -9,7 +9,7 @@ mod image;
 use std::time::Duration;
 
 use bollard::{
-    models::{ContainerCreateBody, NetworkCreateRequest},
+    models::{ContainerCreateBody, ContainerUpdateBody, NetworkCreateRequest, RestartPolicy, RestartPolicyNameEnum},
     query_parameters::{
         CreateContainerOptionsBuilder, RemoveContainerOptionsBuilder, RenameContainerOptionsBuilder,
         RestartContainerOptionsBuilder, StartContainerOptions, StopContainerOptionsBuilder,
@@ -46,12 +46,17 @@ pub enum Progress {
     },
     /// A line that the build of an image printed.
     Building(String),
+    /// This container is to be started now, or to go on.
+    Starts(Handle),
+    /// This container is gone.
+    Removed(Handle),
     /// The step is done.
     Done(Step),
 }
 
-/// Where progress goes; it must not block.
-pub type ProgressSink<'a> = &'a (dyn Fn(Progress) + Send + Sync);
+/// Where progress goes; it must not block. An error of its own is the end: nothing more is asked of the engine, so that what it forbids to
+/// start is not started.
+pub type ProgressSink<'a> = &'a (dyn Fn(Progress) -> Result<(), Error> + Send + Sync);
 
 impl Engine {
     /// Brings the project up to `spec`: images first, then the rest, by a plan that is made when they are there. What was done.
@@ -59,15 +64,30 @@ impl Engine {
     /// # Errors
     /// As [`Plan::up`]; and whatever the engine refuses. What was done until then stays, and the next call goes on from there.
     pub async fn bring_up(&self, spec: &StackSpec, wish: &Wish, progress: ProgressSink<'_>) -> Result<Plan, Error> {
-        let mut plan = Plan::up(spec, &self.observe(spec).await?, wish)?;
-        let mut done = Vec::new();
-        if plan.wants_images() {
-            for step in plan.steps.into_iter().filter(Step::is_of_an_image) {
-                self.take(spec, &step, progress).await?;
-                done.push(step);
-            }
-            plan = self.plan_rest(spec, wish).await?;
+        let images = self.bring_images(spec, wish, progress).await?;
+        let plan = self.bring_containers(spec, wish, progress).await?;
+        Ok(Plan { steps: [images, plan.steps].concat(), ..plan })
+    }
+
+    /// The first half of it: pulls and builds what is missing or wished for. What was done.
+    ///
+    /// # Errors
+    /// As [`Plan::up`]; an image that can't be had.
+    pub async fn bring_images(&self, spec: &StackSpec, wish: &Wish, progress: ProgressSink<'_>) -> Result<Vec<Step>, Error> {
+        let mut steps = Plan::up(spec, &self.observe(spec).await?, wish)?.steps;
+        steps.retain(Step::is_of_an_image);
+        for step in &steps {
+            self.take(spec, step, progress).await?;
         }
+        Ok(steps)
+    }
+
+    /// The second half: the network and the containers, of images that are there. What was done.
+    ///
+    /// # Errors
+    /// As [`Engine::bring_up`].
+    pub async fn bring_containers(&self, spec: &StackSpec, wish: &Wish, progress: ProgressSink<'_>) -> Result<Plan, Error> {
+        let mut plan = self.plan_rest(spec, wish).await?;
         let deadline = Instant::now() + LAST_WORDS;
         while let Err(error) = self.apply(spec, &plan, progress).await {
             // The engine may still be at a request of a run that was cut off: the name is taken before the container is seen.
@@ -77,7 +97,7 @@ impl Engine {
             tokio::time::sleep(PAUSE).await;
             plan = self.plan_rest(spec, wish).await?;
         }
-        Ok(Plan { steps: [done, plan.steps].concat(), ..plan })
+        Ok(plan)
     }
 
     /// The plan without the images, which are there.
@@ -99,7 +119,7 @@ impl Engine {
     }
 
     async fn take(&self, spec: &StackSpec, step: &Step, progress: ProgressSink<'_>) -> Result<(), Error> {
-        progress(Progress::Began(step.clone()));
+        progress(Progress::Began(step.clone()))?;
         match step {
             Step::PullImage { reference } => self.pull(reference, progress).await?,
             Step::BuildImage { service, .. } => self.build_image(&spec.services[service].image, progress).await?,
@@ -107,20 +127,28 @@ impl Engine {
             Step::MergeNetworks { .. } => self.keep_one_network(spec).await?,
             Step::Create { service, name } => {
                 let made = self.create(spec, service, name).await?;
+                progress(Progress::Starts(made.clone()))?;
                 self.start(&made).await?;
             }
-            Step::Replace { service, old, name, runs, .. } => self.replace(spec, service, old, name, *runs).await?,
-            Step::Succeed { service, next, old, name } => {
-                self.stop(old, spec.services[service].stop_grace).await?;
-                self.succeed(next, old, name, true).await?;
+            Step::Replace { service, old, name, runs, .. } => {
+                let next = self.create(spec, service, &format!("{name}{NEXT}")).await?;
+                self.succeed(&next, old, name, runs.then_some(spec.services[service].stop_grace), progress).await?;
+            }
+            Step::Succeed { service, next, old, name, runs } => {
+                self.succeed(next, old, name, runs.then_some(spec.services[service].stop_grace), progress).await?;
             }
             Step::Settle { next, name } => self.rename(next, name).await?,
-            Step::Start { container } => self.start(container).await?,
+            Step::Start { container } => {
+                progress(Progress::Starts(container.clone()))?;
+                self.start(container).await?;
+            }
             Step::Resume { container } => {
+                progress(Progress::Starts(container.clone()))?;
                 let resumed = self.docker().unpause_container(&container.id).await;
                 resumed.map_err(|error| Error::of(about(container), error))?;
             }
             Step::Restart { container, grace } => {
+                progress(Progress::Starts(container.clone()))?;
                 let options = RestartContainerOptionsBuilder::default().t(seconds(*grace)).build();
                 let restarted = self.patient(*grace).restart_container(&container.id, Some(options)).await;
                 restarted.map_err(|error| start_failed(container, error))?;
@@ -129,7 +157,7 @@ impl Engine {
                 if let Some(grace) = grace {
                     self.stop(container, *grace).await?;
                 }
-                self.remove(container, *volumes).await?;
+                self.remove(container, *volumes, progress).await?;
             }
             Step::RemoveNetwork { name } => {
                 for id in self.project_networks(spec).await?.0 {
@@ -137,8 +165,7 @@ impl Engine {
                 }
             }
         }
-        progress(Progress::Done(step.clone()));
-        Ok(())
+        progress(Progress::Done(step.clone()))
     }
 
     async fn create_network(&self, spec: &StackSpec, name: &str) -> Result<(), Error> {
@@ -197,31 +224,34 @@ impl Engine {
         Ok(Handle { id: made.id, name: name.to_owned() })
     }
 
-    /// The old container is touched only when the new one is made, and removed only when that one has started and lasted.
-    async fn replace(&self, spec: &StackSpec, service: &str, old: &Handle, name: &str, runs: bool) -> Result<(), Error> {
-        let next = self.create(spec, service, &format!("{name}{NEXT}")).await?;
-        if runs {
-            self.stop(old, spec.services[service].stop_grace).await?;
+    /// Starts `next`, unless it runs already, and gives it the old one's name if it lasts; the old one is removed only then. Else all is as
+    /// before: the old one runs again, unless it did not run and has no `grace` to end in.
+    async fn succeed(
+        &self,
+        next: &Handle,
+        old: &Handle,
+        name: &str,
+        grace: Option<Duration>,
+        progress: ProgressSink<'_>,
+    ) -> Result<(), Error> {
+        progress(Progress::Starts(next.clone()))?;
+        if let Some(grace) = grace {
+            self.stop(old, grace).await?;
         }
-        self.succeed(&next, old, name, runs).await
-    }
-
-    /// Starts `next`, unless it runs already, and gives it the old one's name if it lasts. Else the old one runs again, if it `runs` now
-    /// or did before.
-    async fn succeed(&self, next: &Handle, old: &Handle, name: &str, runs: bool) -> Result<(), Error> {
         let lasts = async {
             self.start(next).await?;
             self.lasts(next).await
         };
         if let Err(error) = lasts.await {
-            self.remove(next, false).await?;
-            if !runs {
+            self.remove(next, false, progress).await?;
+            if grace.is_none() {
                 return Err(error);
             }
+            progress(Progress::Starts(old.clone()))?;
             self.start(old).await?;
             return Err(error.hint(format!("the container `{}` runs again as it was", old.name)));
         }
-        self.remove(old, false).await?;
+        self.remove(old, false, progress).await?;
         self.rename(next, name).await
     }
 
@@ -274,9 +304,22 @@ impl Engine {
         answer::known(about(container), stopped).map(drop)
     }
 
-    async fn remove(&self, container: &Handle, volumes: bool) -> Result<(), Error> {
+    /// Stops a container so that only a person starts it again: its restart policy, which an engine obeys when it starts itself, becomes `no`.
+    ///
+    /// # Errors
+    /// Whatever the engine refuses. It is stopped even if its policy can't be changed.
+    pub async fn stop_for_good(&self, container: &Handle, grace: Duration) -> Result<(), Error> {
+        let policy = RestartPolicy { name: Some(RestartPolicyNameEnum::NO), maximum_retry_count: None };
+        let body = ContainerUpdateBody { restart_policy: Some(policy), ..ContainerUpdateBody::default() };
+        let barred = self.docker().update_container(&container.id, body).await;
+        self.stop(container, grace).await?;
+        answer::known(about(container), barred).map(drop)
+    }
+
+    async fn remove(&self, container: &Handle, volumes: bool, progress: ProgressSink<'_>) -> Result<(), Error> {
         let options = RemoveContainerOptionsBuilder::default().v(volumes).force(true).build();
-        answer::known(about(container), self.docker().remove_container(&container.id, Some(options)).await).map(drop)
+        answer::known(about(container), self.docker().remove_container(&container.id, Some(options)).await)?;
+        progress(Progress::Removed(container.clone()))
     }
 
     async fn rename(&self, container: &Handle, name: &str) -> Result<(), Error> {

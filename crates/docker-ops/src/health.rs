@@ -71,6 +71,8 @@ fn judge(seen: &Container) -> Option<Readiness> {
     let exit = || seen.exit.clone().unwrap_or(Exit { code: 0, out_of_memory: false, error: None });
     match (seen.state, &seen.health) {
         (ContainerState::Restarting | ContainerState::Exited | ContainerState::Dead, _) => Some(Readiness::Ended(exit())),
+        // Its failures do not count for minutes after the start; this one does.
+        (_, Some(ContainerHealth::Starting(Some(probe)))) if probe.saw_open() => Some(Readiness::Unhealthy(Some(probe.clone()))),
         (ContainerState::Created | ContainerState::Paused, _) | (_, Some(ContainerHealth::Starting(_))) => None,
         (_, Some(ContainerHealth::Healthy)) => Some(Readiness::Healthy),
         (_, Some(ContainerHealth::Unhealthy(probe))) => Some(Readiness::Unhealthy(probe.clone())),
@@ -118,5 +120,7 @@ mod tests {
             assert_eq!(judge(&seen(&state)), expected, "{state}");
         }
         assert_eq!(last_probe(&seen(&health("starting"))), last);
+        let open = r#"{"Status":"running","Health":{"Status":"starting","Log":[{"ExitCode":1,"Output":"200 nothing guards the server: it"}]}}"#;
+        assert!(matches!(judge(&seen(open)), Some(Readiness::Unhealthy(Some(_)))), "for minutes no failure counts but this one");
     }
 }

@@ -63,6 +63,9 @@ pub use preflight::{EngineFacts, FolderFacts, Identity, PortFact, Space, folder,
 mod project_lock;
 pub use project_lock::ProjectLock;
 
+mod unproven;
+pub use unproven::Unproven;
+
 mod gpu;
 pub use gpu::{GpuFacts, GpuProof, GpuTrouble, Toolkit, device_requests_json, gpu_facts, gpu_trouble, prove};
 

@@ -83,7 +83,7 @@ pub enum Step {
         /// Why.
         because: Vec<Difference>,
     },
-    /// Hold the successor that a stopped run left on trial again: it goes if it does not last, and the old one comes back.
+    /// Hold the successor that a stopped run left on trial again: it goes if it does not last, and the old one is as it was.
     Succeed {
         /// The service.
         service: String,
@@ -93,6 +93,8 @@ pub enum Step {
         old: Handle,
         /// The name that the new one gets.
         name: String,
+        /// Whether the old one runs, or did until the stopped run stopped it.
+        runs: bool,
     },
     /// Give a successor its place, from which a stopped run had not moved the old one.
     Settle {
@@ -168,7 +170,8 @@ impl Plan {
                 (Some(old), Some(next))
                     if next.state == ContainerState::Running && next.restarts == 0 && next.drift.is_empty() =>
                 {
-                    steps.push(Step::Succeed { service: service.clone(), next: next.into(), old: old.into(), name });
+                    let runs = old.is_up() || old.ended_since(next);
+                    steps.push(Step::Succeed { service: service.clone(), next: next.into(), old: old.into(), name, runs });
                 }
                 (Some(old), next) => {
                     steps.extend(next.map(|next| remove(next, grace, wish)));

@@ -12,6 +12,7 @@ mod probe;
 mod secret;
 
 pub use check::{Severity, Violation, has_flag};
+pub(crate) use probe::OPEN;
 pub use secret::holds_secret;
 
 /// The plugin's folder in `custom_nodes`.

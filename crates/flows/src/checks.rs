@@ -268,7 +268,7 @@ fn unknown(id: CheckId, summary: impl Into<String>, reason: impl Into<String>) -
 fn elsewhere(id: CheckId, summary: impl Into<String>, is_allowed: bool) -> Finding {
     let reason = "the engine may be on another machine";
     if is_allowed {
-        return skipped(id, summary, format!("{reason}, and `--allow-unseen` goes on"));
+        return skipped(id, summary, format!("{reason}, whose folders can't be looked at from here"));
     }
     unknown(id, summary, reason).hint("run this on the engine's machine; or go on with `--allow-unseen`, and see after the start")
 }

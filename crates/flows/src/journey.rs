@@ -25,7 +25,10 @@ impl Journey {
     }
 
     pub(crate) fn about(&mut self, name: &str, value: impl Into<String>) {
-        self.report.subject.push((name.to_owned(), value.into()));
+        let about = (name.to_owned(), value.into());
+        if !self.report.subject.contains(&about) {
+            self.report.subject.push(about);
+        }
     }
 
     /// Takes `steps` for each service. What stops one service doesn't stop the next; the first failure is returned.

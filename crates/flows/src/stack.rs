@@ -21,9 +21,13 @@ mod proof;
 pub use connect::{connect, failure};
 pub use moment::moment;
 
-use std::{collections::BTreeSet, path::Path, time::Duration};
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
-use docker_ops::{Engine, Member, ProjectLock, ProjectScope, StackSpec, Wish};
+use docker_ops::{Engine, Member, ProjectLock, ProjectScope, StackSpec, Unproven, Wish};
 use report::{Failure, FailureKind};
 use settings::{Settings, World};
 use token_sync::SourceFile;
@@ -59,10 +63,18 @@ impl Stack<'_> {
 
 /// Waits for other runs of the same project to end, and keeps them off. The lock lies beside the secrets, which no version control takes.
 async fn lock(spec: &StackSpec, world: &World) -> Result<ProjectLock, Failure> {
-    // Where the secrets of this project are, even if a service takes them from elsewhere.
-    let secrets = SourceFile::new(spec.working_dir.join(SourceFile::DEFAULT)).folder().to_owned();
     let holder = format!("pid {}, `genai-stack`, since {}", std::process::id(), world.clock.stamp());
-    ProjectLock::take(&secrets, &holder, LOCK_WAIT).await.map_err(|error| failure(&error))
+    ProjectLock::take(&secrets(spec), &holder, LOCK_WAIT).await.map_err(|error| failure(&error))
+}
+
+/// The containers that a run started and nobody has seen to be closed since; they are written down beside the lock.
+fn unproven(spec: &StackSpec) -> Unproven {
+    Unproven::of(&secrets(spec))
+}
+
+/// Where the secrets of this project are, even if a service takes them from elsewhere.
+fn secrets(spec: &StackSpec) -> PathBuf {
+    SourceFile::new(spec.working_dir.join(SourceFile::DEFAULT)).folder().to_owned()
 }
 
 /// The containers of the project, or of one service of it.

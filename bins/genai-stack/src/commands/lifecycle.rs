@@ -4,6 +4,7 @@ use console::Screen;
 use flows::stack::{down, restart, up};
 use report::{Failure, Report};
 use settings::World;
+use tokio::sync::oneshot;
 
 use super::meant::Meant;
 use crate::cli::{Cli, Down, Restart, Up};
@@ -17,11 +18,10 @@ pub(super) async fn up(world: &World, cli: &Cli, args: &Up, screen: &Screen) -> 
         remove_orphans: args.remove_orphans,
         allow_unseen: args.allow_unseen,
     };
-    console::interruptible(async {
-        let meant = Meant::of(world, cli, screen).await?;
-        Ok(up::run(&meant.stack(), world, &options, &screen.sink()).await)
-    })
-    .await?
+    let meant = console::interruptible(Meant::of(world, cli, screen)).await??;
+    let (stop, stopped) = oneshot::channel::<()>();
+    let stopped = async { drop(stopped.await) };
+    console::stoppable(up::run(&meant.stack(), world, &options, stopped, &screen.sink()), || drop(stop)).await
 }
 
 pub(super) async fn down(world: &World, cli: &Cli, args: &Down, screen: &Screen) -> Result<Report, Failure> {
@@ -35,9 +35,8 @@ pub(super) async fn down(world: &World, cli: &Cli, args: &Down, screen: &Screen)
 
 pub(super) async fn restart(world: &World, cli: &Cli, args: &Restart, screen: &Screen) -> Result<Report, Failure> {
     let options = restart::Options { dry_run: args.dry_run, timeout: args.timeout, allow_unseen: args.allow_unseen };
-    console::interruptible(async {
-        let meant = Meant::of(world, cli, screen).await?;
-        Ok(restart::run(&meant.stack(), world, options, &screen.sink()).await)
-    })
-    .await?
+    let meant = console::interruptible(Meant::of(world, cli, screen)).await??;
+    let (stop, stopped) = oneshot::channel::<()>();
+    let stopped = async { drop(stopped.await) };
+    console::stoppable(restart::run(&meant.stack(), world, options, stopped, &screen.sink()), || drop(stop)).await
 }

@@ -2,11 +2,11 @@
 
 use console::{
     ExitCode, Screen,
-    json::stack_v1::{Container, Drift, Engine, Exit, Mount, Port, Service, Status},
+    json::stack_v1::{Check, Container, Drift, Engine, Exit, Mount, Port, Service, Status},
 };
 use docker_ops::{ContainerHealth, ContainerState};
 use flows::stack::status;
-use report::Failure;
+use report::{Failure, Finding, Outcome};
 use settings::World;
 
 use super::meant::Meant;
@@ -39,8 +39,18 @@ fn shown(status: status::Status) -> Status {
 
 fn service(service: status::ServiceStatus) -> Service {
     let well = service.is_well();
-    let status::ServiceStatus { name, container, token_since, token_days } = service;
-    Service { name, well, container: container.map(self::container), token_since, token_days }
+    let status::ServiceStatus { name, container, unproven, checks, token_since, token_days, .. } = service;
+    let checks = checks.into_iter().map(check).collect();
+    Service { name, well, container: container.map(self::container), unproven, checks, token_since, token_days }
+}
+
+fn check(finding: Finding) -> Check {
+    let outcome = finding.outcome.name();
+    let reason = match finding.outcome {
+        Outcome::Skipped(reason) | Outcome::Unknown(reason) => Some(reason),
+        _ => None,
+    };
+    Check { check: finding.check.0.to_owned(), outcome, reason, summary: finding.summary }
 }
 
 fn container(container: docker_ops::Container) -> Container {

@@ -71,6 +71,7 @@ fn tell(event: &Event, changes: &mut Vec<String>, screen: &Screen) {
         }
         Event::Running { service, running, wanted } => screen.say(&format!("{service}: {running} of {wanted} run")),
         Event::Trouble { service, slot, error } => screen.say(&format!("{service}.{slot}: {error}")),
+        Event::Halted(name) => screen.say(&format!("`{name}` let everybody in, and has no replica any more")),
         Event::Kept(name) => screen.say(&format!("`{name}` is, or is used by, what is not this stack's, so it stays")),
         _ => {}
     }

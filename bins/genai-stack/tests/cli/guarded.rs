@@ -20,8 +20,9 @@ use serde_json::Value;
 
 /// A project whose server is open to all; its objects go with it.
 pub(crate) struct Project {
-    folder: tempfile::TempDir,
-    name: String,
+    pub(crate) folder: tempfile::TempDir,
+    pub(crate) name: String,
+    port: u16,
 }
 
 impl Project {
@@ -40,18 +41,18 @@ impl Project {
             extra = [{{ source = 'www', target = '/www' }}]\n"
         );
         fs::write(folder.path().join("genai.toml"), toml).unwrap();
-        let project = Self { folder, name };
+        let project = Self { folder, name, port };
         fs::write(project.password(), "made-up\nann\n").unwrap();
         fs::set_permissions(project.password(), fs::Permissions::from_mode(0o644)).unwrap();
         project
     }
 
-    fn password(&self) -> std::path::PathBuf {
+    pub(crate) fn password(&self) -> std::path::PathBuf {
         self.folder.path().join("ComfyUI/login/PASSWORD")
     }
 
     /// The report of `up`, and its exit code.
-    fn up(&self) -> (Value, i32) {
+    pub(crate) fn up(&self) -> (Value, i32) {
         self.reported(&["up"])
     }
 
@@ -68,8 +69,22 @@ impl Project {
         fs::write(path, toml.replace(from, to)).unwrap();
     }
 
+    /// Puts another program into its container: a script of `sh`.
+    pub(crate) fn run(&self, script: &str) {
+        let path = self.folder.path().join("genai.toml");
+        let toml = fs::read_to_string(&path).unwrap();
+        let (before, rest) = toml.split_once("command = [").unwrap();
+        let (_, after) = rest.split_once('\n').unwrap();
+        fs::write(path, format!("{before}command = ['sh', '-c', \"{script}\"]\n{after}")).unwrap();
+    }
+
+    /// Its container's name.
+    pub(crate) fn container(&self) -> String {
+        format!("{}-comfyui-qwen-1", self.name)
+    }
+
     /// Its containers, each with its state.
-    fn containers(&self) -> String {
+    pub(crate) fn containers(&self) -> String {
         let filter = format!("label=com.docker.compose.project={}", self.name);
         docker(&["ps", "--all", "--filter", &filter, "--format", "{{.State}}"])
     }
@@ -132,12 +147,20 @@ fn what_can_not_be_looked_at_is_not_started_unless_that_is_said() {
         assert!(outcome == "unknown" && text.contains("--allow-unseen"), "{text}");
     }
     assert_eq!((code, project.containers().as_str()), (3, ""));
-    let go_on = [&["--allow-unseen"], &engine[..]].concat();
-    let (report, code) = project.reported(&[&["up", "--timeout", "5"], &go_on[..]].concat());
-    assert_eq!((code, project.containers().is_empty(), finding(&report, "plugin-intact").0.as_str()), (3, false, "skipped"));
+    let go_on = [&["up", "--timeout", "5", "--allow-unseen"], &engine[..]].concat();
+    let (report, code) = project.reported(&go_on);
+    assert_eq!((code, project.containers().as_str(), finding(&report, "plugin-intact").0.as_str()), (3, "running", "skipped"));
+    // At the default URL answers this machine, whoever runs there.
+    let (outcome, text) = finding(&report, "auth-enforced");
+    assert!(outcome == "unknown" && text.contains("can't be asked"), "{text}");
+    assert!(report.to_string().contains("was not seen to ask for a credential"), "{report}");
     let (report, code) = project.reported(&[&["restart"][..], &engine].concat());
     assert_eq!((code, finding(&report, "password-before-start").0.as_str()), (3, "unknown"));
     assert!(report.to_string().contains("nothing was changed"), "{report}");
+    // Somebody says where it is reached.
+    project.edit("[stack]\n", &format!("url = 'http://127.0.0.1:{}'\n[stack]\n", project.port));
+    let (report, code) = project.reported(&go_on);
+    assert_eq!((code, project.containers().as_str(), finding(&report, "auth-enforced").0.as_str()), (3, "exited", "fail"));
 }
 
 #[test]
@@ -205,7 +228,7 @@ fn a_container_without_the_login_folder_is_not_started_again() {
 fn without_a_probe_it_is_the_port_that_must_ask_for_a_credential() {
     let up = |name: &str, script: &str| {
         let project = Project::new(name, "custom_nodes = false\n");
-        project.edit("'busybox', 'httpd', '-f', '-p', '8188', '-h', '/www'", &format!("'sh', '-c', \"{script}\""));
+        project.run(script);
         project.reported(&["up", "--timeout", "8"]).0
     };
     let (outcome, text) = finding(&up("silent", "exec sleep 600"), "container-healthy");
@@ -229,7 +252,8 @@ fn what_stands_open_is_stopped_again_unless_it_ran_before() {
     assert!(code == 3 && outcome == "fail", "{text}");
     assert_eq!(project.containers(), "exited");
     assert!(report.to_string().contains("was stopped again"), "{report}");
-    docker(&["start", &format!("{}-comfyui-qwen-1", project.name)]);
+    docker(&["update", "--restart", "unless-stopped", &project.container()]);
+    docker(&["start", &project.container()]);
     let (report, code) = project.up();
     assert_eq!((code, project.containers().as_str()), (3, "running"));
     assert!(report.to_string().contains("was left running"), "{report}");
@@ -282,6 +306,8 @@ fn the_doctor_looks_at_every_service_of_the_project() {
     let toml = fs::read_to_string(folder.join("genai.toml")).unwrap();
     fs::write(folder.join("genai.toml"), format!("{toml}[service.qwen]\n[service.video.stack]\nport = 0\n")).unwrap();
     stack(folder, &["up", "--service", "qwen"]);
+    // It was open, and was stopped for good.
+    docker(&["update", "--restart", "unless-stopped", &format!("{}-qwen-1", project.name)]);
     let examined = |args: &[&str]| {
         let done = stack(folder, &[&["doctor", "--format", "json"], args].concat());
         serde_json::from_slice::<Value>(&done.stdout).unwrap()

@@ -9,6 +9,7 @@ mod doctor;
 mod guarded;
 mod rendered;
 mod streams;
+mod unproven;
 
 /// Help pages: what `--help` prints is the reference.
 #[test]

@@ -29,7 +29,7 @@ pub struct Status {
     pub project: String,
     /// The engine that was asked.
     pub engine: Engine,
-    /// Whether every service runs, is not known to be unwell, and is as it must be.
+    /// Whether every service is well.
     pub well: bool,
     /// The services that are meant, in the order of their names.
     pub services: Vec<Service>,
@@ -55,14 +55,31 @@ pub struct Engine {
 pub struct Service {
     /// Its name.
     pub name: String,
-    /// Whether it runs, is not known to be unwell, and is as it must be.
+    /// Whether it runs, is not known to be unwell, is as it must be, and would still ask for a credential after a restart.
     pub well: bool,
     /// Its container; null if there is none.
     pub container: Option<Container>,
+    /// Whether a run started its container and nobody has seen it ask for a credential since.
+    pub unproven: bool,
+    /// Whether ComfyUI would ask for a credential if it were started now: its PASSWORD and its plugin.
+    pub checks: Vec<Check>,
     /// When its token was made or last renewed, RFC 3339; null if nobody knows.
     pub token_since: Option<String>,
     /// How many days ago that was.
     pub token_days: Option<i64>,
+}
+
+/// A condition that was looked at.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Check {
+    /// Its id: the wished condition in kebab case.
+    pub check: String,
+    /// `pass`, `warn`, `fail`, `skipped` or `unknown`.
+    pub outcome: &'static str,
+    /// Why it was skipped or could not be decided.
+    pub reason: Option<String>,
+    /// One sentence: what is so.
+    pub summary: String,
 }
 
 /// A container, as it stands.

@@ -25,7 +25,7 @@ impl Engine {
             let (Some(current), Some(total)) = (detail.current, detail.total) else { continue };
             layers.insert(layer, (current.try_into().unwrap_or_default(), total.try_into().unwrap_or_default()));
             let (done, total) = layers.values().fold((0, 0), |(done, all), (current, total)| (done + current, all + total));
-            progress(Progress::Pulling { reference: reference.to_owned(), done, total });
+            progress(Progress::Pulling { reference: reference.to_owned(), done, total })?;
         }
         Ok(())
     }
@@ -49,9 +49,8 @@ impl Engine {
             match told.try_next().await {
                 Ok(Some(news)) => {
                     let text = news.stream.unwrap_or_default();
-                    text.lines()
-                        .filter(|line| !line.trim().is_empty())
-                        .for_each(|line| progress(Progress::Building(line.to_owned())));
+                    let mut lines = text.lines().filter(|line| !line.trim().is_empty());
+                    lines.try_for_each(|line| progress(Progress::Building(line.to_owned())))?;
                 }
                 Ok(None) => break Ok(()),
                 Err(error) => break Err(Error::of(format!("image `{tag}` can't be built"), error)),

@@ -47,7 +47,7 @@ async fn a_new_container_that_ends_at_once_goes_and_the_old_one_comes_back() {
         let old = Handle { id: "old".into(), name: "p-ui-1".into() };
         let step = Step::Replace { service: "ui".into(), old, name: "p-ui-1".into(), runs: true, because: vec![] };
         let plan = Plan { steps: vec![step], ..Plan::default() };
-        let error = engine.apply(&spec, &plan, &|_| ()).await.unwrap_err();
+        let error = engine.apply(&spec, &plan, &|_| Ok(())).await.unwrap_err();
         assert_eq!(error.to_string(), "the container `p-ui-1.next` ended at once with exit code 3", "{state}");
         let words = std::error::Error::source(&error).unwrap().to_string();
         assert_eq!(words, "it said last: no module named torch | (not shown: it holds a secret)");
@@ -98,7 +98,47 @@ async fn a_stop_is_waited_for_longer_than_the_container_has() {
         [Step::Restart { container: container.clone(), grace }, Step::Remove { container, grace: Some(grace), volumes: false }]
     {
         let (began, plan) = (Instant::now(), Plan { steps: vec![step], ..Plan::default() });
-        assert_eq!(engine.apply(&spec, &plan, &|_| ()).await.unwrap_err().kind(), ErrorKind::Timeout);
+        assert_eq!(engine.apply(&spec, &plan, &|_| Ok(())).await.unwrap_err().kind(), ErrorKind::Timeout);
         assert_eq!(began.elapsed().as_secs(), 330);
     }
+}
+
+#[tokio::test]
+async fn what_the_sink_forbids_is_not_started_and_nothing_is_stopped_for_it() {
+    let stand_in = StandIn::engine("1.41", "1.12", |line| match line {
+        line if line.contains("/images/") => json("200 OK", r#"{"Id":"sha256:1"}"#),
+        line if line.contains("/containers/create") => json("201 Created", r#"{"Id":"new","Warnings":[]}"#),
+        _ => say("HTTP/1.1 204 No Content\r\n\r\n"),
+    });
+    let engine = Engine::connect(&Endpoint::Unix(stand_in.path.clone())).await.unwrap();
+    let image = Image::Named { reference: "a".into(), pull: PullPolicy::Never };
+    let services = [("ui".to_owned(), ServiceSpec::new(image))].into();
+    let spec = StackSpec { project: "p".into(), working_dir: "/p".into(), services };
+    let (service, name) = ("ui".to_owned(), "p-ui-1".to_owned());
+    let handle = |id: &str| Handle { id: id.into(), name: "p-ui-1".into() };
+    let (container, old, next) = (handle("1"), handle("old"), handle("next"));
+    let steps = [
+        Step::Create { service: service.clone(), name: name.clone() },
+        Step::Replace { service: service.clone(), old: old.clone(), name: name.clone(), runs: true, because: vec![] },
+        Step::Succeed { service, next, old, name, runs: true },
+        Step::Start { container: container.clone() },
+        Step::Resume { container: container.clone() },
+        Step::Restart { container, grace: Duration::ZERO },
+    ];
+    let starts = std::sync::Mutex::new(Vec::new());
+    for step in steps {
+        let sink = |progress| match progress {
+            Progress::Starts(container) => {
+                starts.lock().unwrap().push(container.id);
+                Err(Error::new(ErrorKind::Io, "the disk is full"))
+            }
+            _ => Ok(()),
+        };
+        let plan = Plan { steps: vec![step], ..Plan::default() };
+        assert_eq!(engine.apply(&spec, &plan, &sink).await.unwrap_err().kind(), ErrorKind::Io);
+    }
+    assert_eq!(*starts.lock().unwrap(), ["new", "new", "next", "1", "1", "1"]);
+    let asked = stand_in.seen();
+    let changes: Vec<_> = asked.iter().filter(|line| !line.starts_with("GET") && !line.contains("/create")).collect();
+    assert!(changes.is_empty(), "{changes:?}");
 }

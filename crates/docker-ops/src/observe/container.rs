@@ -7,8 +7,10 @@ use bollard::models::{
     HostConfig, MountPoint, PortMap,
 };
 
+use jiff::Timestamp;
+
 use super::Difference;
-use crate::labels;
+use crate::{labels, spec::OPEN};
 
 /// A container of a project.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,6 +42,9 @@ pub struct Container {
     pub gpus: Vec<String>,
     /// Where it differs from its specification. Empty too if its service has none, or the engine has not its image.
     pub drift: Vec<Difference>,
+    /// When it was made, and when it ended last.
+    pub(crate) created: Option<Timestamp>,
+    pub(crate) finished: Option<Timestamp>,
     pub(crate) project: Option<String>,
     pub(crate) working_dir: Option<String>,
     /// Whether we made it: project and folder may be those of somebody's own `compose.yaml`.
@@ -108,6 +113,14 @@ pub struct LastProbe {
     pub output: String,
 }
 
+impl LastProbe {
+    /// Whether it was let in without a credential: the built-in one says so.
+    #[must_use]
+    pub fn saw_open(&self) -> bool {
+        self.exit_code != 0 && self.output.contains(OPEN)
+    }
+}
+
 /// A port of the host that leads into a container.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Published {
@@ -130,6 +143,20 @@ impl Container {
     #[must_use]
     pub fn is_up(&self) -> bool {
         matches!(self.state, ContainerState::Running | ContainerState::Paused | ContainerState::Restarting)
+    }
+
+    /// Whether its probe was let in without a credential, be it that its failures do not count yet.
+    #[must_use]
+    pub fn lets_everybody_in(&self) -> bool {
+        match &self.health {
+            Some(ContainerHealth::Starting(Some(probe)) | ContainerHealth::Unhealthy(Some(probe))) => probe.saw_open(),
+            _ => false,
+        }
+    }
+
+    /// Whether it ended when `other` was made already.
+    pub(crate) fn ended_since(&self, other: &Container) -> bool {
+        self.finished.zip(other.created).is_some_and(|(finished, created)| finished >= created)
     }
 }
 
@@ -155,6 +182,8 @@ impl From<ContainerInspectResponse> for Container {
             ports: answer.network_settings.and_then(|network| network.ports).map(published).unwrap_or_default(),
             mounts: mounts.iter().filter_map(mount).collect(),
             gpus: super::traits::gpus(&host),
+            created: answer.created.and_then(|at| at.parse().ok()),
+            finished: state.finished_at.as_ref().and_then(|at| at.parse().ok()),
             drift: Vec::new(),
             seen: Seen { image_id: image_id.clone(), config, host, mounts },
             image_id,

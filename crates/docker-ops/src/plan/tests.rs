@@ -109,6 +109,28 @@ fn up_goes_on_where_a_run_was_stopped() {
 }
 
 #[test]
+fn an_old_one_that_nobody_ran_does_not_run_after_a_trial() {
+    let at = |name: &str, status: &str, created: &str, finished: &str| {
+        let text = format!(
+            r#"{{"Id":"{name}","Name":"/{name}","Created":"{created}","State":{{"Status":"{status}","FinishedAt":"{finished}"}},
+                "Config":{{"Labels":{{"com.docker.compose.service":"ui"}}}}}}"#
+        );
+        Container::from(serde_json::from_str::<ContainerInspectResponse>(&text).unwrap())
+    };
+    let runs = |status: &str, finished: &str| {
+        let next = at("p-ui-1.next", "running", "2026-01-01T00:00:05.123456789Z", "0001-01-01T00:00:00Z");
+        let containers = vec![at("p-ui-1", status, "2026-01-01T00:00:00Z", finished), next];
+        let plan = Plan::up(&spec(PullPolicy::Never), &seen(|seen| seen.containers = containers), &Wish::default()).unwrap();
+        let [Step::Succeed { runs, .. }] = &plan.steps[..] else { panic!("{:?}", plan.steps) };
+        *runs
+    };
+    assert!(runs("running", "0001-01-01T00:00:00Z"));
+    assert!(runs("exited", "2026-01-01T00:00:05.2Z"), "the run that was cut off stopped it");
+    assert!(!runs("exited", "2026-01-01T00:00:05.1Z"), "somebody had stopped it before");
+    assert!(!runs("created", "0001-01-01T00:00:00Z"), "it never ran");
+}
+
+#[test]
 fn what_is_in_the_way_or_forbidden_is_refused() {
     let stranger = |service: Option<&str>| Stranger {
         what: "container `p-ui-1`".into(),

@@ -20,6 +20,9 @@ const ASK: &str = concat!(
     "sys.exit(not asks)",
 );
 
+/// What its last line says of a server that let it in.
+pub(crate) const OPEN: &str = "nothing guards the server";
+
 impl Probe {
     /// The program and its arguments, to be run in the container without a shell; `None` where nothing is run there.
     #[must_use]
@@ -41,5 +44,6 @@ mod tests {
     #[test]
     fn the_probe_holds_nothing_that_compose_would_interpolate() {
         assert!(!ASK.contains('$') && !ASK.contains('\n'));
+        assert!(ASK.contains(OPEN));
     }
 }

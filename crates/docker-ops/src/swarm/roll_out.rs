@@ -48,6 +48,8 @@ pub enum Event {
         /// The engine's words.
         error: String,
     },
+    /// A replica of this service let everybody in, so it has none now. The next plan brings them back.
+    Halted(String),
     /// It is still used by what is not ours, or is not ours any more, so it stays.
     Kept(String),
 }
@@ -68,7 +70,8 @@ struct Made {
 /// reads any more. It may be stopped anywhere and begun again with a new plan.
 ///
 /// What comes back is how it stands: not [`converged`](Status::converged) if the patience ended, or the Swarm stopped the roll-out because a
-/// changed task failed. Secrets of earlier versions then stay, since tasks may still read them.
+/// changed task failed, or a replica on this machine lets everybody in: a service that does is left without a replica, since the Swarm would
+/// start it again and again. Secrets of earlier versions then stay, since tasks may still read them.
 ///
 /// # Errors
 /// [`ErrorKind::Conflict`] if somebody else changed a service meanwhile, and what befalls a connection.
@@ -116,6 +119,10 @@ pub async fn roll_out(engine: &Engine, plan: Plan, patience: Duration, sink: &mu
         sink(Event::Done(change.clone()));
     }
     let status = wait(engine, &desired.project, late, sink).await?;
+    for service in status.services.iter().filter(|service| service.open()) {
+        halt(engine, &desired.project, &service.name).await?;
+        sink(Event::Halted(service.name.clone()));
+    }
     if status.converged() {
         for change in changes {
             let Change::RemoveSecret(name) = &change else { continue };
@@ -154,6 +161,15 @@ async fn update(engine: &Engine, seen: &Service, body: &Value) -> Result<(), Err
     }
 }
 
+/// Leaves a service without a replica.
+async fn halt(engine: &Engine, project: &str, name: &str) -> Result<(), Error> {
+    let services = observe::services(engine, project).await?;
+    let Some(found) = services.iter().find(|service| service.name() == name) else { return Ok(()) };
+    let mut body = found.spec.clone();
+    body["Mode"]["Replicated"]["Replicas"] = 0.into();
+    update(engine, found, &body).await
+}
+
 /// The engine wants networks and secrets by id.
 fn by_id(service: &EngineService, network: Option<&str>, secrets: &BTreeMap<String, String>) -> Value {
     let mut body = in_engines_words(service);
@@ -185,7 +201,7 @@ async fn wait(engine: &Engine, project: &str, late: Instant, sink: &mut dyn FnMu
                 }
             }
         }
-        if status.converged() || status.paused() || Instant::now() >= late {
+        if status.converged() || status.paused() || status.open() || Instant::now() >= late {
             return Ok(status);
         }
         sleep_until(late.min(Instant::now() + BETWEEN)).await;

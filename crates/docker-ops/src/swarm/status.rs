@@ -25,6 +25,12 @@ impl Status {
         self.services.iter().all(ServiceState::converged)
     }
 
+    /// A replica on this machine lets everybody in.
+    #[must_use]
+    pub fn open(&self) -> bool {
+        self.services.iter().any(ServiceState::open)
+    }
+
     /// A roll-out stopped by itself, since a changed task failed.
     #[must_use]
     pub fn paused(&self) -> bool {
@@ -52,6 +58,12 @@ pub struct ServiceState {
 }
 
 impl ServiceState {
+    /// A replica on this machine lets everybody in.
+    #[must_use]
+    pub fn open(&self) -> bool {
+        self.tasks.iter().any(|task| task.open)
+    }
+
     /// Every replica runs as it should, and nothing else does.
     #[must_use]
     pub fn converged(&self) -> bool {
@@ -81,6 +93,8 @@ pub struct TaskState {
     pub cards: Vec<String>,
     /// Its container, once there is one.
     pub container: Option<String>,
+    /// It is on this machine and lets everybody in, as its probe says.
+    pub open: bool,
 }
 
 /// Asks a manager.
@@ -92,7 +106,16 @@ pub async fn status(engine: &Engine, project: &str) -> Result<Status, Error> {
     services.retain(|service| service.label(SERVICE).is_some());
     services.sort_by(|one, other| one.name().cmp(other.name()));
     let tasks = tasks(engine, project).await?;
-    Ok(Status { services: services.into_iter().map(|service| state(service, &tasks)).collect() })
+    let mut status = Status { services: services.into_iter().map(|service| state(service, &tasks)).collect() };
+    // The failures of a probe do not count for minutes after the start. What it saw is known all the same.
+    for task in status.services.iter_mut().flat_map(|service| &mut service.tasks).filter(|task| task.state == "starting") {
+        let Some(id) = &task.container else { continue };
+        // Of another node's container this engine knows nothing.
+        if engine.container(id).await?.is_some_and(|seen| seen.lets_everybody_in()) {
+            (task.open, task.error) = (true, "it lets everybody in: nothing guards the server".to_owned());
+        }
+    }
+    Ok(status)
 }
 
 pub(super) async fn tasks(engine: &Engine, project: &str) -> Result<Vec<Task>, Error> {
@@ -155,6 +178,7 @@ impl Task {
             current: parts.is_empty(),
             cards: cards.filter(|(kind, _)| kind == GPU_KIND).map(|(_, card)| card).collect(),
             container: container.filter(|id| !id.is_empty()),
+            open: false,
         }
     }
 }

@@ -81,13 +81,13 @@ impl Project {
     }
 
     pub(crate) async fn up(&self) -> Result<Plan, Error> {
-        self.rig.engine.bring_up(&self.spec, &Wish::default(), &|_| ()).await
+        self.rig.engine.bring_up(&self.spec, &Wish::default(), &|_| Ok(())).await
     }
 
     pub(crate) async fn down(&self) -> Plan {
         let seen = self.rig.engine.observe(&self.spec).await.unwrap();
         let plan = Plan::down(&self.spec, &seen, &Wish::default()).unwrap();
-        self.rig.engine.apply(&self.spec, &plan, &|_| ()).await.unwrap();
+        self.rig.engine.apply(&self.spec, &plan, &|_| Ok(())).await.unwrap();
         plan
     }
 
@@ -156,5 +156,5 @@ async fn build(rig: &'static Rig) {
     }
     let context = PathBuf::from(folder.path());
     let image = Image::Build { tag: STAND_IN.into(), context, dockerfile: "Dockerfile".into(), args: [].into() };
-    rig.engine.build_image(&image, &|_| ()).await.unwrap();
+    rig.engine.build_image(&image, &|_| Ok(())).await.unwrap();
 }

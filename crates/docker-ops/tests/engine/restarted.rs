@@ -43,12 +43,13 @@ async fn middle() {
         if matches!(progress, Progress::Began(Step::Create { service, .. }) if service == "second") {
             ending.lock().unwrap().end();
         }
+        Ok(())
     };
     assert_gone(&engine.bring_up(&spec, &Wish::default(), &end_before_second).await.unwrap_err());
     private.restart(&[]).await;
     let before = state(&private.engine, &spec, "first").await.unwrap();
 
-    let done = private.engine.bring_up(&spec, &Wish::default(), &|_| ()).await.unwrap();
+    let done = private.engine.bring_up(&spec, &Wish::default(), &|_| Ok(())).await.unwrap();
     assert!(matches!(&done.steps[..], [Step::Create { service, .. }] if service == "second"), "{:?}", done.steps);
     assert_eq!(state(&private.engine, &spec, "first").await.unwrap(), before, "it is the one of the run that was broken off");
 
@@ -58,14 +59,14 @@ async fn middle() {
     assert_gone(&waited.unwrap_err());
     private.restart(&[]).await;
     assert_eq!(
-        private.engine.bring_up(&spec, &Wish::default(), &|_| ()).await.unwrap(),
+        private.engine.bring_up(&spec, &Wish::default(), &|_| Ok(())).await.unwrap(),
         Plan::default(),
         "the engine starts both"
     );
 
     let seen = private.engine.observe(&spec).await.unwrap();
     let down = Plan::down(&spec, &seen, &Wish::default()).unwrap();
-    private.engine.apply(&spec, &down, &|_| ()).await.unwrap();
+    private.engine.apply(&spec, &down, &|_| Ok(())).await.unwrap();
     let (told, lost) = heard.await.unwrap();
     assert_eq!(lost, 2, "each end of the engine is told once");
     assert_eq!(told["first"], "create start die start die start die destroy");

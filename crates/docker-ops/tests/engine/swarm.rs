@@ -89,6 +89,7 @@ async fn journey() {
     let secret = up(&private, &stack, &first).await;
     rotated(&private, &stack, &secret).await;
     no_card_left(&private).await;
+    open(&private).await;
     drawn(&private, &stack, &first).await;
 
     private.docker(&["swarm", "leave", "--force"]);
@@ -185,6 +186,28 @@ async fn no_card_left(private: &Private) {
     let status = roll_out(&private.engine, changes, Duration::from_secs(10), &mut sink).await.unwrap();
     assert_eq!((status.converged(), status.services[0].running, status.services[0].wanted), (false, 2, 3));
     assert_eq!(troubles, ["no suitable node (insufficient resources on 1 node)"]);
+}
+
+/// What lets everybody in is not waited for until its failures count, and not started again.
+async fn open(private: &Private) {
+    let mut stack = stack();
+    let sees_open = ["/bin/sh", "-c", "echo 200 nothing guards the server; exit 1"];
+    stack.services.get_mut("comfyui").unwrap().health.probe = Probe::Command(sees_open.map(str::to_owned).into());
+    let second = password("second");
+    let mut halted = Vec::new();
+    let mut sink = |event| {
+        if let Event::Halted(name) = event {
+            halted.push(name);
+        }
+    };
+    let changes = planned(private, &stack, &second).await;
+    let status = roll_out(&private.engine, changes, PATIENCE, &mut sink).await.unwrap();
+    assert!(status.open() && !status.converged(), "{status:?}");
+    assert_eq!(halted, ["fleet_comfyui"]);
+    assert_eq!(private.docker(&["service", "inspect", "--format", "{{.Spec.Mode.Replicated.Replicas}}", "fleet_comfyui"]), "0");
+    let back = planned(private, &stack, &second).await;
+    let parts = vec!["Mode.Replicated.Replicas".to_owned()];
+    assert_eq!(back.changes(), [Change::UpdateService { name: "fleet_comfyui".to_owned(), parts }]);
 }
 
 /// The stack file means the same as what is applied: after Docker's own `stack deploy` of it nothing is left to change.

@@ -180,7 +180,7 @@ async fn restart(rig: &'static Rig) {
     let before = project.container().await;
     let seen = rig.engine.observe(&project.spec).await.unwrap();
     let plan = Plan::restart(&project.spec, &seen, &Wish::default()).unwrap();
-    rig.engine.apply(&project.spec, &plan, &|_| ()).await.unwrap();
+    rig.engine.apply(&project.spec, &plan, &|_| Ok(())).await.unwrap();
     let after = project.container().await;
     assert_eq!(before.id, after.id);
     assert_ne!(before.started_at, after.started_at);

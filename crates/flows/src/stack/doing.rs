@@ -2,15 +2,16 @@
 
 use std::sync::Mutex;
 
-use docker_ops::{Plan, Progress, Step};
+use docker_ops::{Error, Plan, Progress, Step, Unproven};
 use report::{Change, ChangeKind, Event, Sink};
 
 use super::redact::Redaction;
 use crate::journey::Journey;
 
-/// Hears what happens while a plan is applied, shows it, and keeps what was done.
+/// Hears what happens while a plan is applied, shows it, and keeps what was done. What is to be started is written down before.
 pub(super) struct Doing {
     sink: Sink,
+    unproven: Unproven,
     redaction: Option<Redaction>,
     done: Mutex<Vec<Step>>,
 }
@@ -18,19 +19,22 @@ pub(super) struct Doing {
 impl Doing {
     /// Without a redaction nothing may be said that comes out of a container or a build: `down` and `restart` say no such thing, and must
     /// work with a source of truth that can't be read.
-    pub(super) fn new(journey: &Journey, redaction: Option<Redaction>) -> Self {
-        Doing { sink: journey.sink().clone(), redaction, done: Mutex::default() }
+    pub(super) fn new(journey: &Journey, unproven: Unproven, redaction: Option<Redaction>) -> Self {
+        Doing { sink: journey.sink().clone(), unproven, redaction, done: Mutex::default() }
     }
 
-    pub(super) fn hear(&self, progress: Progress) {
+    pub(super) fn hear(&self, progress: Progress) -> Result<(), Error> {
         match progress {
             Progress::Began(step) => self.sink.send(Event::Started(shown(self.redaction.as_ref(), &step.to_string()))),
             Progress::Pulling { reference, done, total } => {
                 self.sink.send(Event::Progress { done, total, what: format!("bytes of `{reference}`") });
             }
             Progress::Building(line) => self.sink.send(Event::Started(shown(self.redaction.as_ref(), &line))),
+            Progress::Starts(container) => self.unproven.add(&container.id)?,
+            Progress::Removed(container) => self.unproven.remove(&container.id)?,
             Progress::Done(step) => self.done.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(step),
         }
+        Ok(())
     }
 
     /// Puts what was done into the report, whether all went well or not.

@@ -43,7 +43,7 @@ async fn steps(journey: &mut Journey, stack: &Stack<'_>, world: &World, options:
         journey.found(ready(checks::nothing_left(None))).await;
         return Ok(());
     }
-    let doing = doing::Doing::new(journey, None);
+    let doing = doing::Doing::new(journey, super::unproven(&spec), None);
     let ended = stack.engine.apply(&spec, &plan, &|progress| doing.hear(progress)).await;
     doing.tell(journey);
     ended.map_err(|error| failure(&error))?;

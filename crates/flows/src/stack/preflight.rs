@@ -71,17 +71,31 @@ pub(super) async fn again(
 ) -> Result<(), Failure> {
     let facts = stack.engine.facts().await.map_err(|error| failure(&error))?;
     for settings in stack.chosen() {
-        let name = &settings.service.value;
-        let Some(container) = seen.of(name) else { continue };
-        let service = as_it_is(&spec.services[name], container);
-        if !stack.engine.is_local() {
-            unseen(journey, &service, allow_unseen).await;
-            continue;
-        }
-        let what = format!("the container `{}`", container.name);
-        guarded(journey, settings, &what, &service, identity(&facts, name, &service, seen), false).await?;
+        locked(journey, stack, spec, seen, &facts, settings, allow_unseen).await?;
     }
     Ok(())
+}
+
+/// Whether ComfyUI would ask for a credential if the container of one service were started now, as it is.
+pub(super) async fn locked(
+    journey: &mut Journey,
+    stack: &Stack<'_>,
+    spec: &StackSpec,
+    seen: &Observed,
+    facts: &EngineFacts,
+    settings: &Settings,
+    allow_unseen: bool,
+) -> Result<(), Failure> {
+    let name = &settings.service.value;
+    let (what, service) = match seen.of(name) {
+        Some(container) => (format!("the container `{}`", container.name), as_it_is(&spec.services[name], container)),
+        None => (format!("the service `{name}`"), spec.services[name].clone()),
+    };
+    if !stack.engine.is_local() {
+        unseen(journey, &service, allow_unseen).await;
+        return Ok(());
+    }
+    guarded(journey, settings, &what, &service, identity(facts, name, &service, seen), false).await
 }
 
 /// The service with the mounts that its container has, from where it has them.
@@ -133,8 +147,24 @@ pub(super) async fn password(
     Ok(Some((path, held)))
 }
 
+/// Whether the user of the image that is there now can read the PASSWORD that is there now.
+pub(super) async fn readable_by(
+    journey: &mut Journey,
+    stack: &Stack<'_>,
+    spec: &StackSpec,
+    seen: &Observed,
+    settings: &Settings,
+) -> Result<(), Failure> {
+    let (name, service) = (&settings.service.value, &spec.services[&settings.service.value]);
+    let Some(path) = password_file(service) else { return Ok(()) };
+    let facts = stack.engine.facts().await.map_err(|error| failure(&error))?;
+    let held = checks::held_password(&settings.file_at(path.clone()));
+    readable(journey, &path, &held, identity(&facts, name, service, seen)).await;
+    Ok(())
+}
+
 /// Whether the container's user can read the PASSWORD that is `held` at `path`.
-pub(super) async fn readable(journey: &mut Journey, path: &Path, held: &Held, who: Option<Identity>) {
+async fn readable(journey: &mut Journey, path: &Path, held: &Held, who: Option<Identity>) {
     if let (Held::Token(_, file), Some(login)) = (held, path.parent()) {
         found(journey, checks::password_readable_in_container(path, &docker_ops::folder(login), file, who)).await;
     }
@@ -142,7 +172,7 @@ pub(super) async fn readable(journey: &mut Journey, path: &Path, held: &Held, wh
 
 /// Who the container's process is on this machine, where that can be told. Rootless engines, and those that remap users, have other
 /// numbers inside than outside.
-pub(super) fn identity(facts: &EngineFacts, name: &str, service: &ServiceSpec, seen: &Observed) -> Option<Identity> {
+fn identity(facts: &EngineFacts, name: &str, service: &ServiceSpec, seen: &Observed) -> Option<Identity> {
     let image = seen.images.get(name);
     let is_known = image.is_some() || service.user.is_some();
     let user = service.user.as_deref().or_else(|| image.and_then(|image| image.user.as_deref()));

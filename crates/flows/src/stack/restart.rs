@@ -1,12 +1,12 @@
 //! Starts the containers again as they are, so that ComfyUI reads its token anew, and proves it.
 
-use std::time::Duration;
+use std::{future::Future, time::Duration};
 
-use docker_ops::Plan;
+use docker_ops::{Plan, StackSpec};
 use report::{Failure, Report, Sink};
 use settings::World;
 
-use super::{Stack, doing, failure, lock, preflight, proof};
+use super::{Stack, doing, failure, lock, preflight, proof, unproven};
 use crate::journey::Journey;
 
 /// How to start again.
@@ -20,19 +20,43 @@ pub struct Options {
     pub allow_unseen: bool,
 }
 
-/// Starts them again.
-pub async fn run(stack: &Stack<'_>, world: &World, options: Options, sink: &Sink) -> Report {
+/// Starts them again. Once `stop` is over it comes to its end, after a last look at what it started.
+pub async fn run(stack: &Stack<'_>, world: &World, options: Options, stop: impl Future<Output = ()>, sink: &Sink) -> Report {
     let mut journey = Journey::new("restart", world, sink);
-    let stopped = steps(&mut journey, stack, world, options).await.err();
+    let stopped = steps(&mut journey, stack, world, options, stop).await.err();
     journey.end(stopped)
 }
 
-async fn steps(journey: &mut Journey, stack: &Stack<'_>, world: &World, options: Options) -> Result<(), Failure> {
+async fn steps(
+    journey: &mut Journey,
+    stack: &Stack<'_>,
+    world: &World,
+    options: Options,
+    stop: impl Future<Output = ()>,
+) -> Result<(), Failure> {
     let spec = stack.spec()?;
     journey.about("project", &spec.project);
-    let lock = if options.dry_run { None } else { Some(lock(&spec, world).await?) };
-    let seen = stack.engine.observe(&spec).await.map_err(|error| failure(&error))?;
-    let plan = Plan::restart(&spec, &seen, &stack.wish()).map_err(|error| failure(&error))?;
+    if options.dry_run {
+        return start(journey, stack, world, &spec, options).await.map(drop);
+    }
+    let lock = lock(&spec, world).await?;
+    let work = async |journey: &mut Journey| {
+        let _lock = lock;
+        start(journey, stack, world, &spec, options).await
+    };
+    proof::after(journey, stack, world, &spec, options.timeout, stop, work).await
+}
+
+/// Whether they were started.
+async fn start(
+    journey: &mut Journey,
+    stack: &Stack<'_>,
+    world: &World,
+    spec: &StackSpec,
+    options: Options,
+) -> Result<bool, Failure> {
+    let seen = stack.engine.observe(spec).await.map_err(|error| failure(&error))?;
+    let plan = Plan::restart(spec, &seen, &stack.wish()).map_err(|error| failure(&error))?;
     for service in stack.chosen() {
         let differs = seen.of(&service.service.value).is_some_and(|container| !container.drift.is_empty());
         if differs {
@@ -41,21 +65,18 @@ async fn steps(journey: &mut Journey, stack: &Stack<'_>, world: &World, options:
         }
     }
     journey.section("Before the start");
-    preflight::again(journey, stack, &spec, &seen, options.allow_unseen).await?;
+    proof::askable(journey, stack, world)?;
+    preflight::again(journey, stack, spec, &seen, options.allow_unseen).await?;
     if !journey.is_well() {
         journey.note("nothing was changed");
-        return Ok(());
+        return Ok(false);
     }
     if options.dry_run {
         doing::announce(journey, None, &plan);
-        return Ok(());
+        return Ok(false);
     }
-    let doing = doing::Doing::new(journey, None);
-    let ended = stack.engine.apply(&spec, &plan, &|progress| doing.hear(progress)).await;
+    let doing = doing::Doing::new(journey, unproven(spec), None);
+    let ended = stack.engine.apply(spec, &plan, &|progress| doing.hear(progress)).await;
     doing.tell(journey);
-    drop(lock);
-    let whose = if ended.is_ok() { proof::Whose::All } else { proof::Whose::Started };
-    let proven = proof::run(journey, stack, world, &spec, &seen, options.timeout, whose).await;
-    ended.map_err(|error| failure(&error))?;
-    proven
+    ended.map(|()| true).map_err(|error| failure(&error))
 }

@@ -1,11 +1,11 @@
 //! What there is of the project, beside what there must be. Nothing is changed and no server is asked.
 
 use docker_ops::{Container, ContainerHealth, ContainerState, Negotiated, Stranger};
-use report::Failure;
+use report::{Failure, Finding, Sink, Verdict};
 use settings::World;
 
-use super::{Stack, failure, redact::Redaction};
-use crate::subject::disk_failure;
+use super::{Stack, failure, preflight, redact::Redaction, unproven};
+use crate::{journey::Journey, subject::disk_failure};
 
 /// The project, as it stands.
 #[derive(Debug, Clone)]
@@ -33,6 +33,12 @@ pub struct ServiceStatus {
     pub name: String,
     /// Its container; none if there is none. What its probe said holds no secret.
     pub container: Option<Container>,
+    /// Whether a run started its container and nobody has seen it ask for a credential since.
+    pub unproven: bool,
+    /// Whether ComfyUI would ask for a credential if it were started now: its PASSWORD and its plugin, where this machine has them.
+    pub checks: Vec<Finding>,
+    /// Whether nothing of that failed or is not known.
+    locked: bool,
     /// When its token was made or last renewed, RFC 3339; none where nobody knows.
     pub token_since: Option<String>,
     /// How many days ago that was.
@@ -40,14 +46,15 @@ pub struct ServiceStatus {
 }
 
 impl ServiceStatus {
-    /// Whether it runs, is not known to be unwell, and is as it must be.
+    /// Whether it runs, is not known to be unwell, is as it must be, and would still be guarded after a restart.
     #[must_use]
     pub fn is_well(&self) -> bool {
-        self.container.as_ref().is_some_and(|container| {
+        let runs = self.container.as_ref().is_some_and(|container| {
             container.state == ContainerState::Running
                 && matches!(container.health, None | Some(ContainerHealth::Healthy))
                 && container.drift.is_empty()
-        })
+        });
+        runs && self.locked && !self.unproven
     }
 }
 
@@ -76,7 +83,14 @@ pub async fn run(stack: &Stack<'_>, world: &World) -> Result<Status, Failure> {
         let made = since.as_ref().and_then(|since| since.parse::<jiff::Timestamp>().ok());
         let days = made.map(|made| world.clock.now().duration_since(made).as_hours() / 24);
         let container = seen.of(&name).cloned().map(|container| without_secrets(container, &redaction));
-        services.push(ServiceStatus { name, container, token_since: since, token_days: days });
+        let unproven = container.as_ref().is_some_and(|container| unproven(&spec).has(&container.id));
+        let mut journey = Journey::new("status", world, &Sink::silent());
+        // Folders of another machine can't be looked at, which is no fault of theirs.
+        preflight::locked(&mut journey, stack, &spec, &seen, &facts, settings, true).await?;
+        let looked = journey.end(None);
+        let locked = looked.verdict() == Verdict::Well;
+        let checks = looked.findings;
+        services.push(ServiceStatus { name, container, unproven, checks, locked, token_since: since, token_days: days });
     }
     Ok(Status {
         project: spec.project.clone(),

@@ -179,8 +179,13 @@ fn unfinished(status: &Status, patience: Duration) -> Option<Failure> {
     }
     let names: Vec<String> =
         behind.iter().map(|service| format!("`{}` has {} of {}", service.name, service.running, service.wanted)).collect();
-    let when =
-        if status.paused() { "the Swarm stopped the roll-out".to_owned() } else { format!("after {} s", patience.as_secs()) };
+    let when = if status.open() {
+        "what lets everybody in has no replica any more".to_owned()
+    } else if status.paused() {
+        "the Swarm stopped the roll-out".to_owned()
+    } else {
+        format!("after {} s", patience.as_secs())
+    };
     let mut failure = Failure::new(FailureKind::Declined, format!("not every replica runs: {}, {when}", names.join("; ")));
     let tasks = behind.iter().flat_map(|service| service.tasks.iter().map(move |task| (service, task)));
     failure.causes = tasks
@@ -202,6 +207,9 @@ fn unfinished(status: &Status, patience: Duration) -> Option<Failure> {
     }
     if said("bind source path does not exist") {
         hints.push("make the folder on each node that may run a replica".to_owned());
+    }
+    if said("nothing guards the server") {
+        hints.push("see why the plugin is not loaded; then `genai-stack swarm up` brings the replicas back".to_owned());
     }
     if said("unhealthy container") {
         hints.push("the probe says that the login does not guard ComfyUI: see its log".to_owned());
@@ -227,6 +235,7 @@ mod tests {
             current: true,
             cards: Vec::new(),
             container: None,
+            open: error.contains("nothing guards"),
         };
         let service = ServiceState {
             name: "p_comfyui".to_owned(),
@@ -263,6 +272,8 @@ mod tests {
         assert!(waits.hints[0].contains("no node has a free card"));
         let paused = unfinished(&status("paused", 0, "task: non-zero exit (1)"), patience).unwrap();
         assert!(paused.message.ends_with("the Swarm stopped the roll-out"), "{}", paused.message);
+        let open = unfinished(&status("", 0, "it lets everybody in: nothing guards the server"), patience).unwrap();
+        assert!(open.message.ends_with("no replica any more") && open.hints[0].contains("brings the replicas back"), "{open:?}");
         assert_eq!(paused.hints, ["see what the containers say: `docker service logs p_comfyui`"]);
     }
 }

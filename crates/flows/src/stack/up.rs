@@ -1,15 +1,15 @@
 //! Brings the project up: looks before it starts anything, writes PASSWORD if it is missing, makes what differs, waits until it is well,
 //! and proves that the server is closed without the token and open with it.
 
-use std::{path::Path, time::Duration};
+use std::{future::Future, path::Path, time::Duration};
 
 use auth_core::TargetEntry;
-use docker_ops::{Plan, Wish};
+use docker_ops::{Observed, Plan, StackSpec, Step, Wish};
 use report::{Failure, Report, Sink};
 use settings::{Settings, World};
 use token_sync::Dialect;
 
-use super::{Stack, doing, failure, lock, preflight, proof, redact::Redaction};
+use super::{Stack, doing, failure, lock, preflight, proof, redact::Redaction, unproven};
 use crate::{checks, journey::Journey, subject::disk_failure, writing};
 
 /// How to bring it up.
@@ -29,62 +29,112 @@ pub struct Options {
     pub allow_unseen: bool,
 }
 
-/// Brings it up. Run again, it changes nothing and proves again.
-pub async fn run(stack: &Stack<'_>, world: &World, options: &Options, sink: &Sink) -> Report {
+/// Brings it up. Run again, it changes nothing and proves again. Once `stop` is over it comes to its end, after a last look at what it
+/// started.
+pub async fn run(stack: &Stack<'_>, world: &World, options: &Options, stop: impl Future<Output = ()>, sink: &Sink) -> Report {
     let mut journey = Journey::new("up", world, sink);
-    let stopped = steps(&mut journey, stack, world, options).await.err();
+    let stopped = steps(&mut journey, stack, world, options, stop).await.err();
     journey.end(stopped)
 }
 
-async fn steps(journey: &mut Journey, stack: &Stack<'_>, world: &World, options: &Options) -> Result<(), Failure> {
+async fn steps(
+    journey: &mut Journey,
+    stack: &Stack<'_>,
+    world: &World,
+    options: &Options,
+    stop: impl Future<Output = ()>,
+) -> Result<(), Failure> {
     let spec = stack.spec()?;
     journey.about("project", &spec.project);
+    if options.dry_run {
+        return start(journey, stack, world, &spec, options).await.map(drop);
+    }
+    let lock = lock(&spec, world).await?;
+    let work = async |journey: &mut Journey| {
+        let _lock = lock;
+        start(journey, stack, world, &spec, options).await
+    };
+    proof::after(journey, stack, world, &spec, options.timeout, stop, work).await
+}
+
+/// Whether all of it was started.
+async fn start(
+    journey: &mut Journey,
+    stack: &Stack<'_>,
+    world: &World,
+    spec: &StackSpec,
+    options: &Options,
+) -> Result<bool, Failure> {
     let wish = Wish { build: options.build, recreate: options.recreate, remove_orphans: options.remove_orphans, ..stack.wish() };
-    let lock = if options.dry_run { None } else { Some(lock(&spec, world).await?) };
-    let seen = stack.engine.observe(&spec).await.map_err(|error| failure(&error))?;
+    let seen = stack.engine.observe(spec).await.map_err(|error| failure(&error))?;
     // What is in the way, or is no service, is told before all else.
-    let plan = Plan::up(&spec, &seen, &wish).map_err(|error| failure(&error))?;
+    let plan = Plan::up(spec, &seen, &wish).map_err(|error| failure(&error))?;
     journey.section("Before the start");
-    preflight::run(journey, stack, world, &spec, &seen, options.allow_unseen).await?;
+    proof::askable(journey, stack, world)?;
+    preflight::run(journey, stack, world, spec, &seen, options.allow_unseen).await?;
     if !journey.is_well() {
         journey.note("nothing was changed");
-        return Ok(());
+        return Ok(false);
     }
 
     journey.section("Containers");
-    let facts = stack.engine.facts().await.map_err(|error| failure(&error))?;
     // Folders of another machine are not ours to write into.
     for settings in stack.chosen().filter(|_| stack.engine.is_local()) {
-        let name = &settings.service.value;
-        let service = &spec.services[name];
-        let Some(path) = preflight::password_file(service) else { continue };
+        let Some(path) = preflight::password_file(&spec.services[&settings.service.value]) else { continue };
         if password(journey, settings, world, &path, options.dry_run)? && !options.dry_run {
-            let held = checks::held_password(&settings.file_at(path.clone()));
-            preflight::readable(journey, &path, &held, preflight::identity(&facts, name, service, &seen)).await;
+            preflight::readable_by(journey, stack, spec, &seen, settings).await?;
         }
     }
     if !journey.is_well() {
         journey.note("PASSWORD was written, and no container was touched");
-        return Ok(());
+        return Ok(false);
     }
     // Of the secrets as they are now: a PASSWORD may just have been written.
     let redaction = Redaction::of(stack.services)?;
     doing::name_orphans(journey, &plan, wish.remove_orphans);
     if options.dry_run {
         doing::announce(journey, Some(&redaction), &plan);
-        return Ok(());
+        return Ok(false);
     }
-    let doing = doing::Doing::new(journey, Some(redaction.clone()));
-    let ended = stack.engine.bring_up(&spec, &wish, &|progress| doing.hear(progress)).await;
+    let doing = doing::Doing::new(journey, unproven(spec), Some(redaction.clone()));
+    let ended = bring(journey, stack, spec, &seen, &wish, &doing).await;
     doing.tell(journey);
-    if ended.as_ref().is_ok_and(|done| done.steps.is_empty()) {
-        journey.note("all is as it must be: nothing was changed");
+    match ended {
+        Ok(Some(done)) if done.is_empty() => journey.note("all is as it must be: nothing was changed"),
+        Ok(Some(_)) => {}
+        Ok(None) => {
+            journey.note("the images are there, and no container was touched");
+            return Ok(false);
+        }
+        Err(failure) => return Err(redacted(failure, &redaction)),
     }
-    drop(lock);
-    let whose = if ended.is_ok() { proof::Whose::All } else { proof::Whose::Started };
-    let proven = proof::run(journey, stack, world, &spec, &seen, options.timeout, whose).await;
-    ended.map_err(|error| redacted(failure(&error), &redaction))?;
-    proven
+    Ok(true)
+}
+
+/// Brings the images, and then the containers: what was done, or nothing where a new image's user could not read PASSWORD.
+async fn bring(
+    journey: &mut Journey,
+    stack: &Stack<'_>,
+    spec: &StackSpec,
+    before: &Observed,
+    wish: &Wish,
+    doing: &doing::Doing,
+) -> Result<Option<Vec<Step>>, Failure> {
+    let hear = |progress| doing.hear(progress);
+    let mut done = stack.engine.bring_images(spec, wish, &hear).await.map_err(|error| failure(&error))?;
+    if !done.is_empty() {
+        let seen = stack.engine.observe(spec).await.map_err(|error| failure(&error))?;
+        let is_new = |name: &String| seen.images.get(name) != before.images.get(name);
+        for settings in stack.chosen().filter(|one| stack.engine.is_local() && is_new(&one.service.value)) {
+            preflight::readable_by(journey, stack, spec, &seen, settings).await?;
+        }
+        if !journey.is_well() {
+            return Ok(None);
+        }
+    }
+    let plan = stack.engine.bring_containers(spec, wish, &hear).await.map_err(|error| failure(&error))?;
+    done.extend(plan.steps);
+    Ok(Some(done))
 }
 
 /// What an engine refuses may repeat what a container said last.

@@ -1,0 +1,177 @@
+//! What a run started and has not seen to ask for a credential: whatever ends the run, no such server stays open with nobody looking.
+//!
+//! The tests take the image that those of `docker-ops` make.
+
+use std::{
+    fs,
+    os::unix::fs::PermissionsExt,
+    process::{Child, Command, Stdio},
+};
+
+use crate::guarded::{Project, docker, finding, stack};
+
+const OPENS: &str = "exec httpd -f -p 8188 -h /www";
+const ASKS: &str = "echo '/:ann:pw' > /tmp/conf; exec httpd -f -p 8188 -h /www -c /tmp/conf";
+
+impl Project {
+    /// `genai-stack up`, whose end is not waited for, once its container runs.
+    fn begin(&self) -> Child {
+        let child = Command::new(env!("CARGO_BIN_EXE_genai-stack"))
+            .args(["up", "--timeout", "60", "--format", "json", "--project"])
+            .arg(self.folder.path())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        while !self.containers().contains("running") {}
+        child
+    }
+
+    /// The restart policy of its container.
+    fn policy(&self) -> String {
+        docker(&["inspect", "--format", "{{.HostConfig.RestartPolicy.Name}}", &self.container()])
+    }
+}
+
+#[test]
+#[ignore = "it needs Docker Engine"]
+fn a_run_that_is_cut_off_is_taken_up_by_the_next() {
+    for signal in ["KILL", "INT"] {
+        let project = Project::new(&format!("cut-{signal}").to_lowercase(), "custom_nodes = false\n");
+        project.run(&format!("until [ -e /tmp/go ]; do sleep 0.1; done; {OPENS}"));
+        let run = project.begin();
+        assert!(Command::new("kill").args(["-s", signal, &run.id().to_string()]).status().unwrap().success());
+        let ended = run.wait_with_output().unwrap();
+        assert_eq!(ended.status.code(), (signal == "INT").then_some(130));
+        let told = String::from_utf8(ended.stdout).unwrap();
+        assert_eq!(told.contains("was not seen to ask for a credential"), signal == "INT", "{told}");
+        assert_eq!(
+            (project.containers().as_str(), project.policy().as_str()),
+            ("running", "unless-stopped"),
+            "nothing answers yet"
+        );
+        let (status, code) = project.reported(&["status"]);
+        assert!(code == 3 && status["services"][0]["unproven"] == true, "{status}");
+
+        docker(&["exec", &project.container(), "touch", "/tmp/go"]);
+        let (report, code) = project.up();
+        assert_eq!((code, finding(&report, "auth-enforced").0.as_str()), (3, "fail"), "{report}");
+        assert_eq!((project.containers().as_str(), project.policy().as_str()), ("exited", "no"), "{report}");
+
+        // The next `up` puts the policy back, and what asks for a credential is no longer looked after.
+        project.run(ASKS);
+        let (report, _) = project.up();
+        assert!(
+            finding(&report, "auth-enforced").0 == "pass" && report.to_string().contains("restart policy is nothing"),
+            "{report}"
+        );
+        assert_eq!((project.containers().as_str(), project.policy().as_str()), ("running", "unless-stopped"));
+        assert_eq!(project.reported(&["status"]).0["services"][0]["unproven"], false);
+    }
+}
+
+#[test]
+#[ignore = "it needs Docker Engine"]
+fn what_an_earlier_run_left_open_does_not_outlast_a_run_that_starts_nothing() {
+    let project = Project::new("left", "custom_nodes = false\n");
+    project.run(&format!("until [ -e /tmp/go ]; do sleep 0.1; done; {OPENS}"));
+    let mut run = project.begin();
+    run.kill().unwrap();
+    run.wait().unwrap();
+    fs::remove_file(project.password()).unwrap();
+    let (report, _) = project.reported(&["restart"]);
+    assert!(
+        report.to_string().contains("nothing was changed") && project.containers() == "running",
+        "nothing answers yet: {report}"
+    );
+    docker(&["exec", &project.container(), "touch", "/tmp/go"]);
+    docker(&[
+        "exec",
+        &project.container(),
+        "sh",
+        "-c",
+        "until wget -q -O /dev/null http://127.0.0.1:8188/queue; do sleep 0.1; done",
+    ]);
+    let (report, code) = project.reported(&["restart"]);
+    assert!(code == 3 && report.to_string().contains("stood open to everybody"), "{report}");
+    assert_eq!(project.containers(), "exited");
+}
+
+#[test]
+#[ignore = "it needs Docker Engine"]
+fn what_can_not_be_shown_to_be_closed_is_stopped_and_what_only_is_slow_is_not() {
+    for (name, script, state, told) in [
+        ("odd", "exec httpd -f -p 8188 -h /tmp", "exited", "was not seen to ask for a credential, and was stopped again"),
+        // It ends once, and its policy starts it again.
+        (
+            "crash",
+            "[ -e /tmp/once ] && exec httpd -f -p 8188 -h /www; touch /tmp/once; sleep 1; exit 3",
+            "exited",
+            "was stopped again",
+        ),
+        ("slow", "exec sleep 600", "running", "`genai-stack up` looks again"),
+    ] {
+        let project = Project::new(name, "custom_nodes = false\n");
+        project.run(script);
+        let (report, code) = project.reported(&["up", "--timeout", "5"]);
+        assert!(code == 3 && report.to_string().contains(told), "{name}: {report}");
+        assert_eq!(project.containers(), state, "{name}: {report}");
+        assert_eq!(project.policy() == "no", state == "exited", "{name}");
+    }
+}
+
+#[test]
+#[ignore = "it needs Docker Engine"]
+fn what_can_not_be_asked_is_not_started_or_does_not_stay() {
+    let project = Project::new("unasked", "custom_nodes = false\n");
+    project.up();
+    let journal = project.folder.path().join(".secrets/staging.journal");
+    let damage = || {
+        fs::write(&journal, "genai-auth commit journal 2\n").unwrap();
+        fs::set_permissions(&journal, fs::Permissions::from_mode(0o600)).unwrap();
+    };
+    damage();
+    let (report, _) = project.up();
+    assert!(!report["stopped"].is_null() && report["changes"].as_array().unwrap().is_empty(), "{report}");
+    fs::remove_file(&journal).unwrap();
+    // Its policy differs, so a successor is made and held on trial; meanwhile comes what lets nobody look at the secrets.
+    let run = project.begin();
+    damage();
+    let ended = run.wait_with_output().unwrap();
+    let told = String::from_utf8(ended.stdout).unwrap();
+    assert!(told.contains("was not seen to ask for a credential") && !project.containers().contains("running"), "{told}");
+    fs::remove_file(&journal).unwrap();
+}
+
+#[test]
+#[ignore = "it needs Docker Engine"]
+fn the_user_of_an_image_that_is_built_in_the_same_run_is_known_before_the_start() {
+    let project = Project::new("built", "custom_nodes = false\n");
+    fs::set_permissions(project.password(), fs::Permissions::from_mode(0o600)).unwrap();
+    let context = project.folder.path().join("image");
+    fs::create_dir(&context).unwrap();
+    fs::write(context.join("Dockerfile"), "FROM genai-ops-test:busybox\nUSER 4321:4321\n").unwrap();
+    let tag = format!("{}:built", project.name);
+    project.edit("image = 'genai-ops-test:busybox'\npull = 'never'\n", "");
+    project.edit("[stack.health]", &format!("[stack.build]\ncontext = 'image'\ntag = '{tag}'\n[stack.health]"));
+    let (report, code) = project.up();
+    docker(&["rmi", &tag]);
+    let of_check = |one: &&serde_json::Value| one["check"] == "password-readable-in-container";
+    let found = report["findings"].as_array().unwrap().iter().rfind(of_check).unwrap();
+    assert!(code == 3 && found["outcome"] == "fail" && found.to_string().contains("4321"), "{report}");
+    assert_eq!(project.containers(), "", "{report}");
+}
+
+#[test]
+#[ignore = "it needs Docker Engine"]
+fn the_status_names_the_password_and_the_plugin() {
+    let project = Project::new("status", "");
+    let checks = |outcome: &str| {
+        let done = stack(project.folder.path(), &["status"]);
+        let text = String::from_utf8(done.stdout).unwrap();
+        assert!(text.contains("plugin-intact: ComfyUI-Login is not at"), "{text}");
+        assert!(text.contains(&format!("{outcome}, password-before-start")), "{text}");
+    };
+    checks("pass");
+    fs::remove_file(project.password()).unwrap();
+    checks("fail");
+}

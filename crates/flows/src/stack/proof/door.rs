@@ -1,0 +1,215 @@
+//! What a request without a credential meets at a container: waited for, then asked from this machine.
+
+use std::{
+    future,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+    time::Duration,
+};
+
+use docker_ops::{Container, ContainerHealth, Engine, LastProbe, Readiness};
+use report::{Event, Failure, Outcome, Sink};
+use settings::{Origin, Settings, World};
+use tokio::time::Instant;
+
+use super::super::{
+    Stack, failure,
+    redact::{Redaction, WITHHELD},
+};
+use crate::{answers as answered, checks, journey::Journey, subject::Subject};
+
+/// How many of the last lines of a container that is not well are shown.
+const LINES: u32 = 12;
+/// How long a container that is well may take to be reached from this machine.
+const REACH: Duration = Duration::from_secs(10);
+/// So many connections that break mean that nobody speaks.
+const TRIES: u32 = 5;
+/// Between two tries whether the port answers.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// What a request without a credential meets.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Door {
+    /// It is refused; or there is no container any more.
+    Closed,
+    /// It is answered.
+    Open,
+    /// Neither, by a server that speaks; or by one that ended, which the engine may start again with nobody looking.
+    Unclear,
+    /// Nothing speaks there yet, or nobody knows where to ask.
+    Silent,
+}
+
+/// Waits until it is well, and proves from this machine that it is closed without the token and open with it.
+pub(super) async fn prove(
+    journey: &mut Journey,
+    stack: &Stack<'_>,
+    world: &World,
+    settings: &Settings,
+    redaction: Option<&Redaction>,
+    container: &Container,
+    deadline: Instant,
+) -> Result<Door, Failure> {
+    let (engine, name, began) = (stack.engine, &container.name, Instant::now());
+    let subject = &journey.subject(settings, world)?;
+    // Without a port of its own, somebody else's server may answer at the URL of the settings.
+    // At the default URL answers whatever runs on this machine, not what an engine on another one runs.
+    let asked = if engine.is_local() { url(container).is_some() } else { settings.url.origin != Origin::Default };
+    journey.started(&format!("waiting for `{name}`"));
+    let sink = journey.sink().clone();
+    let told = |seen: &Container| tell(&sink, seen, redaction);
+    let ready = tokio::select! {
+        ready = engine.wait_ready(&container.id, deadline.saturating_duration_since(began), &told) => {
+            Some(ready.map_err(|error| failure(&error))?)
+        }
+        // A probe's failures do not count for minutes after the start: nobody waits for them while a server stands open.
+        () = stands_open(subject), if asked => None,
+    };
+    if let Some(ready) = ready {
+        let port = match ready {
+            // It has no probe: only its port tells.
+            Readiness::Running if asked => port(subject, engine, container, deadline).await?,
+            ready => Port::Ready(ready),
+        };
+        let is_well = matches!(port, Port::Ready(Readiness::Healthy | Readiness::Running));
+        let lines = match is_well {
+            true => Vec::new(),
+            // Who is gone has no lines.
+            false => engine.last_lines(&container.id, LINES).await.unwrap_or_default(),
+        };
+        let lines: Vec<String> = lines.iter().map(|line| clean(redaction, line)).collect();
+        // What is known if nobody answers here.
+        let inside = match &port {
+            Port::Ready(Readiness::Gone) => Door::Closed,
+            Port::Ready(Readiness::Ended(_)) => Door::Unclear,
+            Port::Ready(Readiness::Unhealthy(Some(probe))) if probe.saw_open() => Door::Open,
+            _ => Door::Silent,
+        };
+        match port {
+            Port::Ready(Readiness::Running) if !asked => {}
+            Port::Ready(ready) => {
+                drop(journey.found_since(began, checks::container_healthy(name, &redacted(ready, redaction), &lines)));
+            }
+            Port::Silent(last) => drop(journey.found_since(began, checks::container_silent(name, last, &lines))),
+            Port::Open => {}
+        }
+        if !asked {
+            journey.found(future::ready(checks::no_door(checks::DOORS[0].id, name))).await;
+            return Ok(inside);
+        }
+        if is_well {
+            answers(subject, deadline.min(Instant::now() + REACH)).await;
+        } else if !speaks(subject).await {
+            return Ok(inside);
+        }
+    }
+    let [closed, _] = checks::DOORS;
+    match journey.check(closed, subject).await {
+        Outcome::Pass => {
+            let token = journey.check(&checks::TOKEN_ACCEPTED, subject).await;
+            // What a URL leads to may be another's server; who takes the token is ours.
+            Ok(if engine.is_local() || token == Outcome::Pass { Door::Closed } else { Door::Silent })
+        }
+        door => {
+            drop(journey.found(future::ready(checks::not_tried(checks::TOKEN_ACCEPTED.id, &door))).await);
+            Ok(match door {
+                Outcome::Fail => Door::Open,
+                _ if speaks(subject).await => Door::Unclear,
+                _ => Door::Silent,
+            })
+        }
+    }
+}
+
+/// What the port of a container without a probe came to.
+enum Port {
+    /// It asks for a credential, or the container ended meanwhile.
+    Ready(Readiness),
+    /// It asks for none.
+    Open,
+    /// It did neither in time; what it said last.
+    Silent(String),
+}
+
+/// Waits until the port of a container that has no probe asks for a credential: that its process runs says nothing yet.
+async fn port(subject: &Subject<'_>, engine: &Engine, container: &Container, deadline: Instant) -> Result<Port, Failure> {
+    loop {
+        let last = match subject.client.probe(&comfy_client::Probe::get("/queue")).await {
+            Ok(answer) if answered::is_refusal(&answer) => return Ok(Port::Ready(Readiness::Running)),
+            Ok(answer) if answered::is_accepted(&answer) => return Ok(Port::Open),
+            Ok(answer) => answered::words(&answer),
+            Err(error) => answered::chain(&error),
+        };
+        let ready = engine.wait_ready(&container.id, Duration::ZERO, &|_| ()).await.map_err(|error| failure(&error))?;
+        match ready {
+            Readiness::Running if Instant::now() >= deadline => return Ok(Port::Silent(last)),
+            Readiness::Running => tokio::time::sleep(PAUSE).await,
+            ended => return Ok(Port::Ready(ended)),
+        }
+    }
+}
+
+/// Ends when the server answers somebody who shows no credential.
+async fn stands_open(subject: &Subject<'_>) {
+    while !is_open(subject).await {
+        tokio::time::sleep(PAUSE).await;
+    }
+}
+
+async fn is_open(subject: &Subject<'_>) -> bool {
+    subject.client.probe(&comfy_client::Probe::get("/queue")).await.is_ok_and(|answer| answered::is_accepted(&answer))
+}
+
+/// Whether anything speaks HTTP there. Nothing does while ComfyUI still starts, however long that takes; but what speaks may break off too.
+async fn speaks(subject: &Subject<'_>) -> bool {
+    for _ in 0..TRIES {
+        match subject.client.probe(&comfy_client::Probe::get("/queue")).await {
+            Err(error) if error.kind() == comfy_client::ErrorKind::Unreachable => tokio::time::sleep(PAUSE).await,
+            Err(error) if error.kind() == comfy_client::ErrorKind::Timeout => return false,
+            _ => return true,
+        }
+    }
+    false
+}
+
+/// What is well inside is reached from here a moment later; or never, where its URL leads elsewhere.
+async fn answers(subject: &Subject<'_>, deadline: Instant) {
+    while subject.client.probe(&comfy_client::Probe::get("/prompt")).await.is_err() && Instant::now() < deadline {
+        tokio::time::sleep(PAUSE).await;
+    }
+}
+
+/// What the probe said last is shown while one waits.
+fn tell(sink: &Sink, seen: &Container, redaction: Option<&Redaction>) {
+    let said = match &seen.health {
+        Some(ContainerHealth::Starting(Some(probe))) if !probe.output.is_empty() => {
+            format!(": its probe says {}", clean(redaction, &probe.output))
+        }
+        _ => String::new(),
+    };
+    sink.send(Event::Started(format!("waiting for `{}`{said}", seen.name)));
+}
+
+fn clean(redaction: Option<&Redaction>, text: &str) -> String {
+    redaction.map_or_else(|| WITHHELD.to_owned(), |redaction| redaction.text(text))
+}
+
+fn redacted(ready: Readiness, redaction: Option<&Redaction>) -> Readiness {
+    let clean = |probe: Option<LastProbe>| probe.map(|probe| LastProbe { output: clean(redaction, &probe.output), ..probe });
+    match ready {
+        Readiness::Unhealthy(probe) => Readiness::Unhealthy(clean(probe)),
+        Readiness::TooLate(probe) => Readiness::TooLate(clean(probe)),
+        ready => ready,
+    }
+}
+
+/// Where this machine reaches it.
+pub(super) fn url(container: &Container) -> Option<String> {
+    let port = container.ports.first()?;
+    let host = match port.address {
+        IpAddr::V4(address) if address.is_unspecified() => Ipv4Addr::LOCALHOST.to_string(),
+        IpAddr::V6(address) if address.is_unspecified() => format!("[{}]", Ipv6Addr::LOCALHOST),
+        IpAddr::V4(address) => address.to_string(),
+        IpAddr::V6(address) => format!("[{address}]"),
+    };
+    Some(format!("http://{host}:{}", port.host_port))
+}
