@@ -35,7 +35,7 @@ impl Unproven {
         let write = || {
             DirBuilder::new().recursive(true).mode(0o700).create(&self.folder)?;
             OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&path)?;
-            File::open(&self.folder)?.sync_all()
+            self.folder.ancestors().take(2).try_for_each(|folder| File::open(folder)?.sync_all())
         };
         write()
             .map_err(|error| failed(&path, error).hint("what can't be written down is not started: see that you may write there"))

@@ -153,7 +153,7 @@ fn what_can_not_be_looked_at_is_not_started_unless_that_is_said() {
     // At the default URL answers this machine, whoever runs there.
     let (outcome, text) = finding(&report, "auth-enforced");
     assert!(outcome == "unknown" && text.contains("can't be asked"), "{text}");
-    assert!(report.to_string().contains("was not seen to ask for a credential"), "{report}");
+    assert!(report.to_string().contains("is not proven to ask for a credential"), "{report}");
     let (report, code) = project.reported(&[&["restart"][..], &engine].concat());
     assert_eq!((code, finding(&report, "password-before-start").0.as_str()), (3, "unknown"));
     assert!(report.to_string().contains("nothing was changed"), "{report}");

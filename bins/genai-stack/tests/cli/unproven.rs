@@ -43,7 +43,7 @@ fn a_run_that_is_cut_off_is_taken_up_by_the_next() {
         let ended = run.wait_with_output().unwrap();
         assert_eq!(ended.status.code(), (signal == "INT").then_some(130));
         let told = String::from_utf8(ended.stdout).unwrap();
-        assert_eq!(told.contains("was not seen to ask for a credential"), signal == "INT", "{told}");
+        assert_eq!(told.contains("is not proven to ask for a credential"), signal == "INT", "{told}");
         assert_eq!(
             (project.containers().as_str(), project.policy().as_str()),
             ("running", "unless-stopped"),

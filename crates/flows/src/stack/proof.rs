@@ -142,7 +142,7 @@ async fn run(
                     "`{name}` stands open to everybody who reaches it. It ran so before, and was left running: `genai-stack down` ends it"
                 )),
                 Ok(Door::Silent) if is_ours => journey.note(format!(
-                    "`{name}` runs, and was not seen to ask for a credential: `genai-stack up` looks again, `genai-stack logs` shows \
+                    "`{name}` runs, and is not proven to ask for a credential: `genai-stack up` looks again, `genai-stack logs` shows \
                      what it does, `genai-stack down` ends it"
                 )),
                 Ok(Door::Open | Door::Unclear) | Err(_) if is_ours => {
