@@ -210,7 +210,8 @@ impl Engine {
         let made = self.create_of(name, named).await?;
         match self.container(&made.id).await? {
             Some(other) if other.image_id != image.id => {
-                self.remove(&made, false).await?;
+                // Nobody was told of it.
+                self.remove(&made, false, &|_| Ok(())).await?;
                 self.create_of(name, body).await
             }
             _ => Ok(made),

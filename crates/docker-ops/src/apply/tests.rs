@@ -78,7 +78,7 @@ async fn a_name_that_came_to_mean_another_image_makes_no_container() {
         let service = ServiceSpec::new(Image::Named { reference: "a".into(), pull: PullPolicy::Never });
         let spec = StackSpec { project: "p".into(), working_dir: "/p".into(), services: [("ui".to_owned(), service)].into() };
         let step = Step::Create { service: "ui".into(), name: "p-ui-1".into() };
-        engine.apply(&spec, &Plan { steps: vec![step], ..Plan::default() }, &|_| ()).await.unwrap();
+        engine.apply(&spec, &Plan { steps: vec![step], ..Plan::default() }, &|_| Ok(())).await.unwrap();
         let what = |line: &String| {
             let (method, path) = line.split('?').next()?.split_once(' ')?;
             path.contains("/containers/").then(|| format!("{method} {}", path.rsplit('/').next().unwrap_or_default()))
