@@ -252,6 +252,8 @@ fn what_stands_open_is_stopped_again_unless_it_ran_before() {
     assert!(code == 3 && outcome == "fail", "{text}");
     assert_eq!(project.containers(), "exited");
     assert!(report.to_string().contains("was stopped again"), "{report}");
+    let policy = docker(&["inspect", "--format", "{{.HostConfig.RestartPolicy.Name}}", &project.container()]);
+    assert_eq!(policy, "no", "else an engine would start it again after a reboot");
     docker(&["update", "--restart", "unless-stopped", &project.container()]);
     docker(&["start", &project.container()]);
     let (report, code) = project.up();

@@ -11,7 +11,7 @@ use std::{
 
 use docker_ops::{Container, Engine, Gpu, StackSpec, Unproven};
 use futures_util::FutureExt;
-use report::{Change, ChangeKind, Failure};
+use report::{Change, ChangeKind, Failure, Sink};
 use settings::{Connection, Settings, World};
 use tokio::time::Instant;
 
@@ -43,8 +43,8 @@ pub(super) fn askable(journey: &mut Journey, stack: &Stack<'_>, world: &World) -
     Ok(())
 }
 
-/// Does `work`, which says whether it came to its end, and then proves what runs, whatever came of it. Once `stop` is over, both end at once
-/// but for a last look at what was started.
+/// Looks at what an earlier run left, does `work`, which says whether it came to its end, and then proves what runs, whatever came of it. Once
+/// `stop` is over, all of it ends at once but for a last look at what was started.
 pub(super) async fn after(
     journey: &mut Journey,
     stack: &Stack<'_>,
@@ -55,32 +55,34 @@ pub(super) async fn after(
     work: impl AsyncFnOnce(&mut Journey) -> Result<bool, Failure>,
 ) -> Result<(), Failure> {
     let mut stop = pin!(stop.fuse());
-    let ended = tokio::select! {
+    let whole = async {
+        left(journey, stack, world, spec).await?;
+        let ended = work(journey).await;
+        let proven = match ended {
+            Ok(true) => run(journey, stack, world, spec, timeout, Whose::All).await,
+            Ok(false) => Ok(()),
+            Err(_) => run(journey, stack, world, spec, timeout, Whose::Started).await,
+        };
+        ended.map(drop).and(proven)
+    };
+    tokio::select! {
         biased;
-        () = &mut stop => None,
-        ended = work(journey) => Some(ended),
-    };
-    let proven = match &ended {
-        None => None,
-        Some(ended) => {
-            let (whose, at_most) = match ended {
-                Ok(true) => (Whose::All, timeout),
-                // What an earlier run left had its time.
-                Ok(false) => (Whose::Started, Duration::ZERO),
-                Err(_) => (Whose::Started, timeout),
-            };
-            tokio::select! {
-                biased;
-                () = &mut stop => None,
-                proven = run(journey, stack, world, spec, at_most, whose) => Some(proven),
-            }
-        }
-    };
-    let proven = match proven {
-        Some(proven) => proven,
-        None => run(journey, stack, world, spec, Duration::ZERO, Whose::Started).await,
-    };
-    ended.map_or(Ok(()), |ended| ended.map(drop)).and(proven)
+        () = &mut stop => {}
+        ended = whole => return ended,
+    }
+    run(journey, stack, world, spec, Duration::ZERO, Whose::Started).await
+}
+
+/// What an earlier run left open is stopped before anything else: `work` may bring it back. What is slow has its time afterwards.
+async fn left(journey: &mut Journey, stack: &Stack<'_>, world: &World, spec: &StackSpec) -> Result<(), Failure> {
+    let mut look = Journey::new("look", world, &Sink::silent());
+    let ended = run(&mut look, stack, world, spec, Duration::ZERO, Whose::Started).await;
+    let seen = look.end(None);
+    if !seen.changes.is_empty() {
+        seen.notes.into_iter().for_each(|note| journey.note(note));
+        seen.changes.into_iter().for_each(|change| journey.changed(change));
+    }
+    ended
 }
 
 /// Waits for each container that is meant and proves it. The first that is not there is the failure. What a run started stays only if it is
