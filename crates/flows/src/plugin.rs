@@ -28,6 +28,7 @@ pub(crate) use facts::copies;
 pub use facts::{Difference, Facts, KeyFile, NAME, look};
 pub use install::{Installed, install};
 pub use manifest::{Digest, Manifest};
+pub(crate) use python::not_loaded;
 pub use python::{Asked, LocalPython, Python, Ran, missing_modules};
 pub use wanted::{Source, Wanted};
 

@@ -8,6 +8,8 @@ use std::{
 
 use report::{Failure, FailureKind};
 
+use super::NAME;
+
 /// What the plugin imports that ComfyUI doesn't bring along.
 const MODULES: [&str; 5] = ["aiohttp", "aiohttp_session.cookie_storage", "jinja2", "bcrypt", "Crypto.Cipher.AES"];
 
@@ -80,6 +82,13 @@ pub async fn missing_modules(python: &dyn Python) -> Result<Vec<String>, Failure
         return Err(failed("Python could not be asked what it can import", &ran));
     }
     Ok(ran.output.lines().filter_map(|line| line.trim_end().strip_prefix("missing ").map(str::to_owned)).collect())
+}
+
+/// Why ComfyUI went on without the plugin, in its own words.
+pub(crate) fn not_loaded(log: &[String]) -> Option<&str> {
+    let said =
+        |line: &'_ &String| line.contains("Cannot import ") && line.contains(&format!("/{NAME} module for custom nodes: "));
+    log.iter().rfind(said).and_then(|line| line.split(" module for custom nodes: ").last())
 }
 
 /// Installs what the plugin's `requirements.txt` names, unless all is there; what was done. With `wheels`, no network is asked.

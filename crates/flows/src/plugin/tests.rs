@@ -375,6 +375,15 @@ fn what_flags_and_settings_may_say() {
     }
 }
 
+#[test]
+fn comfyui_says_why_it_went_on_without_the_plugin() {
+    let log = |lines: &[&str]| lines.iter().map(|line| (*line).to_owned()).collect::<Vec<_>>();
+    let said = "Cannot import /opt/ComfyUI/custom_nodes/ComfyUI-Login module for custom nodes: No module named 'bcrypt'";
+    let other = "Cannot import /opt/ComfyUI/custom_nodes/Other module for custom nodes: No module named 'x'";
+    assert_eq!(not_loaded(&log(&["Traceback", said, other, "Starting server"])), Some("No module named 'bcrypt'"));
+    assert_eq!(not_loaded(&log(&[other, "Starting server"])), None);
+}
+
 /// A Python that lacks modules until pip was called.
 struct MadeUp {
     asked: std::sync::Mutex<Vec<String>>,

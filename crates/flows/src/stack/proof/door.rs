@@ -15,10 +15,12 @@ use super::super::{
     Stack, failure,
     redact::{Redaction, WITHHELD},
 };
-use crate::{answers as answered, checks, journey::Journey, subject::Subject};
+use crate::{answers as answered, checks, journey::Journey, plugin, subject::Subject};
 
 /// How many of the last lines of a container that is not well are shown.
 const LINES: u32 = 12;
+/// So many of its last lines reach back to its start, where ComfyUI says what it could not load.
+const START: u32 = 500;
 /// How long a container that is well may take to be reached from this machine.
 const REACH: Duration = Duration::from_secs(10);
 /// So many connections that break mean that nobody speaks.
@@ -111,6 +113,13 @@ pub(super) async fn prove(
         }
         door => {
             drop(journey.found(future::ready(checks::not_tried(checks::TOKEN_ACCEPTED.id, &door))).await);
+            if door == Outcome::Fail {
+                let log = engine.last_lines(&container.id, START).await.unwrap_or_default();
+                if let Some(why) = plugin::not_loaded(&log) {
+                    let cure = if why.contains("No module named") { ": what it imports belongs into the image" } else { "" };
+                    journey.note(format!("ComfyUI could not load ComfyUI-Login: {}{cure}", clean(redaction, why)));
+                }
+            }
             Ok(match door {
                 Outcome::Fail => Door::Open,
                 _ if speaks(subject).await => Door::Unclear,
