@@ -103,11 +103,13 @@ impl Dispatch {
         slot.accepted();
         match self.follow(slot, &job, until).await {
             Ok(Outcome::Lost(loss)) => {
-                if !slot.is_gone() {
+                let gone = slot.is_gone();
+                if !gone {
                     slot.failed(None);
                 }
                 if may_go_on && !*self.cancelled.borrow() {
-                    return Err(Outcome::Lost(loss).to_string());
+                    let ended = || "its program has ended, and its queue with it".to_owned();
+                    return Err(if gone { ended() } else { Outcome::Lost(loss).to_string() });
                 }
                 Ok(End::Outcome(Outcome::Lost(loss)))
             }
