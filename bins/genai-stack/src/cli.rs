@@ -47,9 +47,9 @@ pub(crate) enum Command {
     Up(Up),
     Down(Down),
     Restart(Restart),
-    /// Show how the project stands: state, health, ports, folders, cards, what differs from genai.toml, the token's age
+    /// Show how the project stands: state, health, ports, folders, cards, PASSWORD and plugin, what differs from genai.toml, the token's age
     ///
-    /// Exit code 3 if a service does not run, is not well, or differs.
+    /// Exit code 3 if a service does not run, is not well, differs, would start without its login, or was started and not proven since.
     Status,
     Logs(streams::Logs),
     Stats(streams::Stats),

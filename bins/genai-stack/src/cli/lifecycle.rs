@@ -8,6 +8,7 @@ use clap::Args;
 ///
 /// Looks at engine, disk, ports, cards, image and folders first, writes PASSWORD from the source of truth if it is missing, makes anew only
 /// what differs, and waits until all is well. Then it asks from this machine: refused without the token, let in with it; else exit code 3.
+/// What it started and what can't be shown to be closed is stopped again, by this run or by the next.
 ///
 /// Run again, it changes nothing. Stopped at any moment, the next run goes on from there.
 #[derive(Debug, Args)]
