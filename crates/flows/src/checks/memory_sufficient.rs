@@ -21,7 +21,10 @@ pub(crate) fn judge(patient: &Patient<'_>) -> Finding {
     };
     let finding = match &patient.kernel {
         Some(KernelLog { from: Some(from), to: Some(to), .. }) => {
-            let off = if to.drift.is_zero() { String::new() } else { format!("; its clock may be {:#} off", to.drift) };
+            let off = match to.drift.as_secs() {
+                0 => String::new(),
+                seconds => format!("; its clock may be {seconds} s off"),
+            };
             finding.seen("the kernel's log", format!("from {:.0} to {:.0}{off}", from.at, to.at))
         }
         Some(_) => finding.seen("the kernel's log", "says no time in full"),
@@ -67,7 +70,7 @@ mod tests {
         }
         let seen = |log| of(false, Some(log), None).1.evidence.remove(0).value;
         assert_eq!(seen(noted), "from 2026-01-01T00:00:00Z to 2026-01-02T04:00:00Z");
-        assert_eq!(seen("[172800.0] a"), "from 2026-01-02T04:00:00Z to 2026-01-02T04:00:00Z; its clock may be 1m 26s 400ms off");
+        assert_eq!(seen("[172800.0] a"), "from 2026-01-02T04:00:00Z to 2026-01-02T04:00:00Z; its clock may be 86 s off");
         assert_eq!(seen("no time"), "says no time in full");
     }
 }

@@ -31,9 +31,9 @@ pub(crate) enum Memory {
 
 const UP: &str = "start it again with `genai-stack up`";
 const LOG: &str = "see its log: `genai-stack logs`";
-/// The kernel's log in the form that says the time of day itself.
-const ASK_KERNEL: &str = "ask the kernel: `sudo journalctl -k -o short-iso > kernel.log` (without systemd: `sudo dmesg > kernel.log`), then \
-    `genai-stack doctor --kernel-log kernel.log`";
+/// A line of now, so that the log surely goes on until now; and the log in the form that says the time of day itself.
+const ASK_KERNEL: &str = "ask the kernel: `echo asked | sudo tee /dev/kmsg`, `sudo journalctl -k -o short-iso > kernel.log` (without systemd \
+    `sudo dmesg > kernel.log`), then `genai-stack doctor --kernel-log kernel.log`";
 
 /// From the strongest evidence to the weakest: the engine's own words, the kernel's (its `log` of this container, if it was given), events,
 /// and last the exit code.
