@@ -181,9 +181,9 @@ mod tests {
             (Kept::Image, "no `custom_nodes` is mounted", "build the image"),
             (Kept::Mount("volume".to_owned()), "in a volume, in no folder of this machine", "into the volume"),
             (
-                Kept::Elsewhere("/srv/custom_nodes".into()),
-                "`/srv/custom_nodes` of the engine's machine",
-                "on the engine's machine: `genai-stack plugin install --custom-nodes '/srv/custom_nodes'`",
+                Kept::Elsewhere("/p/custom_nodes".into()),
+                "`/p/custom_nodes` of the engine's machine",
+                "on the engine's machine: `genai-stack plugin install --custom-nodes '/p/custom_nodes'`",
             ),
         ] {
             let absent = inside(&Facts { is_present: false, ..facts() }, None, &kept);
