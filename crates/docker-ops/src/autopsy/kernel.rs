@@ -4,7 +4,8 @@ use jiff::{SignedDuration, Timestamp};
 
 /// The kernel's clock and the engine's differ by so much anyway: journald writes whole seconds.
 const APART: SignedDuration = SignedDuration::from_secs(2);
-/// A clock that is set right by the network runs faster or slower by at most 500 millionths, and the kernel's own goes on as it is.
+/// And by one second in so many: a clock that the network sets right runs faster or slower by 500 millionths at most, the kernel's own as it
+/// is.
 const DRIFT: i32 = 2000;
 
 /// What a kernel's log tells of memory that ran out.
