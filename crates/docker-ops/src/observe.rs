@@ -22,6 +22,9 @@ const AT_ONCE: usize = 8;
 /// What ends the name of a container that is to take another's place.
 pub(crate) const NEXT: &str = ".next";
 
+/// Differences that may be an engine's, which leaves away what its kernel can't bound.
+const LIMITS: [&str; 3] = ["memory", "memory and swap", "processes"];
+
 const NO_LABEL: &str = "it carries no label of a project";
 
 /// A project as the engine has it, beside its specification.
@@ -118,6 +121,10 @@ impl Engine {
             let own = if one.image_id == image.id { Some(image.clone()) } else { self.image(&one.image_id).await? };
             let body = create::body(spec, &one.service, service, image);
             one.drift = traits::difference(&body, &one.seen, image, own.as_ref(), &spec.network());
+        }
+        if containers.iter().flat_map(|one| &one.drift).any(|one| LIMITS.contains(&&*one.field)) {
+            let unbounded = self.facts().await?.unbounded;
+            containers.iter_mut().for_each(|one| one.drift.retain(|drift| !unbounded.contains(&&*drift.field)));
         }
         Ok(Observed { containers, strangers, networks, images })
     }
@@ -257,6 +264,32 @@ mod tests {
                     "{error}"
                 );
             }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_limit_that_the_engine_leaves_away_is_no_difference() {
+        for (can_bound, expected) in [(true, vec!["memory", "memory and swap"]), (false, vec![])] {
+            let service = ServiceSpec::new(Image::Named { reference: "a".into(), pull: PullPolicy::Missing });
+            let mut spec =
+                StackSpec { project: "p".into(), working_dir: "/p".into(), services: [("ui".to_owned(), service)].into() };
+            let image = ImageFacts { id: "sha256:1".into(), ..ImageFacts::default() };
+            let body = serde_json::to_value(create::body(&spec, "ui", &spec.services["ui"], &image)).unwrap();
+            let made = json!({"Id": "c", "Name": "/p-ui-1", "Image": "sha256:1", "State": {"Status": "running"},
+                              "Config": body, "HostConfig": body["HostConfig"]});
+            let stand_in = StandIn::engine("1.41", "1.12", move |line| match line {
+                line if line.contains("/containers/json") => stand_in::json("200 OK", r#"[{"Id":"c"}]"#),
+                line if line.contains("/containers/") => stand_in::json("200 OK", &made.to_string()),
+                line if line.contains("/images/") => stand_in::json("200 OK", r#"{"Id":"sha256:1"}"#),
+                line if line.contains("/info") => {
+                    stand_in::json("200 OK", &json!({"MemoryLimit": can_bound, "SwapLimit": can_bound}).to_string())
+                }
+                _ => stand_in::json("200 OK", "[]"),
+            });
+            let engine = Engine::connect(&Endpoint::Unix(stand_in.path.clone())).await.unwrap();
+            spec.services.get_mut("ui").unwrap().limits.memory = Some(1 << 30);
+            let seen = engine.observe(&spec).await.unwrap();
+            assert_eq!(seen.containers[0].drift.iter().map(|one| &*one.field).collect::<Vec<_>>(), expected);
         }
     }
 }

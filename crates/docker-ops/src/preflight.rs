@@ -30,6 +30,8 @@ pub struct EngineFacts {
     pub rootless: bool,
     /// It maps the container's users to others of its machine.
     pub remaps_users: bool,
+    /// Limits that its kernel can't keep, and that it leaves away: of `memory`, `memory and swap` and `processes`.
+    pub unbounded: Vec<&'static str>,
 }
 
 /// A port of the host that something is to listen on.
@@ -62,6 +64,7 @@ impl Engine {
         let info = self.docker().info().await.map_err(|error| Error::of("the engine", error))?;
         let mut runtimes: Vec<String> = info.runtimes.unwrap_or_default().into_keys().collect();
         runtimes.sort();
+        let limits = [("memory", info.memory_limit), ("memory and swap", info.swap_limit), ("processes", info.pids_limit)];
         let options = info.security_options.unwrap_or_default();
         let has = |name: &str| options.iter().any(|option| option.split(',').any(|part| part == format!("name={name}")));
         Ok(EngineFacts {
@@ -72,6 +75,7 @@ impl Engine {
             runtimes,
             rootless: has("rootless"),
             remaps_users: has("userns"),
+            unbounded: limits.into_iter().filter(|(_, has)| *has == Some(false)).map(|(limit, _)| limit).collect(),
         })
     }
 

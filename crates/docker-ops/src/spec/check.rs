@@ -104,6 +104,27 @@ impl StackSpec {
         found.0
     }
 
+    /// Limits that an engine leaves away since its kernel can't keep them: [`crate::EngineFacts::unbounded`].
+    #[must_use]
+    pub fn check_bounds(&self, unbounded: &[&str]) -> Vec<Violation> {
+        let mut found = Found::default();
+        for (name, service) in &self.services {
+            let (memory, pids) = (service.limits.memory.is_some(), service.limits.pids.is_some());
+            let at = |part: &str| format!("services.{name}.limits.{part}");
+            let hint = "start its machine's kernel with `cgroup_enable=memory swapaccount=1`";
+            if memory && unbounded.contains(&"memory") {
+                found.warn(&at("memory"), "this engine can't bound memory, and leaves the limit away", hint);
+            } else if memory && unbounded.contains(&"memory and swap") {
+                found.warn(&at("memory"), "this engine can't keep the container from swapping", hint);
+            }
+            if pids && unbounded.contains(&"processes") {
+                let message = "this engine can't bound the number of processes, and leaves the limit away";
+                found.warn(&at("pids"), message, "give its machine a kernel with the controller `pids`");
+            }
+        }
+        found.0
+    }
+
     /// What only the images tell, of those that are there: what runs where the specification names no program.
     #[must_use]
     pub fn check_images(&self, images: &BTreeMap<String, ImageFacts>) -> Vec<Violation> {

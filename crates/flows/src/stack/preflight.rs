@@ -33,8 +33,8 @@ pub(super) async fn run(
     let facts = stack.engine.facts().await.map_err(|error| failure(&error))?;
     journey.about("engine", format!("{} at {}", facts.version, stack.engine.endpoint()));
     let here = if stack.engine.is_local() { spec.check_here() } else { Vec::new() };
-    let violations = [spec.check_on(facts.memory), spec.check_images(&seen.images), here].concat();
-    found(journey, checks::stack_sound(&violations)).await;
+    let told = [spec.check_on(facts.memory), spec.check_bounds(&facts.unbounded), spec.check_images(&seen.images), here];
+    found(journey, checks::stack_sound(&told.concat())).await;
     for settings in stack.chosen() {
         let name = &settings.service.value;
         let service = &spec.services[name];

@@ -412,6 +412,20 @@ fn cards_are_named_as_drivers_name_them() {
 }
 
 #[test]
+fn a_limit_that_an_engine_leaves_away_is_told() {
+    let mut stack = good();
+    assert_eq!(told(&stack.check_bounds(&["processes"])), "nothing", "it has no such limit");
+    stack.services.get_mut("comfyui").unwrap().limits.pids = Some(9);
+    assert_eq!(told(&stack.check_bounds(&[])), "nothing");
+    let seen = [&["memory and swap"][..], &["memory", "memory and swap", "processes"]].map(|no| told(&stack.check_bounds(no)));
+    insta::assert_snapshot!(seen.join("\n"), @"
+    Warn `services.comfyui.limits.memory`: this engine can't keep the container from swapping | start its machine's kernel with `cgroup_enable=memory swapaccount=1`
+    Warn `services.comfyui.limits.memory`: this engine can't bound memory, and leaves the limit away | start its machine's kernel with `cgroup_enable=memory swapaccount=1`
+    Warn `services.comfyui.limits.pids`: this engine can't bound the number of processes, and leaves the limit away | give its machine a kernel with the controller `pids`
+    ");
+}
+
+#[test]
 fn memory_is_bounded_and_leaves_room() {
     let limits = |limits: Limits| said(|s| s.limits = limits);
     let memory = |memory: u64| Limits { memory: Some(memory), ..Limits::default() };
