@@ -108,6 +108,7 @@ async fn what_the_sink_forbids_is_not_started_and_nothing_is_stopped_for_it() {
     let stand_in = StandIn::engine("1.41", "1.12", |line| match line {
         line if line.contains("/images/") => json("200 OK", r#"{"Id":"sha256:1"}"#),
         line if line.contains("/containers/create") => json("201 Created", r#"{"Id":"new","Warnings":[]}"#),
+        line if line.contains("/new/json") => json("200 OK", r#"{"Id":"new","Image":"sha256:1"}"#),
         _ => say("HTTP/1.1 204 No Content\r\n\r\n"),
     });
     let engine = Engine::connect(&Endpoint::Unix(stand_in.path.clone())).await.unwrap();
