@@ -49,7 +49,8 @@ fn words(events: &[Event]) -> String {
 }
 
 /// A shell whose variable grows for ever.
-const FILL: &str = "x=x; while true; do x=$x$x; done";
+/// The engine hears of want of memory a moment after the start only.
+const FILL: &str = "sleep 1; x=x; while true; do x=$x$x; done";
 
 /// Name, options, command, what is done to it, and what is told between its start and its removal.
 type Case = (&'static str, &'static [&'static str], &'static [&'static str], &'static [&'static str], &'static str);
