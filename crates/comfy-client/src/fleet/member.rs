@@ -26,6 +26,8 @@ pub(super) struct Member {
     pub(super) looked: Option<Duration>,
     /// Since when the breaker lets nothing through.
     pub(super) down_since: Option<Duration>,
+    /// Since when nobody listens at its address.
+    pub(super) unheard_since: Option<Duration>,
     /// Why the last look or submission failed.
     pub(super) trouble: Option<Error>,
     pub(super) catalogue: Option<Catalogue>,
@@ -51,6 +53,7 @@ impl Member {
             given: 0,
             looked: None,
             down_since: None,
+            unheard_since: None,
             trouble: None,
             catalogue: None,
             breaker: Breaker::NEW,
@@ -73,12 +76,17 @@ impl Member {
         self.down_since.is_some_and(|since| now >= since.saturating_add(patience))
     }
 
-    /// Whether no program has listened at its address for `patience`: it ended, and its queue with it. A proxy before it would
-    /// say nothing of that.
+    /// A look or a submission failed so; none for a server that answers, and forgets or runs nothing.
+    pub(super) fn troubled(&mut self, now: Duration, why: Option<Error>) {
+        // A proxy that is not there says nothing of the server.
+        let unheard = why.as_ref().is_some_and(Error::nobody_listens) && self.client.transport().config().proxy.is_none();
+        self.unheard_since = unheard.then(|| self.unheard_since.unwrap_or(now));
+        self.trouble = why;
+    }
+
+    /// Whether no program has listened at its address for `patience`: it ended, and its queue with it.
     pub(super) fn is_gone(&self, now: Duration, patience: Duration) -> bool {
-        let unheard =
-            self.trouble.as_ref().is_some_and(Error::nobody_listens) && self.client.transport().config().proxy.is_none();
-        unheard && self.down_since.is_some_and(|since| now >= since.saturating_add(patience))
+        self.unheard_since.is_some_and(|since| now >= since.saturating_add(patience))
     }
 
     /// Moves the breaker, and says what a person would want to know of that.
@@ -100,5 +108,26 @@ impl Member {
             (Breaker::HalfOpen { .. }, Breaker::Closed { .. }) => Some(FleetEvent::Closed { backend }),
             _ => None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Config, ErrorKind};
+
+    const S: fn(u64) -> Duration = Duration::from_secs;
+
+    #[test]
+    fn it_is_gone_once_nobody_has_listened_for_so_long_without_a_break() {
+        let mut member = Member::new("a", Client::new(Config::new("http://127.0.0.1:1").unwrap()).unwrap(), 1);
+        let refused = || std::io::Error::from(std::io::ErrorKind::ConnectionRefused);
+        let unheard = || Some(Error::new(ErrorKind::Unreachable, "x").because(refused()));
+        let busy = Some(Error::new(ErrorKind::Server, "x").with_status(503));
+        for (second, why) in [(1, unheard()), (50, busy), (61, unheard()), (100, unheard())] {
+            member.troubled(S(second), why);
+            assert!(!member.is_gone(S(second), S(60)));
+        }
+        assert!(!member.is_gone(S(120), S(60)) && member.is_gone(S(121), S(60)));
     }
 }

@@ -171,6 +171,7 @@ impl Shared {
             member.looked = Some(now);
             match seen {
                 Ok(seen) => {
+                    member.unheard_since = None;
                     member.others = seen.queue_remaining.saturating_sub(member.in_flight as u64);
                     if let Some(info) = seen.info {
                         member.catalogue = Some(Catalogue { info, read: now, doubted: false });
@@ -178,7 +179,7 @@ impl Shared {
                     member.turn(now, |breaker| breaker.answered(now))
                 }
                 Err(error) => {
-                    member.trouble = Some(error);
+                    member.troubled(now, Some(error));
                     member.turn(now, |breaker| breaker.failed(now))
                 }
             }
@@ -222,7 +223,7 @@ impl Slot {
     pub(super) fn stalled(&self) {
         let now = self.shared.now();
         self.shared.change(self.index, |member| {
-            member.trouble = None;
+            member.troubled(now, None);
             member.turn(now, |breaker| breaker.stalled(now))
         });
     }
@@ -230,7 +231,7 @@ impl Slot {
     pub(super) fn failed(&self, why: Option<&Error>) {
         let now = self.shared.now();
         self.shared.change(self.index, |member| {
-            member.trouble = why.cloned();
+            member.troubled(now, why.cloned());
             member.turn(now, |breaker| breaker.failed(now))
         });
     }
