@@ -167,7 +167,7 @@ fn traits(config: &ContainerConfig, host: &HostConfig, binds: impl Iterator<Item
     insert(
         &mut all,
         "temporary file systems",
-        list(host.tmpfs.iter().flatten().map(|(path, options)| format!("{path}:{options}"))),
+        list(host.tmpfs.iter().flatten().map(|(path, options)| format!("{path}:{options}").trim_end_matches(':').to_owned())),
     );
     insert(&mut all, "init process", host.init.filter(|set| *set).map(|_| "on".to_owned()));
     insert(&mut all, "privileges", host.privileged.filter(|set| *set).map(|_| "all".to_owned()));
