@@ -23,6 +23,9 @@ const BETWEEN_LOOKS: Duration = Duration::from_millis(500);
 /// How long a prompt waits for the connection that tells of it: without, it is followed by looking.
 const SOCKET_WAIT: Duration = Duration::from_secs(2);
 
+/// How long an id may be that a server made; a UUID has 36.
+const LONGEST_ID: usize = 128;
+
 /// Of how many rejected nodes the server's description is asked for.
 const EXPLAINED: usize = 8;
 
@@ -185,7 +188,8 @@ impl Client {
 
     async fn send_prompt(&self, request: &Request) -> Result<Accepted, Error> {
         let answer = self.transport().json(request).await?;
-        accepted(&answer).ok_or_else(|| judge::unnamed(self.url(), &answer, "accepted the workflow without a `prompt_id`"))
+        accepted(&answer)
+            .ok_or_else(|| judge::unnamed(self.url(), &answer, "accepted the workflow without a `prompt_id` that can be one"))
     }
 
     /// Whether queue or history have the prompt; false only after two looks at both. The look itself may fail for a
@@ -232,7 +236,10 @@ impl Client {
 }
 
 fn accepted(answer: &Value) -> Option<Accepted> {
-    let prompt_id = answer.get("prompt_id")?.as_str()?.to_owned();
+    // An old server draws the id itself. Users make paths and commands of it: nothing but an id is taken for one.
+    let is_id =
+        |id: &&str| id.len() <= LONGEST_ID && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
+    let prompt_id = answer.get("prompt_id")?.as_str().filter(is_id).filter(|id| !id.is_empty())?.to_owned();
     Some(Accepted { prompt_id, dropped: rejection::node_errors(answer) })
 }
 
@@ -263,8 +270,10 @@ mod tests {
 
     #[test]
     fn an_answer_without_an_id_accepts_nothing() {
-        for answer in [json!({}), json!([]), json!({"prompt_id": 7})] {
-            assert_eq!(accepted(&answer), None);
+        let not_ids = ["", "..", "../../etc/x", "/etc/x", "a\\b", "a b", "a;b", "a.png", "é", "a\n"];
+        let not_ids = not_ids.into_iter().map(|id| json!({"prompt_id": id}));
+        for answer in not_ids.chain([json!({}), json!([]), json!({"prompt_id": 7}), json!({"prompt_id": "a".repeat(129)})]) {
+            assert_eq!(accepted(&answer), None, "{answer}");
         }
         let taken = accepted(&json!({"prompt_id": "p", "number": -7.5, "node_errors": {}})).unwrap();
         assert_eq!(taken, Accepted { prompt_id: "p".into(), dropped: Vec::new() });

@@ -69,7 +69,11 @@ pub fn keep(image: &WsImage, name: &str, out: &Path, world: &World) -> Result<Fi
         _ => "bin",
     };
     let folder = world.current_dir.join(out);
-    let path = folder.join(format!("{name}.{extension}"));
+    let name = format!("{name}.{extension}");
+    if Path::new(&name).file_name() != Some(name.as_ref()) {
+        return Err(Failure::new(FailureKind::Refused, format!("`{}` can't be the name of a file", name.escape_debug())));
+    }
+    let path = folder.join(name);
     let write = || {
         fs::create_dir_all(&folder)?;
         let mut file = tempfile::Builder::new().permissions(fs::Permissions::from_mode(0o666)).tempfile_in(&folder)?;
