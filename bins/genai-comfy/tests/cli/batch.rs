@@ -130,6 +130,42 @@ fn a_line_that_the_disk_has_no_room_for_leaves_no_half_of_it() {
     assert_eq!(sum(&batch(&one, &args)), format!("0: ✓ {} succeeded, {done} were done before of 9", 9 - done));
 }
 
+/// Runs a batch of these items, one after the other, and writes others over them when the first is done.
+fn changed(others: &str) -> (i32, String, usize) {
+    let items: String = (0..40).map(|nth| format!("{{\"id\": \"m{nth}\", \"set\": {{\"1.color\": {nth}}}}}\n")).collect();
+    let one = plain(&[("i.jsonl", &items)]);
+    let args = ["batch", "i.jsonl", "--workflow", "w.json", "--results", "r.jsonl", "--concurrency", "1"];
+    // What is read ahead is far from the end.
+    let mut padded = items.replace("}}\n", &format!("}}}}{}\n", " ".repeat(2_000)));
+    one.write("i.jsonl", &padded);
+    let run = one.command(&args).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    while !one.folder.path().join("r.jsonl").exists() || written(&one).is_empty() {
+        std::thread::yield_now();
+    }
+    let at = padded.find("{\"id\": \"m39").unwrap();
+    padded.replace_range(at.., others);
+    one.write("i.jsonl", &padded);
+    let output = run.wait_with_output().unwrap();
+    let done = written(&one);
+    let ids: std::collections::BTreeSet<_> = done.iter().map(|line| line["id"].to_string()).collect();
+    assert_eq!(ids.len(), done.len(), "none ran twice");
+    (output.status.code().unwrap(), String::from_utf8(output.stderr).unwrap(), done.len())
+}
+
+#[test]
+fn a_file_that_changes_while_its_batch_runs_ends_it_with_a_word() {
+    for (others, words) in [
+        ("", "there is no line of `m39` any more"),
+        ("{\"id\": ", "line 40: "),
+        ("{\"id\": \"m0\"}\n", "line 40 is of `m0`, which was not there"),
+        ("{\"id\": \"m39\"}\n{\"id\": \"m0\"}\n", "line 41 is of `m0`, which was not there"),
+    ] {
+        let (code, said, done) = changed(others);
+        assert_eq!((code, done), (3, if others.contains("m39") { 40 } else { 39 }), "{said}");
+        assert!(said.contains(&format!("`i.jsonl` was changed while its batch ran: {words}")), "{said}");
+    }
+}
+
 #[test]
 fn ctrl_c_cancels_what_is_its_own_and_leaves_the_rest_for_later() {
     let items = "{\"workflow\": \"slow.json\", \"seed\": 1}\n".repeat(9);

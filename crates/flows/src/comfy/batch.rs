@@ -6,7 +6,14 @@ mod results;
 mod row;
 mod servers;
 
-use std::{mem::replace, num::NonZeroUsize, path::Path, pin::pin, time::Duration};
+use std::{
+    mem::replace,
+    num::NonZeroUsize,
+    path::Path,
+    pin::pin,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use comfy_client::{Batch, BatchRow, BatchStop, Fleet};
 use futures_util::{
@@ -70,6 +77,8 @@ pub struct Running<'a> {
     stop: BatchStop,
     /// Whether the user wants no more.
     unwanted: bool,
+    /// Why not all items were read again.
+    changed: Arc<OnceLock<Failure>>,
     failure: Option<Failure>,
 }
 
@@ -124,17 +133,19 @@ impl<'a, S: Fn() -> Result<(Vec<Settings>, Door), Failure>> Checked<'a, S> {
         let skipped = ids.iter().filter(|id| earlier.done.contains(*id)).count() as u64;
         let folder = order.world.current_dir.join(order.out);
         let batch = Batch::new(fleet).deadline(order.deadline).download_to(folder).skip(earlier.done);
-        // A file that is another by now than when it was checked ends the batch where it is wrong.
-        let items = items.read()?.map_while(|item| item.ok().map(|(_, item)| item));
+        let (total, changed) = (ids.len() as u64, Arc::<OnceLock<Failure>>::default());
+        let teller = changed.clone();
+        let items = items.again(ids.into())?.map_while(move |item| item.map_err(|failure| teller.set(failure)).ok());
         Ok(Running {
             order,
-            total: ids.len() as u64,
+            total,
             skipped,
             begun: order.world.clock.now(),
             results,
             stop: batch.stop(),
             rows: batch.run(stream::iter(items)).boxed(),
             unwanted: false,
+            changed,
             failure: None,
         })
     }
@@ -194,6 +205,9 @@ impl Running<'_> {
                 None => failure.hint("with `--results FILE` it could go on where it was"),
             }
         };
-        (Duration::try_from(took).unwrap_or_default(), self.failure.or_else(|| self.unwanted.then(stopped)))
+        (
+            Duration::try_from(took).unwrap_or_default(),
+            self.failure.or_else(|| self.unwanted.then(stopped)).or_else(|| self.changed.get().cloned()),
+        )
     }
 }

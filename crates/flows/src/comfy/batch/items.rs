@@ -91,6 +91,35 @@ impl<'a> Items<'a> {
         Err(Failure { causes, ..failure }.hint("put them right, and run the same command again"))
     }
 
+    /// The same items again, those whose `ids` were given before. A line that is another by now, or gone, is the last.
+    pub(super) fn again(
+        &self,
+        ids: Arc<[String]>,
+    ) -> Result<impl Iterator<Item = Result<BatchItem, Failure>> + Send + use<'a>, Failure> {
+        let shown = self.order.file.display().to_string();
+        let changed = move |what: String| {
+            Failure::new(FailureKind::Declined, format!("`{shown}` was changed while its batch ran: {what}"))
+                .hint("what was sent before went on; put it right, and run the rest")
+        };
+        let (mut lines, mut at, mut ended) = (self.read()?, 0, false);
+        Ok(std::iter::from_fn(move || {
+            if ended {
+                return None;
+            }
+            let item = match (lines.next(), ids.get(at)) {
+                (None, None) => return None,
+                (None, Some(id)) => Err(format!("there is no line of `{id}` any more")),
+                (Some(Err(wrong)), _) => Err(format!("line {}: {}", wrong.number, wrong.what)),
+                (Some(Ok((number, item))), id) if id.is_none_or(|id| id != item.id()) => {
+                    Err(format!("line {number} is of `{}`, which was not there", item.id()))
+                }
+                (Some(Ok((_, item))), _) => Ok(item),
+            };
+            (at, ended) = (at + 1, item.is_err());
+            Some(item.map_err(&changed))
+        }))
+    }
+
     /// The items, each made when it is asked for.
     pub(super) fn read(&self) -> Result<impl Iterator<Item = Result<(u64, BatchItem), Wrong>> + Send + use<'a>, Failure> {
         let path = self.path();
