@@ -307,6 +307,7 @@ impl Batch {
 impl BatchRow {
     async fn bring_home(&mut self, folder: Option<&std::path::Path>) {
         let End::Outcome(Outcome::Succeeded(run)) = &self.delivery.end else { return };
+        self.unsaved = run.missing_pictures();
         for output in &run.outputs {
             let saved = match (folder, &self.delivery.client) {
                 (Some(folder), Some(client)) => client.download_tree(&output.file, &folder.join(&self.id)).await.map(Some),

@@ -6,6 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use serde_json::Value;
 
+use crate::error::{Error, ErrorKind};
 use crate::files::StoredFile;
 use crate::history::HistoryEntry;
 use crate::wire::{self, ExecutionError, ImageFormat};
@@ -104,6 +105,27 @@ pub struct Run {
     pub history: HistoryEntry,
     /// How long it took.
     pub timing: Timing,
+}
+
+impl Run {
+    /// [`Run::ws_images_complete`] as an error to show, with what to do; none where all pictures are there.
+    ///
+    /// ```no_run
+    /// # fn example(run: comfy_client::Run) -> Result<(), comfy_client::Error> {
+    /// if let Some(error) = run.missing_pictures() {
+    ///     return Err(error);
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn missing_pictures(&self) -> Option<Error> {
+        let what =
+            "pictures that nodes sent over the WebSocket may be missing: the connection broke, or they took too much memory";
+        let error =
+            Error::new(ErrorKind::NotFound, what).hint("run it again, or save with SaveImage: the server keeps such files");
+        (!self.ws_images_complete).then_some(error)
+    }
 }
 
 /// A picture that a node sent in place of a file.

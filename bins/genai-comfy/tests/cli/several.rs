@@ -104,3 +104,22 @@ fn a_batch_keeps_what_came_over_the_websocket() {
         assert!(fs::read(stage.folder.path().join(&path)).unwrap().starts_with(b"\x89PNG"), "{path}");
     }
 }
+
+#[test]
+fn pictures_that_were_lost_on_the_way_are_no_success() {
+    let stage = Stage::new(|builder, _| builder.fault(Fault::CutSocket { after_frames: 3 }));
+    stage.write("pictures.json", PICTURES);
+    stage.write("i.jsonl", "{\"id\": \"a\"}\n");
+    let (code, out, _) = said(&mut stage.command(&["run", "pictures.json", "--format", "json"]));
+    let document: Value = serde_json::from_str(out.lines().last().unwrap()).unwrap();
+    let words = "pictures that nodes sent over the WebSocket may be missing: the connection broke, or they took too much memory";
+    assert_eq!((code, &document["failure"]["message"]), (3, &words.into()), "{document}");
+    assert_eq!(document["files"].as_array().unwrap().len(), 2);
+
+    let batch = ["batch", "i.jsonl", "--workflow", "pictures.json", "--results", "r.jsonl", "--set", "1.color=1"];
+    let (code, line, _) = json(&stage, &batch);
+    assert_eq!((code, &line["outcome"], &line["error"]["message"]), (3, &"unsaved".into(), &words.into()), "{line}");
+    // It is not done.
+    let (_, line, _) = json(&stage, &[&batch[..], &["--resume"]].concat());
+    assert_eq!(line["id"], "a");
+}

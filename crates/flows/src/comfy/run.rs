@@ -113,7 +113,8 @@ async fn steps(order: &Order<'_>, wish: &impl AsyncFn(), tell: &mut impl AsyncFn
     let mut end = End::of(&outcome, workflow, id);
     if let Outcome::Succeeded(run) = &outcome {
         let haul = bring_home(order, run, out, wish, tell).await;
-        (end.files, end.failure) = (haul.files, ending::not_home(haul.failures, id));
+        let missing = run.missing_pictures().map(|error| failure(&error));
+        (end.files, end.failure) = (haul.files, ending::not_home(haul.failures, missing, id));
     }
     Ok(end)
 }
@@ -211,11 +212,6 @@ async fn bring_home(order: &Order<'_>, run: &Run, out: &Path, wish: &impl AsyncF
             got = home::fetch(order.client, &output.file, out, order.world) => got,
         };
         haul.take(got, tell).await;
-    }
-    if !run.ws_images_complete {
-        let problem =
-            "pictures that nodes sent over the WebSocket may be missing: the connection broke, or they took too much memory";
-        tell(Step::Warning(problem.to_owned())).await;
     }
     haul
 }

@@ -115,8 +115,15 @@ pub(super) fn still_there(id: &str) -> Vec<String> {
     ]
 }
 
-/// Why not all of its files are here.
-pub(super) fn not_home(failures: Vec<Failure>, id: &str) -> Option<Failure> {
+/// Why not all of it is here: files that did not come, and pictures that may be `missing`, which nobody has any more.
+pub(super) fn not_home(failures: Vec<Failure>, missing: Option<Failure>, id: &str) -> Option<Failure> {
+    match (files_not_home(failures, id), missing) {
+        (Some(failure), Some(missing)) => Some(Failure { causes: [failure.causes, vec![missing.message]].concat(), ..failure }),
+        (files, missing) => files.or(missing),
+    }
+}
+
+fn files_not_home(failures: Vec<Failure>, id: &str) -> Option<Failure> {
     let again = format!("`genai-comfy download {id}` tries again");
     let worst = failures.iter().map(|failure| failure.kind).max()?;
     if let [_] = failures.as_slice() {

@@ -146,11 +146,12 @@ async fn a_wish_while_files_come_home_leaves_the_rest_and_says_how_to_get_it() {
 async fn files_that_stay_away_are_counted_and_the_gravest_reason_counts() {
     let lost = |nth| Failure::new(FailureKind::Unreachable, format!("no answer {nth}")).hint("is it running?");
     let refused = Failure::new(FailureKind::Refused, "the disk is full").hint("make room");
-    assert_eq!(ending::not_home(Vec::new(), "p"), None);
-    let one = ending::not_home(vec![lost(1)], "p").unwrap();
+    assert_eq!(ending::not_home(Vec::new(), None, "p"), None);
+    let one = ending::not_home(vec![lost(1)], None, "p").unwrap();
     assert_eq!((&*one.message, one.hints.len()), ("no answer 1", 2));
-    let all = ending::not_home(vec![lost(1), refused, lost(2)], "p").unwrap();
+    let all = ending::not_home(vec![lost(1), refused, lost(2)], Some(lost(3)), "p").unwrap();
     assert_eq!((all.kind, &*all.message), (FailureKind::Refused, "3 of the files could not be brought home"));
+    assert_eq!(all.causes.last().map(String::as_str), Some("no answer 3"));
     assert_eq!(all.hints, ["is it running?", "make room", "`genai-comfy download p` tries again"]);
 }
 
