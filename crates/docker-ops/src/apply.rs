@@ -308,13 +308,27 @@ impl Engine {
     /// Stops a container so that only a person starts it again: its restart policy, which an engine obeys when it starts itself, becomes `no`.
     ///
     /// # Errors
-    /// Whatever the engine refuses. It is stopped even if its policy can't be changed.
+    /// Whatever the engine refuses. It is stopped even if its policy can't be changed, and then a hint says so.
     pub async fn stop_for_good(&self, container: &Handle, grace: Duration) -> Result<(), Error> {
+        // First, since this run may end in between; but of one that ends at this moment an engine does not take it.
+        let barred = self.bar(container).await;
+        self.stop(container, grace).await?;
+        if barred.is_ok() {
+            return Ok(());
+        }
+        self.bar(container).await.map_err(|error| {
+            let name = &container.name;
+            error.hint(format!(
+                "`{name}` was stopped, but an engine that starts itself may start it: `docker update --restart no {name}`"
+            ))
+        })
+    }
+
+    /// Takes from a container what would start it again without a person.
+    async fn bar(&self, container: &Handle) -> Result<(), Error> {
         let policy = RestartPolicy { name: Some(RestartPolicyNameEnum::NO), maximum_retry_count: None };
         let body = ContainerUpdateBody { restart_policy: Some(policy), ..ContainerUpdateBody::default() };
-        let barred = self.docker().update_container(&container.id, body).await;
-        self.stop(container, grace).await?;
-        answer::known(about(container), barred).map(drop)
+        answer::known(about(container), self.docker().update_container(&container.id, body).await).map(drop)
     }
 
     async fn remove(&self, container: &Handle, volumes: bool, progress: ProgressSink<'_>) -> Result<(), Error> {

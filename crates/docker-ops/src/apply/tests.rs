@@ -143,3 +143,26 @@ async fn what_the_sink_forbids_is_not_started_and_nothing_is_stopped_for_it() {
     let changes: Vec<_> = asked.iter().filter(|line| !line.starts_with("GET") && !line.contains("/create")).collect();
     assert!(changes.is_empty(), "{changes:?}");
 }
+
+#[tokio::test]
+async fn a_policy_that_an_ending_container_does_not_take_is_changed_once_it_is_stopped() {
+    for (refusals, told) in [(0, None), (1, None), (2, Some("`p-ui-1` was stopped, but"))] {
+        let left = std::sync::atomic::AtomicU32::new(refusals);
+        let count = std::sync::atomic::Ordering::Relaxed;
+        let stand_in = StandIn::engine("1.41", "1.12", move |line| match line {
+            line if line.contains("/update") && left.fetch_update(count, count, |left| left.checked_sub(1)).is_ok() => {
+                json("500 Internal Server Error", r#"{"message":"cannot update a stopped container"}"#)
+            }
+            line if line.contains("/update") => json("200 OK", r#"{"Warnings":[]}"#),
+            _ => say("HTTP/1.1 204 No Content\r\n\r\n"),
+        });
+        let engine = Engine::connect(&Endpoint::Unix(stand_in.path.clone())).await.unwrap();
+        let container = Handle { id: "1".into(), name: "p-ui-1".into() };
+        let ended = engine.stop_for_good(&container, Duration::ZERO).await;
+        assert_eq!(ended.as_ref().err().map(|error| error.hints()[0].contains(told.unwrap_or("nothing"))), told.map(|_| true));
+        let what =
+            |line: &String| line.split_once("/containers/1/").map(|(_, what)| what.split([' ', '?']).next().unwrap().to_owned());
+        let expected = if refusals == 0 { "update stop" } else { "update stop update" };
+        assert_eq!(stand_in.seen().iter().filter_map(what).collect::<Vec<_>>().join(" "), expected);
+    }
+}
