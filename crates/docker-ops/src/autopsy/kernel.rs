@@ -7,6 +7,8 @@ const APART: SignedDuration = SignedDuration::from_secs(2);
 /// And by one second in so many: a clock that the network sets right runs faster or slower by 500 millionths at most, the kernel's own as it
 /// is.
 const DRIFT: i32 = 2000;
+/// All that a kernel writes of one kill, it writes within this time.
+const ONE_KILL: SignedDuration = SignedDuration::from_mins(1);
 
 /// What a kernel's log tells of memory that ran out.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -22,14 +24,12 @@ pub struct KernelLog {
 /// A process that the kernel killed since memory had run out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OutOfMemory {
-    /// The container that it belonged to, by its 64 hexadecimal digits.
-    pub container: Option<String>,
+    /// The control group that it belonged to, such as `/docker/ID`; none where the log doesn't say.
+    pub group: Option<String>,
     /// Whether the machine as a whole had run out; else a limit was reached.
     pub of_machine: bool,
-    /// The process's name.
-    pub process: String,
-    /// The process's number.
-    pub pid: u32,
+    /// The process's number, where the log says it.
+    pub pid: Option<u32>,
     /// When; none where the line doesn't say it in full.
     pub at: Option<KernelTime>,
 }
@@ -42,6 +42,21 @@ pub struct KernelTime {
     /// By so much the line may be wrong. The kernel counts from the start of the machine, and drifts away from the time of day; journald
     /// notes the time of day itself.
     pub drift: SignedDuration,
+}
+
+impl OutOfMemory {
+    /// Whether a process of the container, or of one inside it, was killed; none where the log doesn't say whose it was.
+    #[must_use]
+    pub fn befell(&self, container: &str) -> Option<bool> {
+        self.group.as_deref().map(|group| containers(group).any(|id| id == container))
+    }
+
+    /// Whether `other`, a line further down, tells of the same kill.
+    fn goes_on_in(&self, other: &Self, is_new: bool) -> bool {
+        let apart = self.at.zip(other.at).map(|(one, other)| other.at.duration_since(one.at).abs());
+        let is_same = self.pid.is_none() || other.pid == self.pid || !is_new;
+        is_same && apart.is_none_or(|apart| apart <= ONE_KILL)
+    }
 }
 
 impl KernelTime {
@@ -60,22 +75,18 @@ impl KernelTime {
 
 impl KernelLog {
     /// Reads a log in the form of `journalctl -k -o short-iso` or `dmesg`. What counts from the start of the machine needs to know when that
-    /// was. Kernels before 4.19 name no container.
+    /// was. A kernel that has much to tell, and one before 4.19, may not say whose process it killed.
     #[must_use]
     pub fn read(log: &str, booted: Option<Timestamp>) -> Self {
         let stamped = |line: &str| at(line, booted);
-        Self {
-            kills: log.lines().filter_map(|line| read(line, booted)).collect(),
-            from: log.lines().find_map(stamped),
-            to: log.lines().rev().find_map(stamped),
-        }
+        Self { kills: kills(log, booted), from: log.lines().find_map(stamped), to: log.lines().rev().find_map(stamped) }
     }
 
-    /// The same of one container's processes.
+    /// The same of one container's processes, and of those of which it doesn't say whose they were.
     #[must_use]
     pub fn of(&self, container: &str) -> Self {
-        let is_its = |kill: &&OutOfMemory| kill.container.as_deref() == Some(container);
-        Self { kills: self.kills.iter().filter(is_its).cloned().collect(), ..*self }
+        let may_be_its = |kill: &&OutOfMemory| kill.befell(container) != Some(false);
+        Self { kills: self.kills.iter().filter(may_be_its).cloned().collect(), ..*self }
     }
 
     /// Whether a line of that time would stand in it: only then its absence says something. The end of a container may be the last of which
@@ -87,17 +98,41 @@ impl KernelLog {
     }
 }
 
-/// `oom-kill:constraint=CONSTRAINT_MEMCG,…,oom_memcg=/docker/ID,task_memcg=/docker/ID,task=python3,pid=12,uid=0`
-fn read(line: &str, booted: Option<Timestamp>) -> Option<OutOfMemory> {
-    let (begin, fields) = line.split_once("oom-kill:")?;
-    let field = |name: &str| fields.split(',').find_map(|field| field.trim().strip_prefix(name)?.strip_prefix('='));
-    Some(OutOfMemory {
-        container: field("task_memcg").and_then(container_of),
-        of_machine: field("constraint")? != "CONSTRAINT_MEMCG",
-        process: field("task")?.to_owned(),
-        pid: field("pid")?.parse().ok()?,
-        at: at(begin, booted),
-    })
+/// Several lines tell of one kill; a kernel that has much to tell leaves some of them out.
+fn kills(log: &str, booted: Option<Timestamp>) -> Vec<OutOfMemory> {
+    let mut kills: Vec<OutOfMemory> = Vec::new();
+    for (told, is_new) in log.lines().filter_map(|line| read(line, booted)) {
+        match kills.last_mut() {
+            Some(kill) if told.group.is_none() && kill.goes_on_in(&told, is_new) => kill.pid = kill.pid.or(told.pid),
+            _ => kills.push(told),
+        }
+    }
+    kills
+}
+
+/// What a line tells of a kill, and whether it may be the only one that does:
+///
+/// - `oom-kill:constraint=CONSTRAINT_MEMCG,…,oom_memcg=/docker/ID,task_memcg=/docker/ID,task=python3,pid=12,uid=0`
+/// - `Task in /docker/ID killed as a result of limit of /docker/ID`, before 4.19
+/// - `Memory cgroup out of memory: Kill process 12 (python3) score 1000 or sacrifice child`, `Out of memory: Killed process 12 (python3)`
+/// - `Killed process 13 (python3) total-vm:1kB`: 12 itself, or the child that was sacrificed
+fn read(line: &str, booted: Option<Timestamp>) -> Option<(OutOfMemory, bool)> {
+    let at = || at(line, booted);
+    if let Some((_, fields)) = line.split_once("oom-kill:") {
+        let field = |name: &str| fields.split(',').find_map(|field| field.trim().strip_prefix(name)?.strip_prefix('='));
+        let of_machine = field("constraint")? != "CONSTRAINT_MEMCG";
+        let (group, pid) = (field("task_memcg").map(str::to_owned), field("pid").and_then(|pid| pid.parse().ok()));
+        return Some((OutOfMemory { group, of_machine, pid, at: at() }, true));
+    }
+    if let Some((group, _)) =
+        line.split_once("Task in ").and_then(|(_, rest)| rest.split_once(" killed as a result of limit of "))
+    {
+        return Some((OutOfMemory { group: Some(group.to_owned()), of_machine: false, pid: None, at: at() }, true));
+    }
+    let (begin, process) = line.split_once("Killed process ").or_else(|| line.split_once("Kill process "))?;
+    let pid = process.split([' ', ',']).next()?.parse().ok()?;
+    let is_new = begin.contains("ut of memory");
+    Some((OutOfMemory { group: None, of_machine: !begin.contains("Memory cgroup"), pid: Some(pid), at: at() }, is_new))
 }
 
 /// `[ 12.345678] ` and `2026-11-22T21:18:55,500000+00:00 ` are dmesg's: both count from the start of the machine, whatever they look like.
@@ -118,11 +153,9 @@ fn at(line: &str, booted: Option<Timestamp>) -> Option<KernelTime> {
     Some(KernelTime { at, drift })
 }
 
-/// The id in a path such as `/docker/ID`, `/system.slice/docker-ID.scope` or `/machine.slice/libpod-ID.scope`.
-pub(super) fn container_of(path: &str) -> Option<String> {
-    path.split(['/', '-', '.'])
-        .find(|part| part.len() == 64 && part.bytes().all(|byte| byte.is_ascii_hexdigit()))
-        .map(str::to_owned)
+/// The ids in a path such as `/docker/ID`, `/system.slice/docker-ID.scope` or `/docker/OUTER/docker/INNER`, outermost first.
+pub(super) fn containers(path: &str) -> impl DoubleEndedIterator<Item = &str> {
+    path.split(['/', '-', '.', ':']).filter(|part| part.len() == 64 && part.bytes().all(|byte| byte.is_ascii_hexdigit()))
 }
 
 #[cfg(test)]
@@ -147,8 +180,48 @@ mod tests {
         let after = |milliseconds| booted.checked_add(SignedDuration::from_millis(milliseconds)).ok();
         assert_eq!((at(&kills[0]), at(&kills[1])), (after(12_300), None), "the second has no year");
         assert_eq!(KernelLog::read(&log, None).kills[0].at, None);
-        assert!(kills.iter().all(|kill| kill.container.as_deref() == Some(&*id) && kill.process == "python3"));
-        assert_eq!(kills.iter().map(|kill| (kill.of_machine, kill.pid)).collect::<Vec<_>>(), [(false, 77), (true, 78)]);
+        assert!(kills.iter().all(|kill| kill.befell(&id) == Some(true)));
+        assert_eq!(
+            kills.iter().map(|kill| (kill.of_machine, kill.pid)).collect::<Vec<_>>(),
+            [(false, Some(77)), (true, Some(78))]
+        );
+    }
+
+    /// Whether each kill was the container's, whether it was the machine's, and whom it hit.
+    fn told(log: &str, container: &str) -> Vec<(Option<bool>, bool, Option<u32>)> {
+        let booted = Some(Timestamp::UNIX_EPOCH);
+        KernelLog::read(log, booted).kills.iter().map(|kill| (kill.befell(container), kill.of_machine, kill.pid)).collect()
+    }
+
+    #[test]
+    fn a_kill_is_told_in_more_than_one_way() {
+        let id = "0f".repeat(32);
+        let limit = "[ 12.3] Memory cgroup out of memory: Kill process 4242 (python3) score 1000 or sacrifice child\n";
+        let killed = "[ 12.3] Killed process 4242 (python3) total-vm:1kB, anon-rss:1kB\n";
+        let task = format!("[ 12.3] Task in /docker/{id} killed as a result of limit of /docker/{id}\n");
+        let own = [(Some(true), false, Some(4242))];
+        assert_eq!(told(&format!("{task}[ 12.3] memory: usage 16384kB\n{limit}{killed}"), &id), own, "before 4.19");
+        assert_eq!(told(&task, &id), [(Some(true), false, None)], "the rest was left out");
+        assert_eq!(told(&format!("{limit}{killed}"), &id), [(None, false, Some(4242))], "nobody says whose it was");
+        let child = "[ 12.3] Killed process 4243 (python3) total-vm:1kB\n";
+        assert_eq!(told(&format!("{task}{limit}{child}"), &id), own, "the child was sacrificed");
+        assert_eq!(told(child, &id), [(None, true, Some(4243))]);
+        let machine = "[ 99.0] Out of memory: Killed process 7 (python3) total-vm:1kB\n";
+        assert_eq!(told(&format!("{task}{limit}{machine}"), &id), [own[0], (None, true, Some(7))], "another kill");
+        let later = format!("{task}{limit}{}", limit.replace("12.3", "99999.0"));
+        assert_eq!(told(&later, &id).len(), 2, "numbers come again");
+        let other = "1e".repeat(32);
+        let log = KernelLog::read(&format!("{task}{limit}{machine}"), None);
+        assert_eq!((log.of(&id).kills.len(), log.of(&other).kills.len()), (2, 1), "the machine's may be anybody's");
+    }
+
+    #[test]
+    fn of_an_engine_in_a_container_both_are_meant() {
+        let [outer, inner, other] = ["0f", "1e", "2d"].map(|two| two.repeat(32));
+        let group = format!("/docker/{outer}/docker/{inner}");
+        let kill = OutOfMemory { group: Some(group.clone()), of_machine: false, pid: None, at: None };
+        assert_eq!([&outer, &inner, &other].map(|id| kill.befell(id)), [Some(true), Some(true), Some(false)]);
+        assert_eq!(containers(&group).next_back(), Some(&*inner));
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::{fs, os::unix::fs::MetadataExt};
 
 use serde_json::Value;
 
-use super::{Machine, inspect::text, kernel::container_of};
+use super::{Machine, inspect::text, kernel::containers};
 use crate::Identity;
 
 /// What a container sees of the host.
@@ -64,7 +64,7 @@ pub(super) fn look(mounts: &mut [MountFacts], id: &str, pid: Option<u32>, machin
     }
     let pid = pid.filter(|pid| {
         let groups = fs::read_to_string(format!("/proc/{pid}/cgroup")).unwrap_or_default();
-        container_of(&groups.replace('\n', "/")).as_deref() == Some(id)
+        groups.lines().filter_map(|line| containers(line).next_back()).next_back() == Some(id)
     });
     let user = pid.and_then(|pid| identity(&fs::read_to_string(format!("/proc/{pid}/status")).ok()?));
     for mount in mounts.iter_mut().filter(|mount| mount.kind == "bind") {

@@ -51,8 +51,7 @@ mod tests {
                 state.finished_at = Some("2026-01-02T04:00:00Z".into());
                 let mut log = log.map(|log| KernelLog::read(log, "2025-12-31T04:00:00Z".parse().ok()));
                 if let (Some(log), Some(of_machine)) = (&mut log, of_machine) {
-                    let (process, at) = ("python3".to_owned(), log.to);
-                    log.kills = vec![OutOfMemory { container: None, of_machine, process, pid: 1, at }];
+                    log.kills = vec![OutOfMemory { group: Some("/docker".into()), of_machine, pid: None, at: log.to }];
                 }
                 patient.kernel = log;
             })

@@ -1,7 +1,7 @@
 //! What ended a container, or kept it from starting.
 
-use docker_ops::autopsy::{Autopsy, KernelLog, StartFault};
-use jiff::Timestamp;
+use docker_ops::autopsy::{Autopsy, KernelLog, KernelTime, OutOfMemory, StartFault};
+use jiff::{SignedDuration, Timestamp};
 
 use super::life::{Lack, Life, is_up};
 
@@ -31,6 +31,10 @@ pub(crate) enum Memory {
 
 const UP: &str = "start it again with `genai-stack up`";
 const LOG: &str = "see its log: `genai-stack logs`";
+const LOOK: &str = "see in the kernel's log what it killed then; if it was this container's, raise `memory` in `[stack]`, or give the \
+    machine more memory or swap";
+/// What the kernel kills has ended by then, however busy the machine is.
+const KILLED: SignedDuration = SignedDuration::from_mins(1);
 /// A line of now, so that the log surely goes on until now; and the log in the form that says the time of day itself.
 const ASK_KERNEL: &str = "ask the kernel: `echo asked | sudo tee /dev/kmsg`, `sudo journalctl -k -o short-iso > kernel.log` (without systemd \
     `sudo dmesg > kernel.log`), then `genai-stack doctor --kernel-log kernel.log`";
@@ -89,11 +93,14 @@ pub(crate) fn cause(autopsy: &Autopsy, log: Option<&KernelLog>) -> Cause {
 fn unseen(log: Option<&KernelLog>, end: Option<Timestamp>) -> Cause {
     let (what, hint, memory) = match log {
         None => ("the machine may have run out of memory, or somebody killed it", ASK_KERNEL, Memory::Unknown),
-        Some(log) if !log.kills.is_empty() => (
+        Some(log) if log.kills.iter().any(|kill| kill.group.is_some()) => (
             "the kernel's log tells of a lack of memory in it at another time, or without saying when",
             ASK_KERNEL,
             Memory::Unknown,
         ),
+        Some(log) if log.kills.iter().any(|kill| may_be(kill, end)) => {
+            ("the kernel's log tells of a lack of memory about then, and not whose process it killed", LOOK, Memory::Unknown)
+        }
         Some(log) if end.is_some_and(|end| log.covers(end)) => {
             ("somebody on its machine killed it, since the kernel's log names no lack of memory", UP, Memory::Enough)
         }
@@ -101,6 +108,14 @@ fn unseen(log: Option<&KernelLog>, end: Option<Timestamp>) -> Cause {
     };
     let what = format!("was killed (exit code 137), and not through the engine: {what}");
     Cause { what, hint: hint.to_owned(), memory }
+}
+
+/// Whether a kill may have come just before `end`.
+fn may_be(kill: &OutOfMemory, end: Option<Timestamp>) -> bool {
+    let is_near = |(time, end): (KernelTime, Timestamp)| {
+        time.earliest() <= end && time.latest().saturating_add(KILLED).is_ok_and(|latest| latest >= end)
+    };
+    kill.at.zip(end).is_none_or(is_near)
 }
 
 fn of_memory(lack: &Lack) -> Memory {
@@ -185,7 +200,7 @@ fn of_start(fault: &StartFault, autopsy: &Autopsy) -> Cause {
 
 #[cfg(test)]
 mod tests {
-    use docker_ops::autopsy::{KernelTime, LifeEvent, OutOfMemory, State};
+    use docker_ops::autopsy::{LifeEvent, State};
 
     use super::*;
 
@@ -208,8 +223,8 @@ mod tests {
     }
 
     fn kill(of_machine: bool, moment: &str) -> OutOfMemory {
-        let at = Some(KernelTime { at: time(moment), drift: jiff::SignedDuration::ZERO });
-        OutOfMemory { container: None, of_machine, process: "python3".into(), pid: 1, at }
+        let at = Some(KernelTime { at: time(moment), drift: SignedDuration::ZERO });
+        OutOfMemory { group: Some("/docker".into()), of_machine, pid: None, at }
     }
 
     /// A log of the whole day.
@@ -247,8 +262,14 @@ mod tests {
             assert_eq!(memory(&timed(137), &other), Memory::Unknown, "{other:?}: not of this life for sure");
             assert_eq!(memory(&timed(1), &other), Memory::Enough, "{other:?}");
         }
+        // Of whom the kernel didn't say whose it was: it blames nobody, and clears nobody of what happened about then.
+        let nameless = |moment| OutOfMemory { group: None, ..kill(true, moment) };
+        assert!(cause(&timed(137), log(&[nameless(IN_IT)]).as_ref()).what.contains("not whose process"));
+        assert_eq!(memory(&timed(137), &[OutOfMemory { at: None, ..nameless(IN_IT) }]), Memory::Unknown);
+        assert_eq!(memory(&timed(137), &[nameless(BEFORE), nameless("04:05:00")]), Memory::Enough);
+        assert_eq!(memory(&timed(1), &[nameless(IN_IT)]), Memory::Enough, "it ended in another way");
         let mut drifting = kill(false, "04:05:00");
-        drifting.at.as_mut().unwrap().drift = jiff::SignedDuration::from_mins(7);
+        drifting.at.as_mut().unwrap().drift = SignedDuration::from_mins(7);
         assert_eq!(memory(&timed(137), &[drifting]), Memory::LimitReached, "the kernel's clock is off by days of drift");
         let by_engine = Autopsy { events: vec![event("start", None), event("kill", Some("9"))], ..timed(137) };
         assert_eq!(memory(&by_engine, &[kill(false, BEFORE)]), Memory::Enough);

@@ -75,7 +75,8 @@ impl<'a> Life<'a> {
         let is_in = |time: &KernelTime| {
             self.from.is_none_or(|from| time.latest() >= from) && self.to.is_none_or(|to| time.earliest() <= to)
         };
-        let seen = kills.iter().rev().find_map(|kill| Some((kill.of_machine, kill.at.filter(is_in)?.at)));
+        let mut named = kills.iter().rev().filter(|kill| kill.group.is_some());
+        let seen = named.find_map(|kill| Some((kill.of_machine, kill.at.filter(is_in)?.at)));
         if let Some((of_machine, at)) = seen {
             return Some(Lack { of_machine, at: nanoseconds(at) });
         }
