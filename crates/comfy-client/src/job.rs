@@ -182,6 +182,11 @@ impl Job {
         }
     }
 
+    /// When the server last answered a look of this job.
+    pub(crate) fn answered(&self) -> Option<Instant> {
+        self.0.known.borrow().answered
+    }
+
     /// The outcome of a prompt whose server is gone, and its queue with it.
     pub(crate) fn lost(&self) -> Outcome {
         let last = self.0.known.borrow().standing.clone();

@@ -37,9 +37,11 @@ impl Breaker {
         }
     }
 
-    /// When to look at the server next, if the last look ended at `last`.
-    pub(super) fn look_at(self, last: Option<Duration>) -> Duration {
+    /// When to look at the server next, if the last look ended at `last`. One that `holds` a prompt is looked at all the time: is
+    /// it gone, or away for a moment?
+    pub(super) fn look_at(self, last: Option<Duration>, holds: bool) -> Duration {
         match (self, last) {
+            (Self::Open { until, .. }, Some(last)) if holds => until.min(last + LOOK_ON),
             (Self::Open { until, .. }, _) => until,
             (_, None) => Duration::ZERO,
             (Self::Doubted { .. }, Some(last)) => last + LOOK_AGAIN,
@@ -51,7 +53,7 @@ impl Breaker {
     pub(super) fn answered(self, now: Duration) -> Self {
         match self {
             Self::Doubted { failures } => Self::Closed { failures },
-            // The look was under way when it opened.
+            // The look was under way when it opened, or is for the prompts that it holds.
             Self::Open { until, .. } if now < until => self,
             Self::Open { pause, stalled, .. } => Self::HalfOpen { pause, stalled },
             state => state,
@@ -155,9 +157,12 @@ mod tests {
 
     #[test]
     fn looks_are_frequent_in_doubt_and_wait_for_the_pause() {
-        assert_eq!(Breaker::NEW.look_at(None), S(0));
-        assert_eq!(Breaker::NEW.look_at(Some(S(1))), S(1) + LOOK_AGAIN);
-        assert_eq!(Breaker::NEW.answered(S(1)).look_at(Some(S(1))), S(2));
-        assert_eq!(opened().look_at(Some(S(1))), S(2));
+        assert_eq!(Breaker::NEW.look_at(None, false), S(0));
+        assert_eq!(Breaker::NEW.look_at(Some(S(1)), false), S(1) + LOOK_AGAIN);
+        assert_eq!(Breaker::NEW.answered(S(1)).look_at(Some(S(1)), false), S(2));
+        let longer = opened().failed(S(2));
+        assert_eq!(longer.look_at(Some(S(2)), false), S(4));
+        assert_eq!(longer.look_at(Some(S(2)), true), S(3), "who holds a prompt is not left alone");
+        assert_eq!(longer.look_at(Some(S(3)), true), S(4));
     }
 }

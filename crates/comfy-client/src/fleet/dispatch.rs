@@ -159,7 +159,7 @@ impl Dispatch {
         let ended = tokio::select! {
             ended = job.wait(left) => Some(ended),
             () = wished(&mut self.cancelled) => None,
-            () = slot.gone() => Some(Ok(job.lost())),
+            () = slot.gone(|| job.answered()) => Some(Ok(job.lost())),
         };
         match ended {
             Some(Ok(Outcome::Stalled(stall))) => {

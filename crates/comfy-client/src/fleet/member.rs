@@ -11,6 +11,8 @@ use crate::workflow::ObjectInfo;
 
 /// A proxy that restarts refuses too.
 const BEFORE_BELIEVING: Duration = Duration::from_secs(2);
+/// Of a longer time between two looks nobody knows anything.
+const LONGEST_GAP: Duration = Duration::from_secs(10);
 
 pub(super) struct Member {
     pub(super) name: Arc<str>,
@@ -26,8 +28,8 @@ pub(super) struct Member {
     pub(super) looked: Option<Duration>,
     /// Since when the breaker lets nothing through.
     pub(super) down_since: Option<Duration>,
-    /// Since when nobody listens at its address.
-    pub(super) unheard_since: Option<Duration>,
+    /// The first and the last of the looks in a row that found nobody listening at its address.
+    pub(super) unheard: Option<(Duration, Duration)>,
     /// Why the last look or submission failed.
     pub(super) trouble: Option<Error>,
     pub(super) catalogue: Option<Catalogue>,
@@ -53,7 +55,7 @@ impl Member {
             given: 0,
             looked: None,
             down_since: None,
-            unheard_since: None,
+            unheard: None,
             trouble: None,
             catalogue: None,
             breaker: Breaker::NEW,
@@ -80,13 +82,20 @@ impl Member {
     pub(super) fn troubled(&mut self, now: Duration, why: Option<Error>) {
         // A proxy that is not there says nothing of the server.
         let unheard = why.as_ref().is_some_and(Error::nobody_listens) && self.client.transport().config().proxy.is_none();
-        self.unheard_since = unheard.then(|| self.unheard_since.unwrap_or(now));
+        let before = self.unheard.filter(|(_, last)| now <= *last + LONGEST_GAP);
+        self.unheard = unheard.then(|| (before.map_or(now, |(first, _)| first), now));
         self.trouble = why;
     }
 
-    /// Whether no program has listened at its address for `patience`: it ended, and its queue with it.
-    pub(super) fn is_gone(&self, now: Duration, patience: Duration) -> bool {
-        self.unheard_since.is_some_and(|since| now >= since.saturating_add(patience))
+    /// It answered somebody.
+    pub(super) fn answered(&mut self, at: Duration) {
+        self.unheard.take_if(|(first, _)| *first <= at);
+    }
+
+    /// Whether no program listened at its address from one look to another that is `patience` later: it ended, and its queue
+    /// with it. What was not seen is not counted: the way to it may be whole again since the last look.
+    pub(super) fn is_gone(&self, patience: Duration) -> bool {
+        self.unheard.is_some_and(|(first, last)| last >= first.saturating_add(patience))
     }
 
     /// Moves the breaker, and says what a person would want to know of that.
@@ -118,16 +127,45 @@ mod tests {
 
     const S: fn(u64) -> Duration = Duration::from_secs;
 
+    fn member() -> Member {
+        Member::new("a", Client::new(Config::new("http://127.0.0.1:1").unwrap()).unwrap(), 1)
+    }
+
+    fn unheard() -> Option<Error> {
+        Some(Error::new(ErrorKind::Unreachable, "x").because(std::io::Error::from(std::io::ErrorKind::ConnectionRefused)))
+    }
+
     #[test]
-    fn it_is_gone_once_nobody_has_listened_for_so_long_without_a_break() {
-        let mut member = Member::new("a", Client::new(Config::new("http://127.0.0.1:1").unwrap()).unwrap(), 1);
-        let refused = || std::io::Error::from(std::io::ErrorKind::ConnectionRefused);
-        let unheard = || Some(Error::new(ErrorKind::Unreachable, "x").because(refused()));
-        let busy = Some(Error::new(ErrorKind::Server, "x").with_status(503));
-        for (second, why) in [(1, unheard()), (50, busy), (61, unheard()), (100, unheard())] {
+    fn it_is_gone_once_it_was_seen_for_so_long_that_nobody_listens() {
+        let mut member = member();
+        let busy = || Some(Error::new(ErrorKind::Server, "x").with_status(503));
+        let looks = (1..50).map(|at| (at, unheard())).chain([(50, busy())]).chain((51..=110).map(|at| (at, unheard())));
+        for (second, why) in looks {
             member.troubled(S(second), why);
-            assert!(!member.is_gone(S(second), S(60)));
+            assert!(!member.is_gone(S(60)), "{second}");
         }
-        assert!(!member.is_gone(S(120), S(60)) && member.is_gone(S(121), S(60)));
+        member.troubled(S(111), unheard());
+        assert!(member.is_gone(S(60)));
+    }
+
+    #[test]
+    fn of_the_time_between_two_looks_nobody_knows() {
+        let mut member = member();
+        for second in [1, 2, 40, 41, 62] {
+            member.troubled(S(second), unheard());
+            assert!(!member.is_gone(S(30)), "{second}");
+        }
+    }
+
+    #[test]
+    fn an_answer_that_a_prompt_got_counts_from_when_it_came() {
+        let mut member = member();
+        for second in 5..=10 {
+            member.troubled(S(second), unheard());
+        }
+        member.answered(S(4));
+        assert!(member.is_gone(S(5)));
+        member.answered(S(5));
+        assert!(!member.is_gone(S(5)));
     }
 }

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{Semaphore, SemaphorePermit, watch};
-use tokio::time::{Instant, timeout};
+use tokio::time::Instant;
 
 use super::breaker::Breaker;
 use super::lacks::Abilities;
@@ -19,8 +19,6 @@ const FIRST_LOOKS: Duration = Duration::from_millis(500);
 /// A prompt is refused only by catalogues that are not older than this when it comes.
 const CATALOGUE_AGE: Duration = Duration::from_secs(30);
 
-/// At the latest so often a prompt that a server has looks whether that is gone.
-const BETWEEN_LOOKS: Duration = Duration::from_secs(1);
 /// So many prompts look for a place at once; the others wait for their turn, first come, first served.
 const LOOKING: usize = 256;
 
@@ -154,7 +152,11 @@ impl Shared {
         let state = self.lock();
         let member = &state.members[index];
         let doubted = member.catalogue.as_ref().is_some_and(|known| known.doubted);
-        let at = if doubted && member.breaker.admits(1) > 0 { Duration::ZERO } else { member.breaker.look_at(member.looked) };
+        let at = if doubted && member.breaker.admits(1) > 0 {
+            Duration::ZERO
+        } else {
+            member.breaker.look_at(member.looked, member.in_flight > 0)
+        };
         (state.active > 0).then(|| self.begun + at)
     }
 
@@ -171,7 +173,7 @@ impl Shared {
             member.looked = Some(now);
             match seen {
                 Ok(seen) => {
-                    member.unheard_since = None;
+                    member.answered(now);
                     member.others = seen.queue_remaining.saturating_sub(member.in_flight as u64);
                     if let Some(info) = seen.info {
                         member.catalogue = Some(Catalogue { info, read: now, doubted: false });
@@ -198,15 +200,22 @@ impl Shared {
 
 impl Slot {
     pub(super) fn is_gone(&self) -> bool {
-        self.shared.lock().members[self.index].is_gone(self.shared.now(), self.shared.patience)
+        self.shared.lock().members[self.index].is_gone(self.shared.patience)
     }
 
-    /// Waits until the server is gone.
-    pub(super) async fn gone(&self) {
+    /// Waits until the server is gone; not while it answers the looks of the prompt itself, the last of which was `answered`.
+    pub(super) async fn gone(&self, answered: impl Fn() -> Option<Instant>) {
         let mut changes = self.shared.changes();
-        while !self.is_gone() {
-            // Changes come with each look; patience may end between two.
-            let _ = timeout(BETWEEN_LOOKS, changes.changed()).await;
+        loop {
+            changes.borrow_and_update();
+            if let Some(at) = answered() {
+                self.shared.lock().members[self.index].answered(at.saturating_duration_since(self.shared.begun));
+            }
+            if self.is_gone() {
+                return;
+            }
+            // The sender lives in `shared`.
+            let _ = changes.changed().await;
         }
     }
 

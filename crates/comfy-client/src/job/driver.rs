@@ -24,6 +24,8 @@ use crate::socket::{Notice, Subscription};
 #[derive(Clone, Debug, Default)]
 pub(super) struct Known {
     pub(super) standing: Standing,
+    /// When the server last answered a look.
+    pub(super) answered: Option<Instant>,
     /// The last look at the server failed so.
     pub(super) trouble: Option<Error>,
     pub(super) result: Option<Result<Outcome, Error>>,
@@ -217,7 +219,12 @@ impl Driver {
             Err(error) if error.is_refused() => (Heard::Refused, Some(error)),
             Err(error) => (Heard::Trouble, Some(error)),
         };
-        self.note(|known| known.trouble = trouble);
+        self.note(|known| {
+            if trouble.is_none() {
+                known.answered = Some(Instant::now());
+            }
+            known.trouble = trouble;
+        });
         heard
     }
 

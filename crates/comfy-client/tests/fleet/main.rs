@@ -4,6 +4,7 @@
 
 mod batch;
 mod breaking;
+mod path;
 mod routing;
 
 use std::path::PathBuf;
