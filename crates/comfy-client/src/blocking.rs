@@ -207,16 +207,16 @@ macro_rules! waiting {
 }
 
 waiting! {
-    cancel(prompt_id: &str) -> bool = r#"println!("{}", if client.cancel(id)? { "taken out" } else { "had ended" });"#;
+    cancel(prompt_id: &str) -> bool = "let was_there = client.cancel(id)?;";
     interrupt(prompt_id: &str) -> bool = "client.interrupt(id)?; // Only if it runs.";
     delete_queued(ids: impl IntoIterator<Item = impl AsRef<str>>) -> () = "client.delete_queued([id])?;";
     clear_queue() -> () = "client.clear_queue()?;";
-    health() -> Health = r#"println!("{} wait or run", client.health()?.queue_remaining);"#;
-    system_stats() -> SystemStats = r#"println!("ComfyUI {:?}", client.system_stats()?.comfyui_version);"#;
+    health() -> Health = "let wait_or_run = client.health()?.queue_remaining;";
+    system_stats() -> SystemStats = "let version = client.system_stats()?.comfyui_version;";
     free(unload_models: bool, free_memory: bool) -> () = "client.free(true, true)?; // Models and cached results.";
     probe(probe: &Probe) -> Answer = r#"let answer = client.probe(&Probe::get("/queue").credential(Credential::None))?;"#;
     probe_socket(credential: &Credential) -> Answer = "let answer = client.probe_socket(&Credential::None)?;";
-    queue() -> Queue = r#"println!("{} wait", client.queue()?.pending.len());"#;
+    queue() -> Queue = "let waiting = client.queue()?.pending.len();";
     history(prompt_id: &str) -> Option<HistoryEntry> = "let ended = client.history(id)?.is_some();";
     histories(max_items: usize, offset: Option<usize>) -> Vec<(String, HistoryEntry)>
         = "let newest = client.histories(10, None)?;";
@@ -227,11 +227,11 @@ waiting! {
     object_info_class(name: &str) -> Option<ClassInfo> = r#"let sampler = client.object_info_class("KSampler")?;"#;
     refresh_object_info() -> Arc<ObjectInfo> = "let classes = client.refresh_object_info()?;";
     dry_run(workflow: &Workflow) -> Vec<Problem>
-        = r#"client.dry_run(&workflow)?.iter().for_each(|problem| eprintln!("{problem}"));"#;
-    model_folders() -> Vec<String> = r#"println!("{}", client.model_folders()?.join(", "));"#;
+        = "let problems = client.dry_run(&workflow)?;";
+    model_folders() -> Vec<String> = "let folders = client.model_folders()?;";
     models(folder: &str) -> Option<Vec<String>> = r#"let checkpoints = client.models("checkpoints")?;"#;
-    embeddings() -> Vec<String> = r#"println!("{}", client.embeddings()?.join(", "));"#;
-    extensions() -> Vec<String> = r#"println!("{}", client.extensions()?.join(", "));"#;
+    embeddings() -> Vec<String> = "let embeddings = client.embeddings()?;";
+    extensions() -> Vec<String> = "let scripts = client.extensions()?;";
     features() -> Map<String, Value> = r#"let has_previews = client.features()?.contains_key("supports_preview_metadata");"#;
     upload_image(name: &str, bytes: impl Into<Bytes>, options: &UploadOptions) -> StoredFile
         = r#"let cat = client.upload_image("cat.png", &b"\x89PNG"[..], &UploadOptions::default())?;"#;
