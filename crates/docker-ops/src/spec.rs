@@ -115,11 +115,27 @@ impl ServiceSpec {
         }
     }
 
+    /// The host's folder that ComfyUI loads its plugins from, whatever the mount is for by which it gets there; `None` if the image brings it.
+    #[must_use]
+    pub fn custom_nodes(&self) -> Option<PathBuf> {
+        let nodes = self.custom_nodes_inside()?;
+        let covering = self.mounts.iter().filter_map(|mount| Some((mount, nodes.strip_prefix(&mount.target).ok()?)));
+        let (mount, below) = covering.min_by_key(|(_, below)| below.components().count())?;
+        Some(mount.source.components().chain(below.components()).collect())
+    }
+
+    /// Its path in the container: beside `login`, in ComfyUI's own folder.
+    pub(crate) fn custom_nodes_inside(&self) -> Option<PathBuf> {
+        let target = |role| self.mounts.iter().find(|mount| mount.role == role).map(|mount| Path::new(&mount.target));
+        let beside = || Some(target(MountRole::Login)?.parent()?.join("custom_nodes"));
+        target(MountRole::CustomNodes).map(Path::to_owned).or_else(beside)
+    }
+
     /// Folders of the container's own that are empty at each start. Python keeps in one what it compiled of the plugin, and would run
     /// what lies there rather than the files that were compared.
     pub(crate) fn emptied(&self) -> Vec<String> {
-        let nodes = self.mounts.iter().filter(|mount| mount.role == MountRole::CustomNodes);
-        let compiled = nodes.map(|mount| format!("{}/{PLUGIN}/__pycache__", mount.target.trim_end_matches('/')));
+        let nodes = self.custom_nodes().and_then(|_| self.custom_nodes_inside());
+        let compiled = nodes.map(|nodes| nodes.join(PLUGIN).join("__pycache__").display().to_string());
         self.read_only_root.then(|| "/tmp".to_owned()).into_iter().chain(compiled).collect()
     }
 }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use console::Screen;
-use docker_ops::{Engine, MountRole};
+use docker_ops::Engine;
 use flows::{
     doctor::ContainerPython,
     plugin::{self, LocalPython, NAME, Python, Wanted},
@@ -59,8 +59,7 @@ fn custom_nodes(which: &Which, settings: &Settings, world: &World) -> Result<Pat
         return Ok(world.current_dir.join(path));
     }
     let stack = if which.comfy_dir.is_none() { settings.stack()? } else { None };
-    let mounts = stack.map(|stack| stack.service.mounts).unwrap_or_default();
-    let of_stack = mounts.into_iter().find(|mount| mount.role == MountRole::CustomNodes).map(|mount| mount.source);
+    let of_stack = stack.and_then(|stack| stack.service.custom_nodes());
     let of_comfy = || settings.comfy_dir.as_ref().map(|folder| folder.value.join("custom_nodes"));
     of_stack.or_else(of_comfy).ok_or_else(|| {
         Failure::new(FailureKind::Settings, "ComfyUI's folder is not known")

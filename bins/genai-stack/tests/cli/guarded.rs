@@ -225,6 +225,47 @@ fn a_container_without_the_login_folder_is_not_started_again() {
 
 #[test]
 #[ignore = "it needs Docker Engine"]
+fn the_plugin_is_where_the_container_has_it_whatever_is_written_now() {
+    let project = Project::new("moved", "");
+    let plugin = project.folder.path().join("ComfyUI/custom_nodes/ComfyUI-Login");
+    fs::create_dir(&plugin).unwrap();
+    for (file, text) in [("__init__.py", "import password\n"), ("password.py", "# guards\n"), ("login.html", "<form>")] {
+        fs::write(plugin.join(file), text).unwrap();
+    }
+    let sums = "sha256sum __init__.py login.html password.py | sha256sum | cut -d ' ' -f 1 | tr -d '\\n'";
+    let digest = Command::new("sh").args(["-c", sums]).current_dir(&plugin).output().unwrap().stdout;
+    let digest = String::from_utf8(digest).unwrap();
+    project.edit("[stack.health]", &format!("[stack.plugin]\ndigest = '{digest}'\n[stack.health]"));
+    let (report, _) = project.up();
+    assert_eq!((&*finding(&report, "plugin-intact").0, &*project.containers()), ("pass", "exited"), "{report}");
+    fs::write(plugin.join("password.py"), "# lets everybody in\n").unwrap();
+    project.edit("[stack.mounts]", "[stack.mounts]\ncustom_nodes = false");
+    let (report, code) = project.reported(&["restart"]);
+    assert_eq!((code, &*finding(&report, "plugin-intact").0, &*project.containers()), (3, "fail", "exited"), "{report}");
+    assert!(report.to_string().contains("nothing was changed"), "{report}");
+    // The same folder at the same place, by another key.
+    project.edit("extra = [", "extra = [{ source = 'ComfyUI/custom_nodes', target = '/opt/ComfyUI/custom_nodes' }, ");
+    let (report, code) = project.up();
+    assert_eq!((code, &*finding(&report, "plugin-intact").0, &*project.containers()), (3, "fail", "exited"), "{report}");
+}
+
+#[test]
+#[ignore = "it needs Docker Engine"]
+fn who_the_container_is_and_not_who_it_would_be_must_read_the_password() {
+    let project = Project::new("who", "custom_nodes = false\n");
+    project.up();
+    fs::set_permissions(project.password(), fs::Permissions::from_mode(0o600)).unwrap();
+    let owner = std::os::unix::fs::MetadataExt::uid(&fs::metadata(project.password()).unwrap());
+    project.edit("stop_grace", "user = '4321:4321'\nstop_grace");
+    let readable = || finding(&project.reported(&["restart", "--dry-run"]).0, "password-readable-in-container").0;
+    assert_eq!(readable(), if owner == 0 { "pass" } else { "fail" }, "its container is root");
+    if chown(project.password(), Some(4321), Some(4321)).is_ok() {
+        assert_eq!(readable(), "fail");
+    }
+}
+
+#[test]
+#[ignore = "it needs Docker Engine"]
 fn without_a_probe_it_is_the_port_that_must_ask_for_a_credential() {
     let up = |name: &str, script: &str| {
         let project = Project::new(name, "custom_nodes = false\n");

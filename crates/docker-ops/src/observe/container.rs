@@ -10,7 +10,7 @@ use bollard::models::{
 use jiff::Timestamp;
 
 use super::Difference;
-use crate::{labels, spec::OPEN};
+use crate::{Identity, labels, spec::OPEN};
 
 /// A container of a project.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -133,6 +133,14 @@ pub struct Published {
 }
 
 impl Container {
+    /// Who its process is: of its user, its image's or its own, and of the capabilities that it keeps. `None` for a user whose number only
+    /// the image knows.
+    #[must_use]
+    pub fn identity(&self) -> Option<Identity> {
+        let user = self.seen.config.user.as_deref().filter(|user| !user.is_empty());
+        Identity::of(user, self.seen.host.cap_add.as_deref().unwrap_or_default())
+    }
+
     /// Whether it is the successor of another, which is not in its place yet: a run was stopped in between.
     #[must_use]
     pub fn is_next(&self) -> bool {

@@ -87,29 +87,41 @@ pub(super) async fn locked(
     allow_unseen: bool,
 ) -> Result<(), Failure> {
     let name = &settings.service.value;
-    let (what, service) = match seen.of(name) {
-        Some(container) => (format!("the container `{}`", container.name), as_it_is(&spec.services[name], container)),
-        None => (format!("the service `{name}`"), spec.services[name].clone()),
+    let service = &spec.services[name];
+    let (what, service, who) = match seen.of(name) {
+        Some(container) => {
+            let who = container.identity().filter(|_| same_numbers(facts));
+            (format!("the container `{}`", container.name), as_it_is(service, container), who)
+        }
+        None => (format!("the service `{name}`"), service.clone(), identity(facts, name, service, seen)),
     };
     if !stack.engine.is_local() {
         unseen(journey, &service, allow_unseen).await;
         return Ok(());
     }
-    guarded(journey, settings, &what, &service, identity(facts, name, &service, seen), false).await
+    guarded(journey, settings, &what, &service, who, false).await
 }
 
-/// The service with the mounts that its container has, from where it has them.
+/// The service with the mounts that its container has, be they others than those that it would get now. What is at the path of a `login` is one.
 fn as_it_is(service: &ServiceSpec, container: &Container) -> ServiceSpec {
-    let source = |target: &str| container.mounts.iter().find(|(_, at, _)| at == target).map(|(source, ..)| source.clone());
-    let mounts = service.mounts.iter().filter_map(|mount| Some(Mount { source: source(&mount.target)?, ..mount.clone() }));
+    let is_login = |target: &str| service.mounts.iter().any(|one| one.role == MountRole::Login && one.target == target);
+    let mounts = container.mounts.iter().map(|(source, target, writes)| Mount {
+        role: if is_login(target) { MountRole::Login } else { MountRole::Other },
+        source: source.clone(),
+        target: target.clone(),
+        read_only: !writes,
+    });
     ServiceSpec { mounts: mounts.collect(), ..service.clone() }
 }
 
 /// What of the login lies in folders that are not ours to look at.
 async fn unseen(journey: &mut Journey, service: &ServiceSpec, is_allowed: bool) {
     found(journey, checks::password_elsewhere(is_allowed)).await;
-    let is_mounted = service.mounts.iter().any(|mount| mount.role == MountRole::CustomNodes);
-    found(journey, if is_mounted { checks::plugin_elsewhere(is_allowed) } else { checks::plugin_in_image() }).await;
+    found(
+        journey,
+        if service.custom_nodes().is_some() { checks::plugin_elsewhere(is_allowed) } else { checks::plugin_in_image() },
+    )
+    .await;
 }
 
 /// Whether ComfyUI would start with its login: PASSWORD and the plugin are there, and can be loaded. `what` is to be started; `writes`,
@@ -170,14 +182,17 @@ async fn readable(journey: &mut Journey, path: &Path, held: &Held, who: Option<I
     }
 }
 
-/// Who the container's process is on this machine, where that can be told. Rootless engines, and those that remap users, have other
-/// numbers inside than outside.
+/// Whether a user has the same number inside as outside; with rootless engines, and those that remap users, it has not.
+fn same_numbers(facts: &EngineFacts) -> bool {
+    !facts.rootless && !facts.remaps_users
+}
+
+/// Who the process of a container that is to be made is on this machine, where that can be told.
 fn identity(facts: &EngineFacts, name: &str, service: &ServiceSpec, seen: &Observed) -> Option<Identity> {
     let image = seen.images.get(name);
     let is_known = image.is_some() || service.user.is_some();
     let user = service.user.as_deref().or_else(|| image.and_then(|image| image.user.as_deref()));
-    let same_numbers = !facts.rootless && !facts.remaps_users;
-    Identity::of(user, &service.capabilities).filter(|_| is_known && same_numbers)
+    Identity::of(user, &service.capabilities).filter(|_| is_known && same_numbers(facts))
 }
 
 /// Where PASSWORD must be before the start.
@@ -224,10 +239,10 @@ async fn gpu(journey: &mut Journey, stack: &Stack<'_>, world: &World, service: &
 /// Whether the pinned plugin is where the container's ComfyUI loads it from: without it ComfyUI starts and asks nobody for anything. One
 /// that the image brings is seen by what it does, after the start.
 pub(super) async fn plugin(journey: &mut Journey, settings: &Settings, service: &ServiceSpec) -> Result<(), Failure> {
-    match service.mounts.iter().find(|mount| mount.role == MountRole::CustomNodes) {
-        Some(mount) => {
+    match service.custom_nodes() {
+        Some(folder) => {
             let wanted = Wanted::of(settings)?;
-            journey.found(plugin::verify(&mount.source, &wanted, None)).await;
+            journey.found(plugin::verify(&folder, &wanted, None)).await;
         }
         None => drop(found(journey, checks::plugin_in_image()).await),
     }

@@ -108,7 +108,7 @@ async fn guarded(engine: &Engine, wanted: &Wanted, world: &World, allow_unseen: 
         let name = &settings.service.value;
         let service = &wanted.spec.services[name];
         preflight::password(&mut journey, settings, &format!("the service `{name}`"), service, false).await?;
-        if engine.is_local() || service.mounts.iter().all(|mount| mount.role != MountRole::CustomNodes) {
+        if engine.is_local() || service.custom_nodes().is_none() {
             preflight::plugin(&mut journey, settings, service).await?;
         } else {
             journey.found(ready(checks::plugin_elsewhere(allow_unseen))).await;

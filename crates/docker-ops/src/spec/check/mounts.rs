@@ -49,7 +49,7 @@ pub(super) fn check(found: &mut Found, at: &str, service: &ServiceSpec, project:
         if service.mounts[..nth].iter().any(|other| Path::new(&other.target) == target) {
             found.refuse(&at, format!("`{}` is mounted twice", mount.target.escape_debug()), "mount one folder there");
         }
-        if let Some(part) = service.mounts.iter().find_map(|other| hidden(other, target)) {
+        if let Some(part) = hidden(service, target) {
             let message = format!("`{}` would hide a part of {part}", mount.target.escape_debug());
             found.refuse(&at, message, "mount it at a folder of its own");
         }
@@ -68,13 +68,13 @@ fn is_login(mount: &Mount) -> bool {
 }
 
 /// What of the login a mount at `target` would put something else in the place of.
-fn hidden(mount: &Mount, target: &Path) -> Option<&'static str> {
-    let below = target.strip_prefix(&mount.target).ok()?.components().next()?;
-    match mount.role {
-        MountRole::Login => Some("the `login` folder"),
-        MountRole::CustomNodes if below.as_os_str() == PLUGIN => Some("the plugin"),
-        _ => None,
+fn hidden(service: &ServiceSpec, target: &Path) -> Option<&'static str> {
+    let is_below = |login: &Mount| target != Path::new(&login.target) && target.starts_with(&login.target);
+    if service.mounts.iter().filter(|mount| is_login(mount)).any(is_below) {
+        return Some("the `login` folder");
     }
+    let plugin = service.custom_nodes_inside()?.join(PLUGIN);
+    target.starts_with(plugin).then_some("the plugin")
 }
 
 fn source(found: &mut Found, at: &str, source: &Path, project: &Path) {

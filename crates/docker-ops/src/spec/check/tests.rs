@@ -169,15 +169,7 @@ fn mounts_are_folders_of_the_project() {
         target("/"),
         target("/opt/ComfyUI/login"),
         target("/opt/ComfyUI/login/models"),
-        said(|s| {
-            s.mounts[1].target = "/opt/ComfyUI/custom_nodes/ComfyUI-Login".into();
-            s.mounts.push(Mount {
-                role: MountRole::CustomNodes,
-                source: "/data/c".into(),
-                target: "/opt/ComfyUI/custom_nodes".into(),
-                read_only: false,
-            });
-        }),
+        target("/opt/ComfyUI/custom_nodes/ComfyUI-Login"),
         said(|s| s.mounts[1].read_only = false),
         said(|s| drop(s.mounts.remove(0))),
     ];
