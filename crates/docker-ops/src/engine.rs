@@ -35,6 +35,7 @@ pub struct Engine {
     negotiated: Negotiated,
     pool: Pool,
     docker: Docker,
+    is_elsewhere: bool,
 }
 
 impl fmt::Debug for Engine {
@@ -73,6 +74,20 @@ impl Engine {
         &self.endpoint
     }
 
+    /// The same engine, which knows now whether its machine is this one: behind a socket of this machine there may be another, by `ssh -L`
+    /// or in a virtual machine. Of one that can't be asked that is not known.
+    pub async fn located(self) -> Engine {
+        let is_elsewhere = self.is_local() && self.machine().await.is_ok_and(|machine| !machine.is_here);
+        Engine { is_elsewhere, ..self }
+    }
+
+    /// Whether the engine sees this machine's folders and ports. One behind a socket in the file system does, unless its machine was found
+    /// to be [another](Engine::located); of one that is reached over a network it is not known.
+    #[must_use]
+    pub fn is_local(&self) -> bool {
+        matches!(self.endpoint, Endpoint::Unix(_)) && !self.is_elsewhere
+    }
+
     /// Requests with bollard's types. Every one of them carries the version in its path. Their errors become ours with [`Error::of`].
     pub(crate) fn docker(&self) -> &Docker {
         &self.docker
@@ -100,7 +115,7 @@ impl Engine {
         let pool = pool(endpoint)?;
         let negotiated = negotiation::negotiate(&pool, endpoint, wanted).await?;
         let docker = docker(pool.clone(), &negotiated)?;
-        Ok(Engine { endpoint: endpoint.clone(), negotiated, pool, docker })
+        Ok(Engine { endpoint: endpoint.clone(), negotiated, pool, docker, is_elsewhere: false })
     }
 
     /// The same, for a POST that asks for the connection itself.

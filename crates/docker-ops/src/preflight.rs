@@ -10,7 +10,7 @@ use std::{
     path::Path,
 };
 
-use crate::{Endpoint, Engine, Error};
+use crate::{Engine, Error};
 
 /// What an engine says of itself and its machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -77,13 +77,6 @@ impl Engine {
             remaps_users: has("userns"),
             unbounded: limits.into_iter().filter(|(_, has)| *has == Some(false)).map(|(limit, _)| limit).collect(),
         })
-    }
-
-    /// Whether the engine sees this machine's folders and ports. One behind a socket in the file system does; of one that is reached
-    /// over a network it is not known.
-    #[must_use]
-    pub fn is_local(&self) -> bool {
-        matches!(self.endpoint(), Endpoint::Unix(_))
     }
 
     /// Whether `address` is free for a container: only a local engine's ports are ours to try.

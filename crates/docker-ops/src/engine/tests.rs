@@ -128,3 +128,22 @@ async fn who_does_not_answer_is_late() {
     let ours = engine.send(Method::GET, "/containers/json", Bytes::new()).await.unwrap_err();
     assert_eq!(ours.kind(), ErrorKind::Timeout);
 }
+
+#[tokio::test]
+async fn behind_a_socket_of_this_machine_there_may_be_another() {
+    let own = |name: &str| std::fs::read_to_string(format!("/proc/sys/kernel/{name}")).unwrap().trim().to_owned();
+    let (name, kernel) = (own("hostname"), own("osrelease"));
+    for (name, kernel, is_here) in
+        [(&*name, &*kernel, true), ("docker-desktop", &kernel, false), (&name, "6.6.12-linuxkit", false)]
+    {
+        let info = serde_json::json!({"Name": name, "KernelVersion": kernel}).to_string();
+        let stand_in = StandIn::engine("1.41", "1.12", move |line| match line {
+            line if line.contains("/info") => json("200 OK", &info),
+            _ => json("404 Not Found", "{}"),
+        });
+        let engine = Engine::connect(&Endpoint::Unix(stand_in.path.clone())).await.unwrap().located().await;
+        assert_eq!(engine.is_local(), is_here, "{name} {kernel}");
+    }
+    let silent = StandIn::engine("1.41", "1.12", |_| json("403 Forbidden", "{}"));
+    assert!(Engine::connect(&Endpoint::Unix(silent.path.clone())).await.unwrap().located().await.is_local(), "it is not known");
+}

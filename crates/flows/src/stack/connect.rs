@@ -19,7 +19,7 @@ pub async fn connect(settings: &Settings, sink: &Sink) -> Result<Engine, Failure
         Failure { message: format!("{} (by {})", failed.message, chosen.rule), ..failed }
     })?;
     sink.send(Event::Note(said(&chosen, &engine)));
-    Ok(engine)
+    Ok(engine.located().await)
 }
 
 /// `engine unix:///var/run/docker.sock by …, API 1.41 of 1.41, 20.10.24`
