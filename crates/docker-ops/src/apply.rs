@@ -11,7 +11,7 @@ use std::time::Duration;
 use bollard::{
     models::{ContainerCreateBody, ContainerUpdateBody, NetworkCreateRequest, RestartPolicy, RestartPolicyNameEnum},
     query_parameters::{
-        CreateContainerOptionsBuilder, RemoveContainerOptionsBuilder, RenameContainerOptionsBuilder,
+        CreateContainerOptionsBuilder, RemoveContainerOptionsBuilder, RemoveVolumeOptions, RenameContainerOptionsBuilder,
         RestartContainerOptionsBuilder, StartContainerOptions, StopContainerOptionsBuilder,
     },
 };
@@ -126,12 +126,12 @@ impl Engine {
             Step::CreateNetwork { name } => self.create_network(spec, name).await?,
             Step::MergeNetworks { .. } => self.keep_one_network(spec).await?,
             Step::Create { service, name } => {
-                let made = self.create(spec, service, name).await?;
+                let made = self.create(spec, service, name, None).await?;
                 progress(Progress::Starts(made.clone()))?;
                 self.start(&made).await?;
             }
             Step::Replace { service, old, name, runs, .. } => {
-                let next = self.create(spec, service, &format!("{name}{NEXT}")).await?;
+                let next = self.create(spec, service, &format!("{name}{NEXT}"), Some(old)).await?;
                 self.succeed(&next, old, name, runs.then_some(spec.services[service].stop_grace), progress).await?;
             }
             Step::Succeed { service, next, old, name, runs } => {
@@ -199,12 +199,18 @@ impl Engine {
         Ok(())
     }
 
-    async fn create(&self, spec: &StackSpec, service: &str, name: &str) -> Result<Handle, Error> {
+    /// Makes a container, which takes over what only `old` has.
+    async fn create(&self, spec: &StackSpec, service: &str, name: &str, old: Option<&Handle>) -> Result<Handle, Error> {
         let wanted = &spec.services[service];
         let reference = wanted.image.reference();
         let image = self.image(reference).await?;
         let image = image.ok_or_else(|| Error::new(ErrorKind::NotFound, format!("the image `{reference}` went away")))?;
-        let body = create::body(spec, service, wanted, &image);
+        let mut body = create::body(spec, service, wanted, &image);
+        if let Some(old) = old
+            && let Some(old) = self.container(&old.id).await?
+        {
+            body = create::with_volumes_of(&old, &image, body);
+        }
         // By its name, for people to read; unless that has come to mean another image meanwhile.
         let named = ContainerCreateBody { image: Some(reference.to_owned()), ..body.clone() };
         let made = self.create_of(name, named).await?;
@@ -332,8 +338,17 @@ impl Engine {
     }
 
     async fn remove(&self, container: &Handle, volumes: bool, progress: ProgressSink<'_>) -> Result<(), Error> {
+        let seen = if volumes { self.container(&container.id).await? } else { None };
         let options = RemoveContainerOptionsBuilder::default().v(volumes).force(true).build();
         answer::known(about(container), self.docker().remove_container(&container.id, Some(options)).await)?;
+        // What it took over from the one before it an engine leaves there. One that another container has too goes with the last of them.
+        for (volume, _) in seen.iter().flat_map(Container::nameless_volumes) {
+            let removed = self.docker().remove_volume(volume, None::<RemoveVolumeOptions>).await;
+            match answer::known(format!("volume `{volume}`"), removed) {
+                Err(error) if error.kind() != ErrorKind::InUse => return Err(error),
+                _ => {}
+            }
+        }
         progress(Progress::Removed(container.clone()))
     }
 

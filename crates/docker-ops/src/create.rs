@@ -1,13 +1,13 @@
 //! What the engine is told to make of a service.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, path::Path};
 
 use bollard::models::{
     ContainerCreateBody, EndpointSettings, HealthConfig, HostConfig, HostConfigLogConfig, Mount as Bind, MountType,
     NetworkingConfig, PortBinding, PortMap, RestartPolicy, RestartPolicyNameEnum,
 };
 
-use crate::{Health, ImageFacts, Publish, Restart, ServiceSpec, StackSpec, gpu, labels};
+use crate::{Container, Health, ImageFacts, Publish, Restart, ServiceSpec, StackSpec, gpu, labels};
 
 /// The request that makes the container of the service `name`. It holds no secret: the specification has none.
 pub(crate) fn body(spec: &StackSpec, name: &str, service: &ServiceSpec, image: &ImageFacts) -> ContainerCreateBody {
@@ -29,6 +29,29 @@ pub(crate) fn body(spec: &StackSpec, name: &str, service: &ServiceSpec, image: &
     let hash = labels::hash(&serde_json::to_value(&body).unwrap_or_default());
     let labels = labels::container(spec, name, &service.labels, &image.id);
     body.labels = Some(labels.into_iter().chain([(labels::CONFIG_HASH.to_owned(), hash)]).collect());
+    body
+}
+
+/// The same with the nameless volumes of the container in whose place it comes: it would get others, which are empty. Not where something
+/// else is mounted now, or the image has no volume any more.
+pub(crate) fn with_volumes_of(old: &Container, image: &ImageFacts, mut body: ContainerCreateBody) -> ContainerCreateBody {
+    let host = body.host_config.get_or_insert_default();
+    let mounts = host.mounts.get_or_insert_default();
+    let is_taken = |target: &str| {
+        let own = mounts.iter().filter_map(|mount| mount.target.as_ref()).chain(host.tmpfs.iter().flat_map(HashMap::keys));
+        own.map(Path::new).any(|own| own == Path::new(target))
+    };
+    let is_wanted = |target: &str| image.volumes.iter().any(|volume| Path::new(volume) == Path::new(target)) && !is_taken(target);
+    let carried = old.nameless_volumes().filter(|(_, target)| is_wanted(target));
+    let carried: Vec<_> = carried
+        .map(|(volume, target)| Bind {
+            typ: Some(MountType::VOLUME),
+            source: Some(volume.to_owned()),
+            target: Some(target.to_owned()),
+            ..Bind::default()
+        })
+        .collect();
+    mounts.extend(carried);
     body
 }
 

@@ -65,6 +65,7 @@ pub struct ImageFacts {
     pub(crate) env: Vec<String>,
     pub(crate) entrypoint: Vec<String>,
     pub(crate) cmd: Vec<String>,
+    pub(crate) volumes: Vec<String>,
 }
 
 impl Stranger {
@@ -144,6 +145,7 @@ impl Engine {
                 env: config.env.unwrap_or_default(),
                 entrypoint: config.entrypoint.unwrap_or_default(),
                 cmd: config.cmd.unwrap_or_default(),
+                volumes: config.volumes.unwrap_or_default(),
             }
         }))
     }

@@ -141,6 +141,13 @@ impl Container {
         Identity::of(user, self.seen.host.cap_add.as_deref().unwrap_or_default())
     }
 
+    /// The volumes that an engine made for it and named by digits, each with its path in the container.
+    pub(crate) fn nameless_volumes(&self) -> impl Iterator<Item = (&str, &str)> {
+        let is_nameless = |name: &&str| name.len() == 64 && name.bytes().all(|digit| digit.is_ascii_hexdigit());
+        let volumes = self.seen.mounts.iter().filter(|mount| mount.typ.as_deref() == Some("volume"));
+        volumes.filter_map(move |mount| Some((mount.name.as_deref().filter(is_nameless)?, mount.destination.as_deref()?)))
+    }
+
     /// Whether it is the successor of another, which is not in its place yet: a run was stopped in between.
     #[must_use]
     pub fn is_next(&self) -> bool {

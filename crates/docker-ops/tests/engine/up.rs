@@ -1,6 +1,6 @@
 //! `up`: from nothing to a guarded server; and what it does to what is there already.
 
-use docker_ops::{ContainerState, ErrorKind, Mount, MountRole, Plan, Readiness, Step, Wish};
+use docker_ops::{ContainerState, ErrorKind, Image, Mount, MountRole, Plan, Readiness, Step, Wish};
 use libtest_mimic::Trial;
 
 use crate::{
@@ -12,6 +12,7 @@ pub(crate) fn trials(rig: &'static Rig) -> Vec<Trial> {
     vec![
         rig.trial("up: from nothing to healthy, closed without and open with the token", from_nothing),
         rig.trial("up: what differs is made anew, and nothing else", drift),
+        rig.trial("up, down: what lies in a nameless volume comes along, and goes if that is said", nameless_volume),
         rig.trial("up: a stopped, a halted and a never started container run again", not_running),
         rig.trial("up: a successor that does not start leaves the old one running", rolled_back),
         rig.trial("up: a successor that ends at once leaves the old one running", crashed),
@@ -68,6 +69,42 @@ async fn drift(rig: &'static Rig) {
     assert_eq!((after.drift, after.state, project.count()), (vec![], ContainerState::Running, 1));
     assert_ne!(before.id, after.id);
     assert_eq!(rig.docker(&["inspect", "--format", "{{.HostConfig.Memory}}", &project.name()]), (128 << 20).to_string());
+}
+
+async fn nameless_volume(rig: &'static Rig) {
+    let mut project = Project::new(rig, "volume").await;
+    let Image::Named { reference, .. } = &mut project.service().image else { unreachable!("the stand-in has a name") };
+    let tag = format!("genai-ops-test:volume-{}", rig.run);
+    let base = rig.docker(&["create", "--label", &rig.label(), reference]);
+    rig.docker(&["commit", "--change", "VOLUME /data /old /comfy/login", &base, &tag]);
+    tag.clone_into(reference);
+    project.up().await.unwrap();
+    let volumes = || {
+        let each = "{{range .Mounts}}{{if eq .Type \"volume\"}}{{.Destination}} {{.Name}}\n{{end}}{{end}}";
+        let mut volumes: Vec<_> =
+            rig.docker(&["inspect", "--format", each, &project.name()]).lines().map(str::to_owned).collect();
+        volumes.sort();
+        volumes
+    };
+    let before = volumes();
+    assert_eq!(before.len(), 2, "{before:?}");
+    rig.docker(&["exec", &project.name(), "sh", "-c", "echo kept > /data/file"]);
+    for memory in [64, 65] {
+        let mut spec = project.spec.clone();
+        spec.services.get_mut("ui").unwrap().limits.memory = Some(memory << 20);
+        let done = rig.engine.bring_up(&spec, &Wish::default(), &|_| Ok(())).await.unwrap();
+        assert!(matches!(done.steps[..], [Step::Replace { .. }]), "{:?}", done.steps);
+        assert_eq!(rig.docker(&["exec", &project.name(), "cat", "/data/file"]), "kept");
+        assert_eq!(volumes(), before);
+        assert_eq!(rig.engine.observe(&spec).await.unwrap().of("ui").unwrap().drift, []);
+    }
+    let seen = rig.engine.observe(&project.spec).await.unwrap();
+    let plan = Plan::down(&project.spec, &seen, &Wish { volumes: true, ..Wish::default() }).unwrap();
+    rig.engine.apply(&project.spec, &plan, &|_| Ok(())).await.unwrap();
+    let left = rig.docker(&["volume", "ls", "--quiet"]);
+    assert!(before.iter().all(|volume| !left.contains(volume.split_once(' ').unwrap().1)), "{left}");
+    rig.docker(&["rm", &base]);
+    rig.docker(&["rmi", &tag]);
 }
 
 async fn not_running(rig: &'static Rig) {
