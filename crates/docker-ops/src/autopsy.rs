@@ -15,7 +15,7 @@ mod start_fault;
 pub use events::LifeEvent;
 pub use exposed::Exposed;
 pub use kernel::{KernelLog, KernelTime, OutOfMemory};
-pub use machine::Machine;
+pub use machine::{Boot, Machine};
 pub use mounts::{MountFacts, MountSource};
 pub use start_fault::StartFault;
 
@@ -58,6 +58,8 @@ pub struct Autopsy {
     pub user: Option<Identity>,
     /// What the engine remembers of its life, oldest first. Engines keep few events: what is not here may have happened.
     pub events: Vec<LifeEvent>,
+    /// The oldest event of it that the engine remembers, whatever it was: of what was before, nothing can be missed.
+    pub remembers_from: Option<Timestamp>,
     /// The last lines that it wrote; before its last start, if the engine started it again. They may hold secrets.
     pub last_lines: Vec<LastLine>,
     /// Texts that everybody who may inspect the container or its image can read.
@@ -280,7 +282,7 @@ impl Engine {
         let query = LogQuery { tail: Some(LINES), until: autopsy.state.between_lives(), ..LogQuery::default() };
         let lines = self.last_timed_lines(&id, query).await.unwrap_or_default();
         autopsy.last_lines = lines.into_iter().map(|(at, text)| LastLine { at, text }).collect();
-        autopsy.events = events::of(self, &id, machine).await.unwrap_or_default();
+        (autopsy.events, autopsy.remembers_from) = events::of(self, &id, machine).await.unwrap_or_default();
         mounts::look(&mut autopsy.mounts, &id, autopsy.state.pid, machine);
         Ok(autopsy)
     }

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::{Machine, ask};
 use crate::{Engine, Error};
 
-/// What tells of life and death. Probes are left out: they are nine tenths of all events.
+/// What tells of life and death. Of probes, nine tenths of all events, it is only known how far back they are remembered.
 const TELLING: [&str; 9] = ["create", "start", "kill", "stop", "oom", "die", "restart", "health_status", "destroy"];
 
 /// One thing that happened to a container.
@@ -30,15 +30,19 @@ impl LifeEvent {
     }
 }
 
-/// The events that the engine still has. It is asked up to its own present time, so that the answer ends.
-pub(super) async fn of(engine: &Engine, id: &str, machine: &Machine) -> Result<Vec<LifeEvent>, Error> {
-    let Some(now) = machine.time else { return Ok(Vec::new()) };
-    let filters = json!({"container": [id], "type": ["container"], "event": TELLING}).to_string();
+/// The events that the engine still has, and when the oldest one of any kind was: an engine forgets the oldest first. It is asked up to its
+/// own present time, so that the answer ends.
+pub(super) async fn of(engine: &Engine, id: &str, machine: &Machine) -> Result<(Vec<LifeEvent>, Option<Timestamp>), Error> {
+    let Some(now) = machine.time else { return Ok((Vec::new(), None)) };
+    let filters = json!({"container": [id], "type": ["container"]}).to_string();
     // Seconds and nanoseconds: a date is taken for none.
     let until = format!("{}.{:09}", now.as_second(), now.subsec_nanosecond());
     let path = format!("/events?since=0&until={until}&filters={}", ask::escaped(&filters));
     let bytes = ask::bytes(engine, &path, id).await?;
-    Ok(read(&bytes))
+    let mut events = read(&bytes);
+    let oldest = events.first().and_then(LifeEvent::time);
+    events.retain(|event| TELLING.contains(&event.name.split(':').next().unwrap_or_default()));
+    Ok((events, oldest))
 }
 
 /// A stream of objects, one after the other.

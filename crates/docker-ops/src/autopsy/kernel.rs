@@ -2,6 +2,8 @@
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::Boot;
+
 /// The kernel's clock and the engine's differ by so much anyway: journald writes whole seconds.
 const APART: SignedDuration = SignedDuration::from_secs(2);
 /// And by one second in so many: a clock that the network sets right runs faster or slower by 500 millionths at most, the kernel's own as it
@@ -39,8 +41,8 @@ pub struct OutOfMemory {
 pub struct KernelTime {
     /// When, by the line.
     pub at: Timestamp,
-    /// By so much the line may be wrong. The kernel counts from the start of the machine, and drifts away from the time of day; journald
-    /// notes the time of day itself.
+    /// By so much the line may be wrong. The kernel counts from the start of the machine, drifts away from the time of day, and
+    /// stands still while the machine sleeps; journald notes the time of day itself.
     pub drift: SignedDuration,
 }
 
@@ -77,7 +79,7 @@ impl KernelLog {
     /// Reads a log in the form of `journalctl -k -o short-iso` or `dmesg`. What counts from the start of the machine needs to know when that
     /// was. A kernel that has much to tell, and one before 4.19, may not say whose process it killed.
     #[must_use]
-    pub fn read(log: &str, booted: Option<Timestamp>) -> Self {
+    pub fn read(log: &str, booted: Option<Boot>) -> Self {
         let stamped = |line: &str| at(line, booted);
         Self { kills: kills(log, booted), from: log.lines().find_map(stamped), to: log.lines().rev().find_map(stamped) }
     }
@@ -99,7 +101,7 @@ impl KernelLog {
 }
 
 /// Several lines tell of one kill; a kernel that has much to tell leaves some of them out.
-fn kills(log: &str, booted: Option<Timestamp>) -> Vec<OutOfMemory> {
+fn kills(log: &str, booted: Option<Boot>) -> Vec<OutOfMemory> {
     let mut kills: Vec<OutOfMemory> = Vec::new();
     for (told, is_new) in log.lines().filter_map(|line| read(line, booted)) {
         match kills.last_mut() {
@@ -116,7 +118,7 @@ fn kills(log: &str, booted: Option<Timestamp>) -> Vec<OutOfMemory> {
 /// - `Task in /docker/ID killed as a result of limit of /docker/ID`, before 4.19
 /// - `Memory cgroup out of memory: Kill process 12 (python3) score 1000 or sacrifice child`, `Out of memory: Killed process 12 (python3)`
 /// - `Killed process 13 (python3) total-vm:1kB`: 12 itself, or the child that was sacrificed
-fn read(line: &str, booted: Option<Timestamp>) -> Option<(OutOfMemory, bool)> {
+fn read(line: &str, booted: Option<Boot>) -> Option<(OutOfMemory, bool)> {
     let at = || at(line, booted);
     if let Some((_, fields)) = line.split_once("oom-kill:") {
         let field = |name: &str| fields.split(',').find_map(|field| field.trim().strip_prefix(name)?.strip_prefix('='));
@@ -137,19 +139,22 @@ fn read(line: &str, booted: Option<Timestamp>) -> Option<(OutOfMemory, bool)> {
 
 /// `[ 12.345678] ` and `2026-11-22T21:18:55,500000+00:00 ` are dmesg's: both count from the start of the machine, whatever they look like.
 /// `2026-11-22T21:18:55+0000 box kernel: ` is journald's. One without a year or a zone says no time.
-fn at(line: &str, booted: Option<Timestamp>) -> Option<KernelTime> {
+fn at(line: &str, booted: Option<Boot>) -> Option<KernelTime> {
     let line = line.trim_start();
     let (at, is_counted) = match line.strip_prefix('[') {
         Some(rest) => {
             let seconds = rest.split(']').next()?.trim().parse().ok()?;
-            (booted?.checked_add(SignedDuration::try_from_secs_f64(seconds).ok()?).ok()?, true)
+            (booted?.at.checked_add(SignedDuration::try_from_secs_f64(seconds).ok()?).ok()?, true)
         }
         None => {
             let date = line.split_whitespace().next()?;
             (date.replace(',', ".").parse().ok()?, date.contains(','))
         }
     };
-    let drift = if is_counted { at.duration_since(booted?).max(SignedDuration::ZERO) / DRIFT } else { SignedDuration::ZERO };
+    let drift = match is_counted {
+        true => at.duration_since(booted?.at).max(SignedDuration::ZERO) / DRIFT + booted?.asleep,
+        false => SignedDuration::ZERO,
+    };
     Some(KernelTime { at, drift })
 }
 
@@ -164,6 +169,10 @@ mod tests {
 
     use super::*;
 
+    fn booted(at: &str) -> Option<Boot> {
+        Some(Boot { at: at.parse().unwrap(), asleep: SignedDuration::ZERO })
+    }
+
     #[test]
     fn a_limit_and_a_machine() {
         let id = "0f".repeat(32);
@@ -173,11 +182,11 @@ mod tests {
              [ 12.3] Memory cgroup out of memory: Killed process 77 (python3) total-vm:1kB\n\
              Jan 02 03:04:05 box kernel: oom-kill:constraint=CONSTRAINT_NONE,nodemask=(null),cpuset=/,mems_allowed=0,global_oom,task_memcg=/system.slice/docker-{id}.scope,task=python3,pid=78,uid=0\n"
         );
-        let booted = "2026-01-02T03:04:05Z".parse().unwrap();
-        let kills = KernelLog::read(&log, Some(booted)).kills;
+        let booted = booted("2026-01-02T03:04:05Z");
+        let kills = KernelLog::read(&log, booted).kills;
         assert_eq!(kills.len(), 2);
         let at = |kill: &OutOfMemory| kill.at.map(|time| time.at);
-        let after = |milliseconds| booted.checked_add(SignedDuration::from_millis(milliseconds)).ok();
+        let after = |milliseconds| booted?.at.checked_add(SignedDuration::from_millis(milliseconds)).ok();
         assert_eq!((at(&kills[0]), at(&kills[1])), (after(12_300), None), "the second has no year");
         assert_eq!(KernelLog::read(&log, None).kills[0].at, None);
         assert!(kills.iter().all(|kill| kill.befell(&id) == Some(true)));
@@ -189,8 +198,11 @@ mod tests {
 
     /// Whether each kill was the container's, whether it was the machine's, and whom it hit.
     fn told(log: &str, container: &str) -> Vec<(Option<bool>, bool, Option<u32>)> {
-        let booted = Some(Timestamp::UNIX_EPOCH);
-        KernelLog::read(log, booted).kills.iter().map(|kill| (kill.befell(container), kill.of_machine, kill.pid)).collect()
+        KernelLog::read(log, booted("1970-01-01T00:00:00Z"))
+            .kills
+            .iter()
+            .map(|kill| (kill.befell(container), kill.of_machine, kill.pid))
+            .collect()
     }
 
     #[test]
@@ -226,7 +238,7 @@ mod tests {
 
     #[test]
     fn a_time_in_full_and_how_far_it_may_be_off() {
-        let booted = "2026-11-12T21:18:55.5Z".parse().ok();
+        let booted = booted("2026-11-12T21:18:55.5Z");
         let of = |begin: &str| at(begin, booted).map(|time| format!("{} ± {:#}", time.at, time.drift));
         let counted = Some("2026-11-22T21:18:55.5Z ± 7m 12s".to_owned());
         assert_eq!(of("[864000.000000] "), counted, "ten days after the start");
@@ -256,9 +268,15 @@ mod tests {
         assert!(!covered(&noted, "2026-01-10T00:00:01Z"), "what was there before may be thrown away");
         assert!(!covered(&noted, "2026-01-10T09:00:03Z"), "it was taken before");
         // The same of a machine that was started nine days before: 388 seconds more, either way.
-        let counted = KernelLog::read("[777600.0] a\n[810000.0] b\n", Some(time("2026-01-01T00:00:00Z")));
+        let counted = KernelLog::read("[777600.0] a\n[810000.0] b\n", booted("2026-01-01T00:00:00Z"));
         assert!(!covered(&counted, "2026-01-10T00:06:00Z") && covered(&counted, "2026-01-10T00:07:00Z"));
         assert!(!covered(&counted, "2026-01-10T08:54:00Z") && covered(&counted, "2026-01-10T08:53:00Z"));
+        // It slept for three hours, at whatever time.
+        let asleep = SignedDuration::from_hours(3);
+        let slept =
+            KernelLog::read("[3600.0] a\n[72000.0] b\n", booted("2026-01-01T00:00:00Z").map(|boot| Boot { asleep, ..boot }));
+        assert!(!covered(&slept, "2026-01-01T03:59:00Z") && covered(&slept, "2026-01-01T04:01:00Z"));
+        assert!(!covered(&slept, "2026-01-01T17:01:00Z") && covered(&slept, "2026-01-01T16:59:00Z"));
         let vague = KernelLog::read("Jan 10 00:00:00 box kernel: a\n", None);
         assert!(!covered(&vague, "2026-01-10T00:00:02Z"));
     }
@@ -267,7 +285,7 @@ mod tests {
         #[test]
         fn any_text_is_taken(log: String, begin: String) {
             let log = format!("{log}\n{begin}oom-kill:constraint=C,task=t,pid=1");
-            prop_assert!(KernelLog::read(&log, Some(Timestamp::UNIX_EPOCH)).kills.len() <= log.lines().count());
+            prop_assert!(KernelLog::read(&log, booted("1970-01-01T00:00:00Z")).kills.len() <= log.lines().count());
         }
     }
 }

@@ -27,7 +27,7 @@ pub struct Machine {
     /// What time it is there.
     pub time: Option<Timestamp>,
     /// When it was started; none where that can't be seen.
-    pub booted: Option<Timestamp>,
+    pub booted: Option<Boot>,
     /// The runtimes that the engine knows.
     pub runtimes: Vec<String>,
     /// Folders where the engine looks for cards by the Container Device Interface.
@@ -38,6 +38,15 @@ pub struct Machine {
     pub is_here: bool,
     /// Whether the driver of a card is loaded there; none where that can't be seen.
     pub has_gpu_driver: Option<bool>,
+}
+
+/// The start of a machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Boot {
+    /// When.
+    pub at: Timestamp,
+    /// For how long it has slept since. The clock that stamps the kernel's lines stood still meanwhile.
+    pub asleep: SignedDuration,
 }
 
 impl Engine {
@@ -53,16 +62,30 @@ impl Engine {
             || ["/proc/driver/nvidia/version", "/dev/nvidiactl", "/dev/dxg"].iter().any(|path| Path::new(path).exists());
         let mut machine = read(&info);
         if is_here {
-            machine.booted = booted(machine.time, &std::fs::read_to_string("/proc/uptime").unwrap_or_default());
+            machine.booted = booted(machine.time, &std::fs::read_to_string("/proc/uptime").unwrap_or_default(), asleep());
         }
         Ok(Machine { is_here, has_gpu_driver: is_here.then(has_driver), ..machine })
     }
 }
 
-/// `/proc/uptime` begins with the seconds since the start.
-fn booted(now: Option<Timestamp>, uptime: &str) -> Option<Timestamp> {
+/// `/proc/uptime` begins with the seconds since the start, those asleep included.
+fn booted(now: Option<Timestamp>, uptime: &str, asleep: Option<SignedDuration>) -> Option<Boot> {
     let up = SignedDuration::try_from_secs_f64(uptime.split_whitespace().next()?.parse().ok()?).ok()?;
-    now?.checked_sub(up).ok()
+    Some(Boot { at: now?.checked_sub(up).ok()?, asleep: asleep? })
+}
+
+/// One of two clocks goes on while this machine sleeps.
+#[cfg(target_os = "linux")]
+fn asleep() -> Option<SignedDuration> {
+    use rustix::time::{ClockId, clock_gettime};
+    let [awake, whole] = [ClockId::Monotonic, ClockId::Boottime].map(clock_gettime);
+    let since = |time: rustix::time::Timespec| Some(SignedDuration::new(time.tv_sec, time.tv_nsec.try_into().ok()?));
+    Some(since(whole)?.saturating_sub(since(awake)?).max(SignedDuration::ZERO))
+}
+
+#[cfg(not(target_os = "linux"))]
+fn asleep() -> Option<SignedDuration> {
+    None
 }
 
 /// An engine may sit in a machine of its own behind a local socket (Docker Desktop, Lima): then name or kernel differ from ours.
@@ -117,8 +140,11 @@ mod tests {
     #[test]
     fn the_start_of_the_machine() {
         let now = Timestamp::from_second(1000).ok();
-        assert_eq!(booted(now, "990.5 7.00\n"), Timestamp::from_millisecond(9500).ok());
-        assert_eq!((booted(None, "1 1"), booted(now, ""), booted(now, "nan")), (None, None, None));
+        let asleep = Some(SignedDuration::from_hours(3));
+        let at = Timestamp::from_millisecond(9500).unwrap();
+        assert_eq!(booted(now, "990.5 7.00\n", asleep), asleep.map(|asleep| Boot { at, asleep }));
+        assert_eq!((booted(None, "1 1", asleep), booted(now, "", asleep), booted(now, "nan", asleep)), (None, None, None));
+        assert_eq!(booted(now, "990.5 7.00\n", None), None, "who may have slept has no clock to count by");
     }
 
     #[test]

@@ -15,7 +15,7 @@ pub(crate) fn judge(patient: &Patient<'_>) -> Finding {
         Memory::LimitReached | Memory::MachineFull => fail(ID, format!("it {}", cause.what)).hint(cause.hint),
         Memory::Unknown => {
             let reason = "only the kernel's log of that moment tells whether memory had run out";
-            unknown(ID, "it was killed, and not through the engine", reason).hint(cause.hint)
+            unknown(ID, "it was killed, and nobody saw by whom", reason).hint(cause.hint)
         }
         Memory::Enough => pass(ID, "no sign of a lack of memory"),
     };
@@ -37,19 +37,20 @@ pub(crate) fn judge(patient: &Patient<'_>) -> Finding {
 
 #[cfg(test)]
 mod tests {
-    use docker_ops::autopsy::OutOfMemory;
+    use docker_ops::autopsy::{Boot, OutOfMemory};
 
     use super::*;
     use crate::doctor::patients::judged;
 
     #[test]
     fn only_what_was_seen_is_blamed_on_memory() {
+        let booted = "2025-12-31T04:00:00Z".parse().ok().map(|at| Boot { at, asleep: jiff::SignedDuration::ZERO });
         let of = |oom_killed, log: Option<&str>, of_machine: Option<bool>| {
             judged(judge, |patient| {
                 let state = &mut patient.autopsy.state;
                 (state.status, state.exit_code, state.oom_killed) = ("exited".into(), Some(137), oom_killed);
                 state.finished_at = Some("2026-01-02T04:00:00Z".into());
-                let mut log = log.map(|log| KernelLog::read(log, "2025-12-31T04:00:00Z".parse().ok()));
+                let mut log = log.map(|log| KernelLog::read(log, booted));
                 if let (Some(log), Some(of_machine)) = (&mut log, of_machine) {
                     log.kills = vec![OutOfMemory { group: Some("/docker".into()), of_machine, pid: None, at: log.to }];
                 }

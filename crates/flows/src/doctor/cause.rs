@@ -69,9 +69,17 @@ pub(crate) fn cause(autopsy: &Autopsy, log: Option<&KernelLog>) -> Cause {
                 let what = format!("was killed by the kernel, {lacked} (exit code 137)");
                 return Cause { what, hint: for_memory(&lack).to_owned(), memory: of_memory(&lack) };
             }
-            None => return unseen(log, life.to),
+            None => return unseen(log, &life),
         },
         Some(143) if by_engine.is_some() => ("was stopped (SIGTERM)".to_owned(), again),
+        Some(143) if life.is_remembered => {
+            ("was ended by a signal: SIGTERM, not through the engine (exit code 143)".to_owned(), LOG)
+        }
+        Some(143) => {
+            let what =
+                "was ended by a signal: SIGTERM (exit code 143); the engine no longer knows whether through it, as by `stop`";
+            (what.to_owned(), again)
+        }
         Some(0) => ("ended by itself without an error".to_owned(), again),
         Some(126) => ("ended with exit code 126: a program may not be run".to_owned(), LOG),
         Some(127) => ("ended with exit code 127: a program is not in the image".to_owned(), LOG),
@@ -90,7 +98,8 @@ pub(crate) fn cause(autopsy: &Autopsy, log: Option<&KernelLog>) -> Cause {
 }
 
 /// Exit code 137 of which nobody says where it comes from.
-fn unseen(log: Option<&KernelLog>, end: Option<Timestamp>) -> Cause {
+fn unseen(log: Option<&KernelLog>, life: &Life<'_>) -> Cause {
+    let end = life.to;
     let (what, hint, memory) = match log {
         None => ("the machine may have run out of memory, or somebody killed it", ASK_KERNEL, Memory::Unknown),
         Some(log) if log.kills.iter().any(|kill| kill.group.is_some()) => (
@@ -101,13 +110,17 @@ fn unseen(log: Option<&KernelLog>, end: Option<Timestamp>) -> Cause {
         Some(log) if log.kills.iter().any(|kill| may_be(kill, end)) => {
             ("the kernel's log tells of a lack of memory about then, and not whose process it killed", LOOK, Memory::Unknown)
         }
-        Some(log) if end.is_some_and(|end| log.covers(end)) => {
-            ("somebody on its machine killed it, since the kernel's log names no lack of memory", UP, Memory::Enough)
-        }
+        Some(log) if end.is_some_and(|end| log.covers(end)) => match life.is_remembered {
+            true => ("somebody on its machine killed it, since the kernel's log names no lack of memory", UP, Memory::Enough),
+            false => ("somebody killed it, since the kernel's log names no lack of memory", UP, Memory::Enough),
+        },
         Some(_) => ("the kernel's log that was given does not surely hold that moment", ASK_KERNEL, Memory::Unknown),
     };
-    let what = format!("was killed (exit code 137), and not through the engine: {what}");
-    Cause { what, hint: hint.to_owned(), memory }
+    let by = match life.is_remembered {
+        true => "and not through the engine",
+        false => "and the engine no longer knows whether through it",
+    };
+    Cause { what: format!("was killed (exit code 137), {by}: {what}"), hint: hint.to_owned(), memory }
 }
 
 /// Whether a kill may have come just before `end`.
@@ -144,7 +157,6 @@ fn signal(number: i64) -> &'static str {
         7 => "SIGBUS, often a full /dev/shm: raise `shm` in `[stack]`",
         8 => "SIGFPE",
         11 => "SIGSEGV, a crash in native code",
-        15 => "SIGTERM, not through the engine",
         _ => "one that programs seldom get",
     }
 }
@@ -241,6 +253,7 @@ mod tests {
         let mut dead = dead(code);
         dead.state.started_at = Some(time("03:30:00").to_string());
         dead.state.finished_at = Some(time("04:00:00").to_string());
+        dead.remembers_from = Some(time("03:00:00"));
         dead
     }
 
@@ -307,12 +320,30 @@ mod tests {
     }
 
     #[test]
+    fn what_the_engine_forgot_may_have_come_through_it() {
+        let mut forgot = timed(143);
+        assert!(cause(&forgot, None).what.contains("not through the engine"));
+        for from in [Some(time("03:59:30")), None] {
+            forgot.remembers_from = from;
+            let told = cause(&forgot, None).what;
+            assert!(told.contains("no longer knows whether through it") && !told.contains("not through"), "{told}");
+        }
+        forgot.events = vec![event("start", None)];
+        assert!(cause(&forgot, None).what.contains("not through the engine"), "the whole life is remembered");
+        let killed = Autopsy { remembers_from: None, ..timed(137) };
+        assert_eq!(
+            cause(&killed, log(&[]).as_ref()).what,
+            "was killed (exit code 137), and the engine no longer knows whether through it: somebody killed it, since the kernel's log \
+             names no lack of memory"
+        );
+    }
+
+    #[test]
     fn codes_in_words() {
         let what = |code| cause(&dead(code), None).what;
         assert_eq!(what(0), "ended by itself without an error");
         assert_eq!(what(1), "ended with exit code 1");
         assert!(what(127).contains("not in the image") && what(139).contains("SIGSEGV"));
-        assert!(what(143).contains("not through the engine"), "{}", what(143));
         let stopped = Autopsy { events: vec![event("kill", Some("15"))], ..dead(143) };
         assert_eq!(cause(&stopped, None).what, "was stopped (SIGTERM)");
     }

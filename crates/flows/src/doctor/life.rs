@@ -25,7 +25,12 @@ pub(super) struct Life<'a> {
     pub(super) to: Option<Timestamp>,
     /// What was written since is its own.
     written_from: Option<Timestamp>,
+    /// The engine's memory reaches back to before what led to the end: an event that is not there did not happen.
+    pub(super) is_remembered: bool,
 }
+
+/// What is told to end does so within this time, or is killed.
+const ENDING: SignedDuration = SignedDuration::from_mins(1);
 
 /// A lack of memory in that life.
 pub(super) struct Lack {
@@ -51,13 +56,18 @@ impl<'a> Life<'a> {
             let end = events[..first].iter().rev().find(|event| event.name == "die");
             end.and_then(LifeEvent::time).or_else(|| from?.checked_sub(SignedDuration::from_secs(1)).ok())
         };
+        let is_remembered = |events: &[LifeEvent], to: Option<Timestamp>| {
+            let reaches = |(from, to): (Timestamp, Timestamp)| from.checked_add(ENDING).is_ok_and(|from| from <= to);
+            events.first().is_some_and(|event| event.name == "start") || autopsy.remembers_from.zip(to).is_some_and(reaches)
+        };
         let is_up = is_up(state);
         if !is_up || state.restarts == 0 {
             let own = &events[first..];
             let next = own.iter().skip(1).position(|event| event.name == "start").map_or(own.len(), |later| later + 1);
             let (code, to) = (state.exit_code.filter(|_| !is_up), finished.filter(|_| !is_up));
             let (events, oom_killed, written_from) = (&own[..next], state.oom_killed, written_from(first, started));
-            return Life { events, code, goes_on: is_up, oom_killed, from: started, to, written_from };
+            let is_remembered = is_remembered(events, to);
+            return Life { events, code, goes_on: is_up, oom_killed, from: started, to, written_from, is_remembered };
         }
         // An engine forgets the code when it starts the container again; its event may still be there.
         let begin = start(&events[..first]).unwrap_or(0);
@@ -67,7 +77,8 @@ impl<'a> Life<'a> {
         // What the engine says of memory may be of the life that goes on.
         let oom_killed = state.oom_killed && code.is_none();
         let written_from = written_from(begin, from.filter(|from| Some(*from) != finished));
-        Life { events: before, code, goes_on: false, oom_killed, from, to: finished, written_from }
+        let is_remembered = is_remembered(before, finished);
+        Life { events: before, code, goes_on: false, oom_killed, from, to: finished, written_from, is_remembered }
     }
 
     /// A kill of another life is none of this one.
