@@ -82,7 +82,7 @@ async fn scan(cli: &Cli, world: &World, args: &Scan, sink: &Sink) -> Result<Repo
         stop: Arc::clone(&stop),
     };
     let scan = flows::tokens::scan::run(&services, world, options, sink);
-    console::stoppable(scan, || stop.store(true, Ordering::Relaxed)).await
+    console::stoppable(scan, console::GRACE, || stop.store(true, Ordering::Relaxed)).await
 }
 
 fn each(cli: &Cli, world: &World) -> Result<Vec<Settings>, Failure> {

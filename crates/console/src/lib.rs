@@ -63,7 +63,7 @@ mod swarm;
 mod watch_lines;
 
 mod wishes;
-pub use wishes::interrupted;
+pub use wishes::{GRACE, interrupted};
 
 mod world;
 pub use world::world;

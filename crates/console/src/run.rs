@@ -1,13 +1,10 @@
 //! Runs a command to its end, or to the user's wish to stop.
 
-use std::{future::Future, pin::pin, process};
+use std::{future::Future, pin::pin, process, time::Duration};
 
 use report::{Failure, FailureKind, Report};
 
-use crate::{
-    ExitCode, Format, Screen,
-    wishes::{GRACE, interrupted},
-};
+use crate::{ExitCode, Format, Screen, wishes::interrupted};
 
 /// Runs `command` on a runtime of its own and returns its exit code as the process's.
 pub fn run<C: Into<process::ExitCode>>(screen: &Screen, command: impl Future<Output = C>) -> process::ExitCode {
@@ -36,12 +33,12 @@ pub async fn interruptible<T>(work: impl Future<Output = T>) -> Result<T, Failur
     }
 }
 
-/// The report of `work`; when the user stops it first, `stop` tells it to come to its end, and its report says so. Stopped twice, or
-/// deaf to it, `work` is dropped.
+/// The report of `work`; when the user stops it first, `stop` tells it to come to its end, and its report says so. Stopped twice, or not
+/// at its end within `grace`, `work` is dropped.
 ///
 /// # Errors
 /// The interruption of work that did not end by itself.
-pub async fn stoppable(work: impl Future<Output = Report>, stop: impl FnOnce()) -> Result<Report, Failure> {
+pub async fn stoppable(work: impl Future<Output = Report>, grace: Duration, stop: impl FnOnce()) -> Result<Report, Failure> {
     let mut work = pin!(work);
     tokio::select! {
         biased;
@@ -51,7 +48,7 @@ pub async fn stoppable(work: impl Future<Output = Report>, stop: impl FnOnce()) 
     tokio::select! {
         report = work => Ok(Report { stopped: Some(report.stopped.unwrap_or_else(by_the_user)), ..report }),
         () = interrupted() => Err(by_the_user()),
-        () = tokio::time::sleep(GRACE) => Err(by_the_user()),
+        () = tokio::time::sleep(grace) => Err(by_the_user()),
     }
 }
 

@@ -18,7 +18,7 @@ use tokio::{
 use crate::ExitCode;
 
 /// How long a wish may go unanswered. Work that doesn't pause can't answer.
-pub(crate) const GRACE: Duration = Duration::from_secs(3);
+pub const GRACE: Duration = Duration::from_secs(3);
 
 /// Signals come to the process, so there is one for the process.
 static WISHES: LazyLock<Wishes> = LazyLock::new(Wishes::default);

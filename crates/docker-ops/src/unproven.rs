@@ -53,6 +53,16 @@ impl Unproven {
         }
     }
 
+    /// The ids of all that are written down, as far as that can be told.
+    #[must_use]
+    pub fn all(&self) -> Vec<String> {
+        let entries = fs::read_dir(&self.folder).into_iter().flatten().flatten();
+        let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
+        let mut ids: Vec<String> = names.filter(|name| named(name).is_ok() && !name.starts_with('.')).collect();
+        ids.sort_unstable();
+        ids
+    }
+
     /// Whether the container is written down. Where that can't be told, it is.
     #[must_use]
     pub fn has(&self, id: &str) -> bool {
@@ -78,10 +88,12 @@ mod tests {
         unproven.add("1a2b").unwrap();
         unproven.add("1a2b").unwrap();
         assert!(Unproven::of(&secrets).has("1a2b") && !unproven.has("3c4d"));
+        fs::write(unproven.folder.join(".new"), "").unwrap();
+        assert_eq!(unproven.all(), ["1a2b"]);
         let mode = |path: &Path| std::os::unix::fs::MetadataExt::mode(&fs::metadata(path).unwrap()) & 0o777;
         assert_eq!((mode(&secrets), mode(&unproven.folder), mode(&unproven.folder.join("1a2b"))), (0o700, 0o700, 0o600));
         unproven.remove("1a2b").unwrap();
-        assert!(!unproven.has("1a2b"));
+        assert!(!unproven.has("1a2b") && unproven.all().is_empty());
     }
 
     #[test]

@@ -35,6 +35,11 @@ use token_sync::SourceFile;
 /// How long a run waits for another one of the same project.
 const LOCK_WAIT: Duration = Duration::from_secs(60);
 
+/// How long the engine, or the answers of one server, may take at the end of a run that is told to come to it.
+const LAST_LOOK: Duration = Duration::from_secs(12);
+/// How long the engine may take to name containers to somebody who wants to leave.
+const NAMING: Duration = Duration::from_secs(1);
+
 /// A project and the engine that it runs on.
 #[derive(Debug)]
 pub struct Stack<'a> {
@@ -65,6 +70,39 @@ impl Stack<'_> {
 async fn lock(spec: &StackSpec, world: &World) -> Result<ProjectLock, Failure> {
     let holder = format!("pid {}, `genai-stack`, since {}", std::process::id(), world.clock.stamp());
     ProjectLock::take(&secrets(spec), &holder, LOCK_WAIT).await.map_err(|error| failure(&error))
+}
+
+impl Stack<'_> {
+    /// How long a run may take for its last look, once it was told to come to its end: for each service a few answers, and its stop.
+    ///
+    /// # Errors
+    /// A `[stack]` that can't be used.
+    pub fn patience(&self) -> Result<Duration, Failure> {
+        Ok(LAST_LOOK + self.spec()?.services.values().map(|service| LAST_LOOK + service.stop_grace).sum())
+    }
+
+    /// What is still not proven, added to `failure`: of a run that was dropped before it could say so.
+    pub async fn dropped(&self, failure: Failure) -> Failure {
+        let Ok(spec) = self.spec() else { return failure };
+        let ids = unproven(&spec).all();
+        if ids.is_empty() {
+            return failure;
+        }
+        let scope = ProjectScope { name: spec.project, folder: Some(spec.working_dir) };
+        // An engine that doesn't answer holds up nobody who wants to leave.
+        let members = tokio::time::timeout(NAMING, self.engine.members(&scope)).await;
+        let members = members.ok().and_then(Result::ok).unwrap_or_default();
+        let name = |id: &String| {
+            let known = members.iter().find(|member| *member.id == **id).map(|member| member.name.clone());
+            known.unwrap_or_else(|| id.chars().take(12).collect())
+        };
+        let told = ids.iter().map(|id| format!("`{}` was started, and is not proven to ask for a credential", name(id)));
+        let mut failure = failure;
+        failure.causes.extend(told);
+        // Before all else: it may let everybody in.
+        failure.hints.insert(0, "`genai-stack up` looks again, `genai-stack down` ends what runs".to_owned());
+        failure
+    }
 }
 
 /// The containers that a run started and nobody has seen to be closed since; they are written down beside the lock.

@@ -1,6 +1,6 @@
 //! What the checks look at.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 use auth_core::{LoginToken, SourceOfTruth};
 use comfy_client::{Client, Credential, Secret};
@@ -50,6 +50,15 @@ impl<'a> Subject<'a> {
         let exported = world.var("COMFYUI_API_TOKEN").and_then(|line| LoginToken::new(line).ok());
         let exported = exported.map(|token| (token, "COMFYUI_API_TOKEN"));
         Ok(Self { settings, source, facts, client, exported, recovered, in_dot_env: settings.token_in_dot_env(), world })
+    }
+
+    /// The same, by a client that waits for no answer longer than `limit`.
+    ///
+    /// # Errors
+    /// As of [`Subject::new`].
+    pub(crate) fn within(self, limit: Duration) -> Result<Self, Failure> {
+        let config = self.settings.client(&self.world.entropy)?.request_timeout(limit);
+        Ok(Self { client: Client::new(config).map_err(|error| connect::failure(&error))?, ..self })
     }
 
     /// The folder that the user stands in.

@@ -77,6 +77,42 @@ fn a_run_that_is_cut_off_is_taken_up_by_the_next() {
 
 #[test]
 #[ignore = "it needs Docker Engine"]
+fn a_run_that_is_told_to_stop_has_time_for_its_last_look() {
+    // It stands open, and is deaf to SIGTERM for longer than work that can't pause may take.
+    let project = Project::new("deaf", "custom_nodes = false\n");
+    project.edit("stop_grace = '1s'", "stop_grace = '5s'");
+    project.run("trap : TERM; httpd -f -p 8188 -h /www & while :; do wait; done");
+    let run = project.begin();
+    interrupt(&run);
+    let ended = run.wait_with_output().unwrap();
+    let report = String::from_utf8(ended.stdout).unwrap();
+    let told = "stood open to everybody who reaches it, and was stopped again";
+    assert!(ended.status.code() == Some(130) && report.contains(told), "{report}");
+    assert_eq!(project.containers(), "exited", "{report}");
+}
+
+#[test]
+#[ignore = "it needs Docker Engine"]
+fn a_run_that_is_told_twice_ends_at_once_and_names_what_is_not_proven() {
+    let project = Project::new("twice", "custom_nodes = false\n");
+    project.run("exec nc -lk -p 8188 -e sleep 600");
+    let mut run = project.begin();
+    // Two that come too close are one.
+    while run.try_wait().unwrap().is_none() {
+        interrupt(&run);
+    }
+    let ended = run.wait_with_output().unwrap();
+    let report = String::from_utf8(ended.stdout).unwrap();
+    let told = format!("`{}` was started, and is not proven to ask for a credential", project.container());
+    assert!(ended.status.code() == Some(130) && report.contains(&told), "{report}");
+}
+
+fn interrupt(run: &Child) {
+    assert!(Command::new("kill").args(["-s", "INT", &run.id().to_string()]).status().unwrap().success());
+}
+
+#[test]
+#[ignore = "it needs Docker Engine"]
 fn what_an_earlier_run_left_open_does_not_outlast_a_run_that_starts_nothing() {
     let project = Project::new("left", "custom_nodes = false\n");
     project.run(OPENS);
