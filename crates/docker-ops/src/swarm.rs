@@ -18,7 +18,7 @@ pub(crate) mod plan;
 pub use plan::{Change, Plan, plan};
 
 mod roll_out;
-pub use roll_out::{Event, remove, roll_out};
+pub use roll_out::{Event, break_off, remove, roll_out};
 
 mod secret;
 pub use secret::{PasswordFile, secret_name};

@@ -19,13 +19,30 @@ use crate::cli::{Cli, Swarm, SwarmAction};
 
 /// Runs the command to its end.
 pub(super) async fn run(world: &World, cli: &Cli, args: &Swarm, screen: &Screen) -> ExitCode {
-    match console::interruptible(act(world, cli, &args.action, screen)).await {
-        Ok(Ok(document)) => screen.swarm(document),
-        Ok(Err(failure)) | Err(failure) => screen.fail(&failure),
+    let mut begun = None;
+    let failure = match console::interruptible(act(world, cli, &args.action, &mut begun, screen)).await {
+        Ok(Ok(document)) => return screen.swarm(document),
+        Ok(Err(failure)) => return screen.fail(&failure),
+        Err(failure) => failure,
+    };
+    let Some((engine, spec)) = begun else { return screen.fail(&failure) };
+    // Whoever stops it twice doesn't want to wait for a last look.
+    let mut sink = |event: Event| tell(&event, &mut Vec::new(), screen);
+    let look = swarm::break_off(&engine, &spec, failure.clone(), &mut sink);
+    match console::interruptible(look).await {
+        Ok(failure) => screen.fail(&failure),
+        Err(_) => screen.fail(&failure.hint("`genai-stack swarm status` shows what runs, `genai-stack swarm down` ends it")),
     }
 }
 
-async fn act(world: &World, cli: &Cli, action: &SwarmAction, screen: &Screen) -> Result<Document, Failure> {
+/// What is begun, by a roll-out, stands in `begun`: it needs a last look if it is broken off.
+async fn act(
+    world: &World,
+    cli: &Cli,
+    action: &SwarmAction,
+    begun: &mut Option<(Engine, StackSpec)>,
+    screen: &Screen,
+) -> Result<Document, Failure> {
     let flags = cli.settings();
     let named = flags.service.as_deref().or_else(|| world.var("GENAI_SERVICE")).is_some_and(|name| name != "all");
     if named && !matches!(action, SwarmAction::Status) {
@@ -46,6 +63,7 @@ async fn act(world: &World, cli: &Cli, action: &SwarmAction, screen: &Screen) ->
             }
             let mut changes = Vec::new();
             let mut sink = |event: Event| tell(&event, &mut changes, screen);
+            *begun = Some((engine.clone(), wanted.spec.clone()));
             let status = swarm::up(&engine, planned, Duration::from_secs(*timeout), &mut sink).await?;
             Ok(Document::Applied { changes, services: services(status) })
         }

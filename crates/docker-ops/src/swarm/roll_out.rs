@@ -119,10 +119,7 @@ pub async fn roll_out(engine: &Engine, plan: Plan, patience: Duration, sink: &mu
         sink(Event::Done(change.clone()));
     }
     let status = wait(engine, &desired.project, late, sink).await?;
-    for service in status.services.iter().filter(|service| service.open()) {
-        halt(engine, &desired.project, &service.name).await?;
-        sink(Event::Halted(service.name.clone()));
-    }
+    halt_open(engine, &desired.project, &status, sink).await?;
     if status.converged() {
         for change in changes {
             let Change::RemoveSecret(name) = &change else { continue };
@@ -140,6 +137,24 @@ pub async fn roll_out(engine: &Engine, plan: Plan, patience: Duration, sink: &mu
         }
     }
     Ok(status)
+}
+
+/// The last look of a roll-out that was broken off: how it stands, once each service that lets everybody in is without a replica.
+///
+/// # Errors
+/// As of [`roll_out`].
+pub async fn break_off(engine: &Engine, project: &str, sink: &mut dyn FnMut(Event)) -> Result<Status, Error> {
+    let status = status(engine, project).await?;
+    halt_open(engine, project, &status, sink).await?;
+    Ok(status)
+}
+
+async fn halt_open(engine: &Engine, project: &str, status: &Status, sink: &mut dyn FnMut(Event)) -> Result<(), Error> {
+    for service in status.services.iter().filter(|service| service.open()) {
+        halt(engine, project, &service.name).await?;
+        sink(Event::Halted(service.name.clone()));
+    }
+    Ok(())
 }
 
 /// Changes a service. Its version also counts what the Swarm notes of a roll-out, so a stale one is no conflict if the service is still
@@ -340,6 +355,36 @@ mod tests {
         let mut sink = |event| kept += usize::from(matches!(event, Event::Kept(_)));
         remove(&engine, "p", "p_default", Duration::ZERO, &mut sink).await.unwrap();
         (stand_in.seen().into_iter().filter(|line| line.starts_with("DELETE")).collect(), kept)
+    }
+
+    #[tokio::test]
+    async fn what_is_seen_open_as_one_leaves_is_halted() {
+        let probe = r#"{"Start":"2026-01-01T00:00:01Z","End":"2026-01-01T00:00:02Z","ExitCode":1,"Output":"200 nothing guards the server"}"#;
+        let health = format!(r#"{{"Status":"starting","FailingStreak":1,"Log":[{probe}]}}"#);
+        let stand_in = StandIn::engine("1.41", "1.12", move |line| {
+            let path = line.split([' ', '?']).nth(1).unwrap();
+            let labels = json!({NAMESPACE: "p", SERVICE: "ui"});
+            let mode = json!({"Replicated": {"Replicas": 1}});
+            let spec = json!({"Name": "p_ui", "Labels": labels, "Mode": mode, "TaskTemplate": {}});
+            let told = json!({"State": "starting", "ContainerStatus": {"ContainerID": "c"}});
+            let task =
+                json!({"ID": "t", "ServiceID": "1", "DesiredState": "running", "Status": told, "CreatedAt": "", "Spec": {}});
+            match path {
+                "/v1.41/services" => answer("200 OK", &json!([{"ID": "1", "Version": {"Index": 1}, "Spec": spec}]).to_string()),
+                "/v1.41/tasks" => answer("200 OK", &json!([task]).to_string()),
+                path if path.starts_with("/v1.41/containers/c/") => {
+                    let state =
+                        format!(r#"{{"Status":"running","Running":true,"StartedAt":"2026-01-01T00:00:00Z","Health":{health}}}"#);
+                    answer("200 OK", &format!(r#"{{"Id":"c","Name":"/c","State":{state},"Config":{{}},"HostConfig":{{}}}}"#))
+                }
+                _ => answer("200 OK", "{}"),
+            }
+        });
+        let engine = Engine::connect(&Endpoint::Unix(stand_in.path.clone())).await.unwrap();
+        let mut halted = Vec::new();
+        let status = break_off(&engine, "p", &mut |event| halted.push(event)).await.unwrap();
+        assert!(status.open() && halted == [Event::Halted("p_ui".to_owned())], "{status:?}");
+        assert!(stand_in.seen().iter().any(|line| line.starts_with("POST /v1.41/services/1/update")), "{:?}", stand_in.seen());
     }
 
     #[tokio::test]

@@ -148,6 +148,41 @@ pub async fn up(engine: &Engine, planned: Planned, patience: Duration, sink: &mu
     }
 }
 
+/// How long the last look at a roll-out that is broken off may take.
+const LAST_LOOK: Duration = Duration::from_secs(10);
+
+/// The end of an [`up`] that was broken off for `why`: what is seen to let everybody in has no replica any more, and what is not proven is told.
+pub async fn break_off(engine: &Engine, stack: &StackSpec, why: Failure, sink: &mut dyn FnMut(Event)) -> Failure {
+    let look = swarm::break_off(engine, &stack.project, sink);
+    match tokio::time::timeout(LAST_LOOK, look).await {
+        Ok(Ok(status)) => unproven(&status, why),
+        Ok(Err(error)) => untold(why, &error.to_string()),
+        Err(_) => untold(why, "the engine did not answer in time"),
+    }
+}
+
+fn untold(mut why: Failure, reason: &str) -> Failure {
+    why.causes.push(format!("whether each replica asks for a credential is not known: {reason}"));
+    why.hint("`genai-stack swarm up` looks again, `genai-stack swarm down` ends what runs")
+}
+
+/// Adds what is seen open, and the services whose replicas don't all count as well yet.
+fn unproven(status: &Status, mut why: Failure) -> Failure {
+    let behind: Vec<&ServiceState> = status.services.iter().filter(|service| !service.converged()).collect();
+    let stands = |service: &&ServiceState| match service.open() {
+        true => format!("`{}` let everybody in, and has no replica any more", service.name),
+        false => {
+            let ServiceState { name, running, wanted, .. } = service;
+            format!("`{name}` has {running} of {wanted}: of the others it is not proven that they ask for a credential")
+        }
+    };
+    why.causes.extend(behind.iter().map(stands));
+    match behind.is_empty() {
+        true => why,
+        false => why.hint("`genai-stack swarm up` looks again, `genai-stack swarm down` ends what runs"),
+    }
+}
+
 /// Removes the stack from the Swarm.
 ///
 /// # Errors
@@ -260,6 +295,15 @@ mod tests {
         let mut left = fields(&wanted.warnings);
         assert_eq!(left.remove(0), "services.ui.replicas");
         assert_eq!(fields(&notes(&wanted, ApiVersion { major: 1, minor: 44 }).unwrap()), left);
+    }
+
+    #[test]
+    fn who_leaves_is_told_what_is_not_proven() {
+        let why = || Failure::new(FailureKind::Interrupted, "stopped by the user");
+        assert!(unproven(&status("completed", 1, ""), why()).causes.is_empty());
+        let told = |error| unproven(&status("", 0, error), why()).causes;
+        assert_eq!(told(""), ["`p_comfyui` has 0 of 1: of the others it is not proven that they ask for a credential"]);
+        assert_eq!(told("nothing guards the server"), ["`p_comfyui` let everybody in, and has no replica any more"]);
     }
 
     #[test]
