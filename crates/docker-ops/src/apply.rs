@@ -47,7 +47,12 @@ pub enum Progress {
     /// A line that the build of an image printed.
     Building(String),
     /// This container is to be started now, or to go on.
-    Starts(Handle),
+    Starts {
+        /// The container.
+        container: Handle,
+        /// The `StartedAt` of the life that this start ends or follows; none if whatever runs there afterwards is meant.
+        before: Option<String>,
+    },
     /// This container is gone.
     Removed(Handle),
     /// The step is done.
@@ -127,7 +132,7 @@ impl Engine {
             Step::MergeNetworks { .. } => self.keep_one_network(spec).await?,
             Step::Create { service, name } => {
                 let made = self.create(spec, service, name, None).await?;
-                progress(Progress::Starts(made.clone()))?;
+                starts(&made, None, progress)?;
                 self.start(&made).await?;
             }
             Step::Replace { service, old, name, runs, .. } => {
@@ -139,16 +144,16 @@ impl Engine {
             }
             Step::Settle { next, name } => self.rename(next, name).await?,
             Step::Start { container } => {
-                progress(Progress::Starts(container.clone()))?;
+                starts(container, self.life(container, false).await?, progress)?;
                 self.start(container).await?;
             }
             Step::Resume { container } => {
-                progress(Progress::Starts(container.clone()))?;
+                starts(container, None, progress)?;
                 let resumed = self.docker().unpause_container(&container.id).await;
                 resumed.map_err(|error| Error::of(about(container), error))?;
             }
             Step::Restart { container, grace } => {
-                progress(Progress::Starts(container.clone()))?;
+                starts(container, self.life(container, true).await?, progress)?;
                 let options = RestartContainerOptionsBuilder::default().t(seconds(*grace)).build();
                 let restarted = self.patient(*grace).restart_container(&container.id, Some(options)).await;
                 restarted.map_err(|error| start_failed(container, error))?;
@@ -241,7 +246,7 @@ impl Engine {
         grace: Option<Duration>,
         progress: ProgressSink<'_>,
     ) -> Result<(), Error> {
-        progress(Progress::Starts(next.clone()))?;
+        starts(next, self.life(next, false).await?, progress)?;
         if let Some(grace) = grace {
             self.stop(old, grace).await?;
         }
@@ -254,7 +259,7 @@ impl Engine {
             if grace.is_none() {
                 return Err(error);
             }
-            progress(Progress::Starts(old.clone()))?;
+            starts(old, self.life(old, false).await?, progress)?;
             self.start(old).await?;
             return Err(error.hint(format!("the container `{}` runs again as it was", old.name)));
         }
@@ -294,6 +299,12 @@ impl Engine {
             *line = "(not shown: it holds a secret)".to_owned();
         }
         if lines.is_empty() { failed } else { failed.because(format!("it said last: {}", lines.join(" | "))) }
+    }
+
+    /// The life that is over once the container was started; what runs already is not started anew, unless it is `restarted`.
+    async fn life(&self, container: &Handle, restarted: bool) -> Result<Option<String>, Error> {
+        let seen = self.container(&container.id).await?.filter(|seen| restarted || !seen.is_up());
+        Ok(seen.and_then(|seen| seen.started_at))
     }
 
     async fn start(&self, container: &Handle) -> Result<(), Error> {
@@ -357,6 +368,10 @@ impl Engine {
         let renamed = self.docker().rename_container(&container.id, options).await;
         renamed.map_err(|error| Error::of(about(container), error))
     }
+}
+
+fn starts(container: &Handle, before: Option<String>, progress: ProgressSink<'_>) -> Result<(), Error> {
+    progress(Progress::Starts { container: container.clone(), before })
 }
 
 fn about(container: &Handle) -> String {

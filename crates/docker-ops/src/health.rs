@@ -23,6 +23,8 @@ pub enum Readiness {
     Unhealthy(Option<LastProbe>),
     /// It ended, or the engine starts it again and again.
     Ended(Exit),
+    /// It ended while one waited, and the engine started it again; so often since somebody started it.
+    Again(u64),
     /// It is not there any more.
     Gone,
     /// It was not well in time; what its probe said last.

@@ -150,8 +150,11 @@ impl Engine {
         }))
     }
 
-    /// One container by name or id.
-    pub(crate) async fn container(&self, name: &str) -> Result<Option<Container>, Error> {
+    /// One container by name or id, as it is now; without what a specification would say of it.
+    ///
+    /// # Errors
+    /// Whatever keeps the engine from telling.
+    pub async fn container(&self, name: &str) -> Result<Option<Container>, Error> {
         let answer = self.docker().inspect_container(name, None::<InspectContainerOptions>).await;
         Ok(answer::known(format!("container `{name}`"), answer)?.map(Container::from))
     }

@@ -63,7 +63,9 @@ use report::{CheckId, Finding, Outcome};
 
 use crate::{answers, doctor::Patient, subject::Subject};
 
-pub(crate) use container_healthy::{silent as container_silent, waited as container_healthy};
+pub(crate) use container_healthy::{
+    not_started_yet as container_not_started_yet, silent as container_silent, waited as container_healthy,
+};
 pub(crate) use container_running::{absent as no_container, vanished as container_vanished};
 pub(crate) use disk_sufficient::judge as disk_sufficient;
 pub(crate) use engine_reachable::judge as engine_reachable;

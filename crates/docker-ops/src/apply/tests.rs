@@ -37,6 +37,8 @@ async fn a_new_container_that_ends_at_once_goes_and_the_old_one_comes_back() {
         let stand_in = StandIn::engine("1.41", "1.12", move |line| match line {
             line if line.contains("/images/") => json("200 OK", r#"{"Id":"sha256:1"}"#),
             line if line.contains("/containers/create") => json("201 Created", r#"{"Id":"new","Warnings":[]}"#),
+            line if line.contains("/1/json") => json("200 OK", r#"{"Id":"1"}"#),
+            line if line.contains("/old/json") || line.contains("/next/json") => json("200 OK", "{}"),
             line if line.contains("/new/json") => json("200 OK", &next()),
             line if line.contains("/new/logs") => json("200 OK", &log),
             _ => say("HTTP/1.1 204 No Content\r\n\r\n"),
@@ -71,6 +73,8 @@ async fn a_name_that_came_to_mean_another_image_makes_no_container() {
         let stand_in = StandIn::engine("1.41", "1.12", move |line| match line {
             line if line.contains("/images/") => json("200 OK", r#"{"Id":"sha256:1"}"#),
             line if line.contains("/containers/create") => json("201 Created", r#"{"Id":"new","Warnings":[]}"#),
+            line if line.contains("/1/json") => json("200 OK", r#"{"Id":"1"}"#),
+            line if line.contains("/old/json") || line.contains("/next/json") => json("200 OK", "{}"),
             line if line.contains("/new/json") => json("200 OK", &format!(r#"{{"Id":"new","Image":"{resolves_to}"}}"#)),
             _ => say("HTTP/1.1 204 No Content\r\n\r\n"),
         });
@@ -108,6 +112,8 @@ async fn what_the_sink_forbids_is_not_started_and_nothing_is_stopped_for_it() {
     let stand_in = StandIn::engine("1.41", "1.12", |line| match line {
         line if line.contains("/images/") => json("200 OK", r#"{"Id":"sha256:1"}"#),
         line if line.contains("/containers/create") => json("201 Created", r#"{"Id":"new","Warnings":[]}"#),
+        line if line.contains("/1/json") => json("200 OK", r#"{"Id":"1"}"#),
+        line if line.contains("/old/json") || line.contains("/next/json") => json("200 OK", "{}"),
         line if line.contains("/new/json") => json("200 OK", r#"{"Id":"new","Image":"sha256:1"}"#),
         _ => say("HTTP/1.1 204 No Content\r\n\r\n"),
     });
@@ -129,7 +135,7 @@ async fn what_the_sink_forbids_is_not_started_and_nothing_is_stopped_for_it() {
     let starts = std::sync::Mutex::new(Vec::new());
     for step in steps {
         let sink = |progress| match progress {
-            Progress::Starts(container) => {
+            Progress::Starts { container, .. } => {
                 starts.lock().unwrap().push(container.id);
                 Err(Error::new(ErrorKind::Io, "the disk is full"))
             }

@@ -36,6 +36,8 @@ pub struct Container {
     pub restarts: u64,
     /// Ports of the host that lead into it now.
     pub ports: Vec<Published>,
+    /// Ports of the host that lead into it whenever it runs; the host's is 0 where the engine chooses one at each start.
+    pub bound: Vec<Published>,
     /// Folders of the host that it sees: source, target, whether it may write.
     pub mounts: Vec<(PathBuf, String, bool)>,
     /// The cards that were asked for, in words; empty without.
@@ -196,6 +198,7 @@ impl From<ContainerInspectResponse> for Container {
             restarts: answer.restart_count.unwrap_or_default().try_into().unwrap_or_default(),
             ports: answer.network_settings.and_then(|network| network.ports).map(published).unwrap_or_default(),
             mounts: mounts.iter().filter_map(mount).collect(),
+            bound: host.port_bindings.clone().map(published).unwrap_or_default(),
             gpus: super::traits::gpus(&host),
             created: answer.created.and_then(|at| at.parse().ok()),
             finished: state.finished_at.as_ref().and_then(|at| at.parse().ok()),

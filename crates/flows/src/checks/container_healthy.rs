@@ -50,6 +50,13 @@ pub(crate) fn silent(name: &str, last: String, lines: &[String]) -> Finding {
     finding.hint("wait longer: `--timeout SECONDS`").hint(MORE)
 }
 
+/// The finding for a container `name` that runs as it did before a start that an earlier run asked for, or this one: the engine may still make it.
+pub(crate) fn not_started_yet(name: &str) -> Finding {
+    unknown(ID, format!("`{name}` was to be started anew, and that was not seen"), "the engine may still do it")
+        .hint("start it again, which proves it: `genai-stack restart`")
+        .hint(MORE)
+}
+
 /// Judges what became of the container `name`, which has a probe, or whose port asked for a credential if it has none. `lines` are the last
 /// that it printed, without secrets.
 pub(crate) fn waited(name: &str, ready: &Readiness, lines: &[String]) -> Finding {
@@ -63,6 +70,9 @@ pub(crate) fn waited(name: &str, ready: &Readiness, lines: &[String]) -> Finding
             probe.as_ref(),
         ),
         Readiness::Ended(exit) => ended(name, exit),
+        Readiness::Again(times) => {
+            fail(ID, format!("`{name}` ended, and the engine started it again: {times} times since somebody started it"))
+        }
         _ => fail(ID, format!("`{name}` is not there any more: somebody removed it")),
     };
     let finding = lines.iter().fold(finding, |finding, line| finding.seen("log", line));

@@ -30,7 +30,7 @@ impl Doing {
                 self.sink.send(Event::Progress { done, total, what: format!("bytes of `{reference}`") });
             }
             Progress::Building(line) => self.sink.send(Event::Started(shown(self.redaction.as_ref(), &line))),
-            Progress::Starts(container) => self.unproven.add(&container.id)?,
+            Progress::Starts { container, before } => self.unproven.add(&container.id, before.as_deref())?,
             Progress::Removed(container) => self.unproven.remove(&container.id)?,
             Progress::Done(step) => self.done.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(step),
         }

@@ -9,18 +9,23 @@ use std::{
     time::Duration,
 };
 
-use docker_ops::{Container, Engine, Gpu, StackSpec, Unproven};
+use docker_ops::{Container, Engine, Gpu, Readiness, StackSpec, Unproven};
 use futures_util::FutureExt;
 use report::{Change, ChangeKind, Failure, Sink};
 use settings::{Connection, Settings, World};
 use tokio::time::Instant;
 
 use self::door::Door;
-use super::{Stack, failure, redact::Redaction, unproven};
+use super::{Stack, failure, redact::Redaction};
 use crate::{checks, journey::Journey};
 
 /// How long a container of a service that nobody wrote down may take to end.
 const USUAL_GRACE: Duration = Duration::from_secs(10);
+
+/// How long an engine may take to start what it was told to, beyond the time in which the old life ends.
+const START: Duration = Duration::from_secs(5);
+/// Between two looks at a container.
+const PAUSE: Duration = Duration::from_millis(200);
 
 /// Which containers are proven.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,6 +34,15 @@ enum Whose {
     All,
     /// The latter alone, after a failure: no server stays open because another one did not start.
     Started,
+}
+
+/// What is proven.
+pub(super) struct Subject<'a> {
+    pub spec: &'a StackSpec,
+    /// What the run itself writes down, too.
+    pub unproven: &'a Unproven,
+    /// How long it may take.
+    pub timeout: Duration,
 }
 
 /// Whether the servers could be asked after a start: what nobody could prove is not started.
@@ -49,19 +63,18 @@ pub(super) async fn after(
     journey: &mut Journey,
     stack: &Stack<'_>,
     world: &World,
-    spec: &StackSpec,
-    timeout: Duration,
+    Subject { spec, unproven, timeout }: Subject<'_>,
     stop: impl Future<Output = ()>,
     work: impl AsyncFnOnce(&mut Journey) -> Result<bool, Failure>,
 ) -> Result<(), Failure> {
     let mut stop = pin!(stop.fuse());
     let whole = async {
-        left(journey, stack, world, spec).await?;
+        left(journey, stack, world, spec, unproven).await?;
         let ended = work(journey).await;
         let proven = match ended {
-            Ok(true) => run(journey, stack, world, spec, timeout, Whose::All).await,
+            Ok(true) => run(journey, stack, world, spec, unproven, timeout, Whose::All).await,
             Ok(false) => Ok(()),
-            Err(_) => run(journey, stack, world, spec, timeout, Whose::Started).await,
+            Err(_) => run(journey, stack, world, spec, unproven, timeout, Whose::Started).await,
         };
         ended.map(drop).and(proven)
     };
@@ -70,13 +83,19 @@ pub(super) async fn after(
         () = &mut stop => {}
         ended = whole => return ended,
     }
-    run(journey, stack, world, spec, Duration::ZERO, Whose::Started).await
+    run(journey, stack, world, spec, unproven, Duration::ZERO, Whose::Started).await
 }
 
 /// What an earlier run left open is stopped before anything else: `work` may bring it back. What is slow has its time afterwards.
-async fn left(journey: &mut Journey, stack: &Stack<'_>, world: &World, spec: &StackSpec) -> Result<(), Failure> {
+async fn left(
+    journey: &mut Journey,
+    stack: &Stack<'_>,
+    world: &World,
+    spec: &StackSpec,
+    unproven: &Unproven,
+) -> Result<(), Failure> {
     let mut look = Journey::new("look", world, &Sink::silent());
-    let ended = run(&mut look, stack, world, spec, Duration::ZERO, Whose::Started).await;
+    let ended = run(&mut look, stack, world, spec, unproven, Duration::ZERO, Whose::Started).await;
     let seen = look.end(None);
     if !seen.changes.is_empty() {
         seen.notes.into_iter().for_each(|note| journey.note(note));
@@ -92,40 +111,36 @@ async fn run(
     stack: &Stack<'_>,
     world: &World,
     spec: &StackSpec,
+    unproven: &Unproven,
     timeout: Duration,
     whose: Whose,
 ) -> Result<(), Failure> {
     // Whether a server stands open is asked all the same.
     let redaction = Redaction::of(stack.services).ok();
     let deadline = Instant::now() + timeout;
-    let unproven = unproven(spec);
     let seen = stack.engine.observe(spec).await.map_err(|error| failure(&error))?;
-    let local = stack.engine.is_local();
     let mut meant: Vec<(&Settings, Option<&Container>)> = Vec::new();
     if whose == Whose::All {
         meant.extend(stack.chosen().map(|settings| (settings, seen.of(&settings.service.value))));
     }
-    for container in seen.containers.iter().filter(|one| one.is_up() && unproven.has(&one.id)) {
+    for container in seen
+        .containers
+        .iter()
+        .filter(|one| unproven.has(&one.id) && (one.is_up() || unproven.awaits(&one.id, one.started_at.as_deref())))
+    {
         if meant.iter().any(|(_, one)| *one == Some(container)) {
             continue;
         }
         match stack.services.iter().find(|settings| settings.service.value == container.service) {
             Some(settings) => meant.push((settings, Some(container))),
             // Nobody knows any more where it would be asked.
-            None => close(journey, stack.engine, &unproven, container, USUAL_GRACE, &Door::Unclear).await?,
+            None => close(journey, stack.engine, unproven, container, USUAL_GRACE, &Door::Unclear).await?,
         }
     }
+    let local = stack.engine.is_local();
     let services: Vec<Settings> = meant
         .iter()
-        .map(|(settings, container)| {
-            let mut settings = (*settings).clone();
-            if let Some(value) = container.and_then(door::url).filter(|_| local) {
-                settings.url.value = value;
-                // What leads to the server elsewhere does not lead to this port.
-                settings.connection = Connection::default();
-            }
-            settings
-        })
+        .map(|(settings, container)| container.map_or_else(|| (*settings).clone(), |one| door::at(settings, one, local)))
         .collect();
     let mut containers = meant.into_iter().map(|(_, container)| container);
     let failed = journey
@@ -135,11 +150,24 @@ async fn run(
                 journey.found(future::ready(checks::no_container(&spec.project, Some(service)))).await;
                 return Ok(());
             };
-            let is_ours = unproven.has(&container.id);
+            let grace = spec.services[service].stop_grace;
+            if unproven.awaits(&container.id, container.started_at.as_deref()) {
+                journey.started(&format!("waiting until the engine has started `{}` anew", container.name));
+            }
+            let Some(mut container) = settled(stack.engine, unproven, container, grace).await? else {
+                journey.found(future::ready(checks::no_container(&spec.project, Some(service)))).await;
+                return unproven.remove(&container.id).map_err(|error| failure(&error));
+            };
+            if whose == Whose::Started && !container.is_up() {
+                return Ok(());
+            }
+            let door = prove(journey, stack, world, settings, redaction.as_ref(), &mut container, deadline).await;
+            let (is_ours, life) = (unproven.has(&container.id), container.started_at.as_deref());
             let name = &container.name;
-            let door = door::prove(journey, stack, world, settings, redaction.as_ref(), container, deadline).await;
             match &door {
-                Ok(Door::Closed) => unproven.remove(&container.id).map_err(|error| failure(&error))?,
+                Ok(Door::Closed) if !unproven.strike(&container.id, life).map_err(|error| failure(&error))? => {
+                    journey.found(future::ready(checks::container_not_started_yet(name))).await;
+                }
                 Ok(Door::Open) if !is_ours => journey.note(format!(
                     "`{name}` stands open to everybody who reaches it. It ran so before, and was left running: `genai-stack down` ends it"
                 )),
@@ -149,14 +177,13 @@ async fn run(
                 )),
                 Ok(Door::Open | Door::Unclear) | Err(_) if is_ours => {
                     let stands = door.as_ref().unwrap_or(&Door::Unclear);
-                    let grace = spec.services[service].stop_grace;
-                    let closed = close(journey, stack.engine, &unproven, container, grace, stands).await;
+                    let closed = close(journey, stack.engine, unproven, &container, grace, stands).await;
                     return door.map(drop).and(closed);
                 }
                 _ => {}
             }
             let (door, gpu) = (door?, &spec.services[service].gpu);
-            if *gpu != Gpu::None && matches!(door, Door::Closed | Door::Silent) {
+            if whose == Whose::All && *gpu != Gpu::None && matches!(door, Door::Closed | Door::Silent) {
                 let proof = docker_ops::prove(stack.engine, &container.id, gpu).await.map_err(|error| failure(&error))?;
                 journey.found(future::ready(checks::gpu_given(name, gpu, &proof))).await;
             }
@@ -164,6 +191,72 @@ async fn run(
         })
         .await;
     failed.map_or(Ok(()), Err)
+}
+
+/// The container once it lives the life that somebody asked for, or the time in which an engine does that is over. None if it is gone.
+async fn settled(
+    engine: &Engine,
+    unproven: &Unproven,
+    container: &Container,
+    grace: Duration,
+) -> Result<Option<Container>, Failure> {
+    let began = Instant::now();
+    loop {
+        let Some(seen) = engine.container(&container.id).await.map_err(|error| failure(&error))? else { return Ok(None) };
+        let patience = if seen.is_up() { grace + START } else { START };
+        if !unproven.awaits(&seen.id, seen.started_at.as_deref()) || began.elapsed() >= patience {
+            return Ok(Some(seen));
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+}
+
+/// What is met at one life of the container, which is left in it. One that the engine has to start again while one looks is not waited for.
+async fn prove(
+    journey: &mut Journey,
+    stack: &Stack<'_>,
+    world: &World,
+    settings: &Settings,
+    redaction: Option<&Redaction>,
+    container: &mut Container,
+    deadline: Instant,
+) -> Result<Door, Failure> {
+    loop {
+        door::find(stack.engine, container, deadline).await?;
+        let settings = door::at(settings, container, stack.engine.is_local());
+        let door = tokio::select! {
+            door = door::prove(journey, stack, world, &settings, redaction, container, deadline) => Some(door?),
+            ended = another_life(stack.engine, container) => ended.map(|()| None)?,
+        };
+        let seen = stack.engine.container(&container.id).await.map_err(|error| failure(&error))?;
+        let is_same = seen.as_ref().is_none_or(|seen| seen.started_at == container.started_at);
+        let restarts = seen.as_ref().map_or(0, |seen| seen.restarts);
+        if let Some(seen) = seen {
+            *container = seen;
+        }
+        match door {
+            Some(door) if is_same || door == Door::Open => return Ok(door),
+            _ if !is_same && restarts > 0 => {
+                let lines = door::last_lines(stack.engine, container, redaction).await;
+                let found = checks::container_healthy(&container.name, &Readiness::Again(restarts), &lines);
+                journey.found(future::ready(found)).await;
+                return Ok(Door::Unclear);
+            }
+            // Somebody started it again: that life is another matter.
+            _ => {}
+        }
+    }
+}
+
+/// Ends when the container lives another life.
+async fn another_life(engine: &Engine, container: &Container) -> Result<(), Failure> {
+    loop {
+        tokio::time::sleep(PAUSE).await;
+        let seen = engine.container(&container.id).await.map_err(|error| failure(&error))?;
+        if seen.is_some_and(|seen| seen.started_at != container.started_at) {
+            return Ok(());
+        }
+    }
 }
 
 /// Stops a container that a run started and that can't stay as it stands: for good, since no restart policy asks who gets in.
@@ -177,7 +270,8 @@ async fn close(
 ) -> Result<(), Failure> {
     let name = &container.name;
     engine.stop_for_good(&container.into(), grace).await.map_err(|error| failure(&error))?;
-    unproven.remove(&container.id).map_err(|error| failure(&error))?;
+    // What an engine is still to start again stays written down.
+    unproven.strike(&container.id, container.started_at.as_deref()).map_err(|error| failure(&error))?;
     journey.note(match stands {
         Door::Open => format!("`{name}` stood open to everybody who reaches it, and was stopped again"),
         _ => format!(

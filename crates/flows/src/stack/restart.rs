@@ -2,7 +2,7 @@
 
 use std::{future::Future, time::Duration};
 
-use docker_ops::{Plan, StackSpec};
+use docker_ops::{Plan, StackSpec, Unproven};
 use report::{Failure, Report, Sink};
 use settings::World;
 
@@ -37,14 +37,16 @@ async fn steps(
     let spec = stack.spec()?;
     journey.about("project", &spec.project);
     if options.dry_run {
-        return start(journey, stack, world, &spec, options).await.map(drop);
+        return start(journey, stack, world, &spec, &unproven(&spec), options).await.map(drop);
     }
     let lock = lock(&spec, world).await?;
+    let unproven = unproven(&spec);
     let work = async |journey: &mut Journey| {
         let _lock = lock;
-        start(journey, stack, world, &spec, options).await
+        start(journey, stack, world, &spec, &unproven, options).await
     };
-    proof::after(journey, stack, world, &spec, options.timeout, stop, work).await
+    let subject = proof::Subject { spec: &spec, unproven: &unproven, timeout: options.timeout };
+    proof::after(journey, stack, world, subject, stop, work).await
 }
 
 /// Whether they were started.
@@ -53,6 +55,7 @@ async fn start(
     stack: &Stack<'_>,
     world: &World,
     spec: &StackSpec,
+    unproven: &Unproven,
     options: Options,
 ) -> Result<bool, Failure> {
     let seen = stack.engine.observe(spec).await.map_err(|error| failure(&error))?;
@@ -75,7 +78,7 @@ async fn start(
         doing::announce(journey, None, &plan);
         return Ok(false);
     }
-    let doing = doing::Doing::new(journey, unproven(spec), None);
+    let doing = doing::Doing::new(journey, unproven.clone(), None);
     let ended = stack.engine.apply(spec, &plan, &|progress| doing.hear(progress)).await;
     doing.tell(journey);
     ended.map(|()| true).map_err(|error| failure(&error))

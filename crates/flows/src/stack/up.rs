@@ -4,7 +4,7 @@
 use std::{future::Future, path::Path, time::Duration};
 
 use auth_core::TargetEntry;
-use docker_ops::{Observed, Plan, StackSpec, Step, Wish};
+use docker_ops::{Observed, Plan, StackSpec, Step, Unproven, Wish};
 use report::{Failure, Report, Sink};
 use settings::{Settings, World};
 use token_sync::Dialect;
@@ -47,14 +47,16 @@ async fn steps(
     let spec = stack.spec()?;
     journey.about("project", &spec.project);
     if options.dry_run {
-        return start(journey, stack, world, &spec, options).await.map(drop);
+        return start(journey, stack, world, &spec, &unproven(&spec), options).await.map(drop);
     }
     let lock = lock(&spec, world).await?;
+    let unproven = unproven(&spec);
     let work = async |journey: &mut Journey| {
         let _lock = lock;
-        start(journey, stack, world, &spec, options).await
+        start(journey, stack, world, &spec, &unproven, options).await
     };
-    proof::after(journey, stack, world, &spec, options.timeout, stop, work).await
+    let subject = proof::Subject { spec: &spec, unproven: &unproven, timeout: options.timeout };
+    proof::after(journey, stack, world, subject, stop, work).await
 }
 
 /// Whether all of it was started.
@@ -63,6 +65,7 @@ async fn start(
     stack: &Stack<'_>,
     world: &World,
     spec: &StackSpec,
+    unproven: &Unproven,
     options: &Options,
 ) -> Result<bool, Failure> {
     let wish = Wish { build: options.build, recreate: options.recreate, remove_orphans: options.remove_orphans, ..stack.wish() };
@@ -96,7 +99,7 @@ async fn start(
         doing::announce(journey, Some(&redaction), &plan);
         return Ok(false);
     }
-    let doing = doing::Doing::new(journey, unproven(spec), Some(redaction.clone()));
+    let doing = doing::Doing::new(journey, unproven.clone(), Some(redaction.clone()));
     let ended = bring(journey, stack, spec, &seen, &wish, &doing).await;
     doing.tell(journey);
     match ended {

@@ -6,9 +6,9 @@ use std::{
     time::Duration,
 };
 
-use docker_ops::{Container, ContainerHealth, Engine, LastProbe, Readiness};
+use docker_ops::{Container, ContainerHealth, ContainerState, Engine, LastProbe, Readiness};
 use report::{Event, Failure, Outcome, Sink};
-use settings::{Origin, Settings, World};
+use settings::{Connection, Origin, Settings, World};
 use tokio::time::Instant;
 
 use super::super::{
@@ -23,6 +23,8 @@ const LINES: u32 = 12;
 const START: u32 = 500;
 /// How long a container that is well may take to be reached from this machine.
 const REACH: Duration = Duration::from_secs(10);
+/// How long an engine may take to choose a port for a container that runs, where nobody has time to wait.
+const START_OF_PORT: Duration = Duration::from_secs(1);
 /// So many connections that break mean that nobody speaks.
 const TRIES: u32 = 5;
 /// How long an answer may take where one looks once.
@@ -79,9 +81,8 @@ pub(super) async fn prove(
         let lines = match is_well {
             true => Vec::new(),
             // Who is gone has no lines.
-            false => engine.last_lines(&container.id, LINES).await.unwrap_or_default(),
+            false => last_lines(engine, container, redaction).await,
         };
-        let lines: Vec<String> = lines.iter().map(|line| clean(redaction, line)).collect();
         // What is known if nobody answers here.
         let inside = match &port {
             Port::Ready(Readiness::Gone) => Door::Closed,
@@ -103,12 +104,11 @@ pub(super) async fn prove(
         }
         if is_well {
             answers(subject, deadline.min(Instant::now() + REACH)).await;
-        } else if !speaks(subject).await {
+        } else if speaks(subject).await == Said::Nothing {
             return Ok(inside);
         }
     }
-    let [closed, _] = checks::DOORS;
-    match journey.check(closed, subject).await {
+    match enforced(journey, subject, deadline).await {
         Outcome::Pass => {
             let token = journey.check(&checks::TOKEN_ACCEPTED, subject).await;
             // What a URL leads to may be another's server; who takes the token is ours.
@@ -125,8 +125,13 @@ pub(super) async fn prove(
             }
             Ok(match door {
                 Outcome::Fail => Door::Open,
-                _ if speaks(subject).await => Door::Unclear,
-                _ => Door::Silent,
+                _ => match speaks(subject).await {
+                    Said::Answer(answer) if answered::is_accepted(&answer) => Door::Open,
+                    // It refuses, and one answer was late.
+                    Said::Answer(answer) if answered::is_refusal(&answer) => Door::Silent,
+                    Said::Answer(_) | Said::Noise => Door::Unclear,
+                    Said::Nothing => Door::Silent,
+                },
             })
         }
     }
@@ -171,16 +176,40 @@ async fn is_open(subject: &Subject<'_>) -> bool {
     subject.client.probe(&comfy_client::Probe::get("/queue")).await.is_ok_and(|answer| answered::is_accepted(&answer))
 }
 
-/// Whether anything speaks HTTP there. Nothing does while ComfyUI still starts, however long that takes; but what speaks may break off too.
-async fn speaks(subject: &Subject<'_>) -> bool {
+/// Whether it asks everybody for a credential, asked again until that is known: ComfyUI answers nobody while it loads a model.
+async fn enforced(journey: &mut Journey, subject: &Subject<'_>, deadline: Instant) -> Outcome {
+    let ([closed, _], began) = (checks::DOORS, Instant::now());
+    loop {
+        let finding = closed.run(subject).await;
+        if matches!(finding.outcome, Outcome::Pass | Outcome::Fail) || Instant::now() >= deadline {
+            return journey.found_since(began, finding);
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+}
+
+/// What is heard at a port.
+#[derive(Debug, PartialEq)]
+enum Said {
+    /// Nobody is there, or says nothing in time.
+    Nothing,
+    /// This.
+    Answer(comfy_client::Answer),
+    /// Something that is no answer.
+    Noise,
+}
+
+/// What speaks there. Nothing does while ComfyUI still starts, however long that takes; but what speaks may break off too.
+async fn speaks(subject: &Subject<'_>) -> Said {
     for _ in 0..TRIES {
         match subject.client.probe(&comfy_client::Probe::get("/queue")).await {
             Err(error) if error.kind() == comfy_client::ErrorKind::Unreachable => tokio::time::sleep(PAUSE).await,
-            Err(error) if error.kind() == comfy_client::ErrorKind::Timeout => return false,
-            _ => return true,
+            Err(error) if error.kind() == comfy_client::ErrorKind::Timeout => return Said::Nothing,
+            Err(_) => return Said::Noise,
+            Ok(answer) => return Said::Answer(answer),
         }
     }
-    false
+    Said::Nothing
 }
 
 /// What is well inside is reached from here a moment later; or never, where its URL leads elsewhere.
@@ -201,6 +230,12 @@ fn tell(sink: &Sink, seen: &Container, redaction: Option<&Redaction>) {
     sink.send(Event::Started(format!("waiting for `{}`{said}", seen.name)));
 }
 
+/// The last lines of a container, without secrets; none of one that is gone.
+pub(super) async fn last_lines(engine: &Engine, container: &Container, redaction: Option<&Redaction>) -> Vec<String> {
+    let lines = engine.last_lines(&container.id, LINES).await.unwrap_or_default();
+    lines.iter().map(|line| clean(redaction, line)).collect()
+}
+
 fn clean(redaction: Option<&Redaction>, text: &str) -> String {
     redaction.map_or_else(|| WITHHELD.to_owned(), |redaction| redaction.text(text))
 }
@@ -214,9 +249,35 @@ fn redacted(ready: Readiness, redaction: Option<&Redaction>) -> Readiness {
     }
 }
 
-/// Where this machine reaches it.
-pub(super) fn url(container: &Container) -> Option<String> {
-    let port = container.ports.first()?;
+/// The settings of its service, asked where this machine reaches the container now.
+pub(super) fn at(settings: &Settings, container: &Container, local: bool) -> Settings {
+    let mut settings = settings.clone();
+    if let Some(value) = url(container).filter(|_| local) {
+        settings.url.value = value;
+        // What leads to the server elsewhere does not lead to this port.
+        settings.connection = Connection::default();
+    }
+    settings
+}
+
+/// Waits until the engine has chosen the port of a container that runs, if it is to choose one.
+pub(super) async fn find(engine: &Engine, container: &mut Container, deadline: Instant) -> Result<(), Failure> {
+    let deadline = deadline.max(Instant::now() + START_OF_PORT);
+    while container.state == ContainerState::Running && !container.bound.is_empty() && url(container).is_none() {
+        let Some(seen) = engine.container(&container.id).await.map_err(|error| failure(&error))? else { break };
+        *container = seen;
+        if Instant::now() >= deadline {
+            break;
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+    Ok(())
+}
+
+/// Where this machine reaches it. An engine takes a port away while it starts the container again; one that it did not choose comes back.
+fn url(container: &Container) -> Option<String> {
+    let fixed = container.bound.iter().find(|port| port.host_port != 0);
+    let port = container.ports.first().or(fixed)?;
     let host = match port.address {
         IpAddr::V4(address) if address.is_unspecified() => Ipv4Addr::LOCALHOST.to_string(),
         IpAddr::V6(address) if address.is_unspecified() => format!("[{}]", Ipv6Addr::LOCALHOST),
