@@ -8,6 +8,8 @@ use std::time::Duration;
 const FAILURES: u32 = 3;
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+/// The longest that a server is left alone because it asks for that.
+const LONGEST_REST: Duration = Duration::from_secs(3600);
 /// Between two looks at a server that did not answer, and at one that does.
 const LOOK_AGAIN: Duration = Duration::from_millis(200);
 const LOOK_ON: Duration = Duration::from_secs(1);
@@ -70,6 +72,16 @@ impl Breaker {
             // A prompt that was sent before has failed too: that is no news.
             Self::Open { until, .. } if now < until => self,
             Self::Open { pause, stalled, .. } | Self::HalfOpen { pause, stalled } => Self::open(now, pause * 2, stalled),
+        }
+    }
+
+    /// It asks to be left alone for so long.
+    pub(super) fn rests(self, now: Duration, pause: Duration) -> Self {
+        let pause = pause.min(LONGEST_REST);
+        match self {
+            Self::Open { until, .. } if now < until => self,
+            Self::Open { stalled, .. } | Self::HalfOpen { stalled, .. } => Self::Open { until: now + pause, pause, stalled },
+            Self::Doubted { .. } | Self::Closed { .. } => Self::Open { until: now + pause, pause, stalled: false },
         }
     }
 
@@ -153,6 +165,15 @@ mod tests {
         assert_eq!(half.accepted(), half);
         assert_eq!(half.ended(), Breaker::Closed { failures: 0 });
         assert_eq!(half.stalled(S(9)), Breaker::Open { until: S(11), pause: S(2), stalled: true });
+    }
+
+    #[test]
+    fn who_asks_for_patience_gets_what_it_asks_for_within_reason() {
+        let rests = Breaker::NEW.rests(S(1), S(90));
+        assert_eq!(rests, Breaker::Open { until: S(91), pause: S(90), stalled: false });
+        assert_eq!(rests.rests(S(2), S(90)), rests, "what was under way is no news");
+        assert_eq!(rests.answered(S(91)).rests(S(92), S(3)), Breaker::Open { until: S(95), pause: S(3), stalled: false });
+        assert_eq!(Breaker::NEW.rests(S(1), Duration::MAX).look_at(Some(S(1)), false), S(3601));
     }
 
     #[test]

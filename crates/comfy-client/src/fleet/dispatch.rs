@@ -32,7 +32,13 @@ pub(super) struct Dispatch {
 }
 
 /// The end, or why the prompt may go to a server again.
-type Tried = Result<End, String>;
+type Tried = Result<End, Again>;
+
+struct Again {
+    why: String,
+    /// Whether it uses up one of the times that it may go again: not where the server only asks for patience.
+    counts: bool,
+}
 
 impl Dispatch {
     pub(super) async fn run(mut self) -> Delivery {
@@ -50,8 +56,8 @@ impl Dispatch {
             delivery.prompt_id = None;
             match self.attempt(&slot, &mut abilities, &mut delivery, until).await {
                 Ok(end) => break end,
-                Err(why) => {
-                    delivery.reroutes += 1;
+                Err(Again { why, counts }) => {
+                    delivery.reroutes += u32::from(counts);
                     self.shared.tell(FleetEvent::Rerouted { item: self.label.clone(), backend: slot.name.to_string(), why });
                 }
             }
@@ -109,7 +115,8 @@ impl Dispatch {
                 }
                 if may_go_on && !*self.cancelled.borrow() {
                     let ended = || "its program has ended, and its queue with it".to_owned();
-                    return Err(if gone { ended() } else { Outcome::Lost(loss).to_string() });
+                    let why = if gone { ended() } else { Outcome::Lost(loss).to_string() };
+                    return Err(Again { why, counts: true });
                 }
                 Ok(End::Outcome(Outcome::Lost(loss)))
             }
@@ -133,23 +140,25 @@ impl Dispatch {
 
     /// What to do about a prompt that the server did not take, as far as is known.
     fn refused(&self, slot: &Slot, abilities: &mut Abilities, error: Error, may_go_on: bool) -> Tried {
-        let lack = lacks::is_lack(&error);
-        if lack {
-            abilities.refuse(slot.index, error.clone());
-            slot.doubt_catalogue();
-        } else if is_the_servers(&error) {
+        let (lack, not_here) = (lacks::is_lack(&error), is_for_another(&error));
+        if is_the_servers(&error) {
             slot.failed(Some(&error));
         }
-        if error.prompt_id().is_some() {
+        if lack {
+            slot.doubt_catalogue();
+        }
+        if lack || not_here {
+            abilities.refuse(slot.index, error.clone());
+        }
+        if error.prompt_id().is_some() || !error.is_final() {
             // It is there, or an earlier try of it may have come through.
             return Ok(End::Unknown(error));
         }
-        let untaken = was_never_accepted(&error);
-        if may_go_on && (lack || untaken) {
-            return Err(error.to_string());
+        let counts = error.status() != Some(429);
+        if (may_go_on || !counts) && (lack || not_here || is_the_servers(&error)) {
+            return Err(Again { why: error.to_string(), counts });
         }
-        let declined = matches!(error.kind(), ErrorKind::Rejected | ErrorKind::TooLarge) || !error.was_sent();
-        Ok(if untaken || declined { End::Untaken(error) } else { End::Unknown(error) })
+        Ok(End::Untaken(error))
     }
 
     /// Waits for the end; at the deadline, or when it is wished, the prompt is cancelled where it is. One whose server is gone is
@@ -190,8 +199,8 @@ fn is_the_servers(error: &Error) -> bool {
     error.is_retryable() || matches!(error.kind(), ErrorKind::Refused | ErrorKind::NotComfy | ErrorKind::Protocol)
 }
 
-/// Whether it is certain that the server did not take the prompt, so that another may have it.
-fn was_never_accepted(error: &Error) -> bool {
-    let refused = error.is_refused() || error.status() == Some(429);
-    refused || (error.is_retryable() && !error.was_sent())
+/// Whether this server will not take this prompt, whose fault it may be, but another may: one that allows longer requests, or
+/// does not fail at it.
+fn is_for_another(error: &Error) -> bool {
+    error.kind() == ErrorKind::TooLarge || (error.kind() == ErrorKind::Server && error.status() == Some(500))
 }

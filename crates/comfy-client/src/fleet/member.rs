@@ -87,6 +87,17 @@ impl Member {
         self.trouble = why;
     }
 
+    /// It did not answer a look, or not take a prompt; none as for [`Self::troubled`].
+    pub(super) fn failed(&mut self, now: Duration, why: Option<Error>) -> Option<FleetEvent> {
+        let rest = why.as_ref().filter(|error| error.status() == Some(429)).and_then(Error::retry_after);
+        self.troubled(now, why);
+        if let Some(rest) = rest {
+            // As long as it asks for it is not down; if it asks for that again and again, without taking anything, it is.
+            self.down_since.get_or_insert(now.saturating_add(rest));
+        }
+        self.turn(now, |breaker| rest.map_or_else(|| breaker.failed(now), |rest| breaker.rests(now, rest)))
+    }
+
     /// It answered somebody.
     pub(super) fn answered(&mut self, at: Duration) {
         self.unheard.take_if(|(first, _)| *first <= at);

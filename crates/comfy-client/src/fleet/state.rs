@@ -180,10 +180,7 @@ impl Shared {
                     }
                     member.turn(now, |breaker| breaker.answered(now))
                 }
-                Err(error) => {
-                    member.troubled(now, Some(error));
-                    member.turn(now, |breaker| breaker.failed(now))
-                }
+                Err(error) => member.failed(now, Some(error)),
             }
         });
     }
@@ -239,10 +236,7 @@ impl Slot {
 
     pub(super) fn failed(&self, why: Option<&Error>) {
         let now = self.shared.now();
-        self.shared.change(self.index, |member| {
-            member.troubled(now, why.cloned());
-            member.turn(now, |breaker| breaker.failed(now))
-        });
+        self.shared.change(self.index, |member| member.failed(now, why.cloned()));
     }
 
     /// The server says of itself that its catalogue has changed.

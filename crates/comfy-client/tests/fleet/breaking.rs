@@ -55,7 +55,7 @@ async fn a_server_that_does_not_answer_gets_nothing_and_comes_back_step_by_step(
 
 #[tokio::test]
 async fn a_prompt_that_a_server_refuses_to_take_goes_elsewhere() {
-    for status in [Refusal::TooManyRequests, Refusal::Unauthorized] {
+    for status in [Refusal::Broken, Refusal::TooLarge, Refusal::Unauthorized] {
         let (a, b) = (with(refuse("POST /prompt", status)).await, plain().await);
         let (fleet, heard) = fleet(&[&a, &b], 1, |builder| builder);
         let delivery = end(&fleet.submit("x", &picture(1), LONG)).await;
@@ -66,7 +66,7 @@ async fn a_prompt_that_a_server_refuses_to_take_goes_elsewhere() {
 
 #[tokio::test]
 async fn who_answers_every_look_but_takes_nothing_is_found_out() {
-    let (a, b) = (with(refuse("POST /prompt", Refusal::TooManyRequests)).await, plain().await);
+    let (a, b) = (with(refuse("POST /prompt", Refusal::Unauthorized)).await, plain().await);
     let (fleet, heard) = fleet(&[&a, &b], 1, |builder| builder);
     for nth in 0..200 {
         assert!(succeeded(&end(&fleet.submit("x", &picture(nth), LONG)).await));
@@ -76,6 +76,32 @@ async fn who_answers_every_look_but_takes_nothing_is_found_out() {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     assert_eq!(heard.count("left a"), 3);
+}
+
+#[tokio::test]
+async fn what_certainly_nobody_took_is_not_said_to_have_run() {
+    for (status, word) in [(Refusal::Broken, "unserved"), (Refusal::TooLarge, "rejected")] {
+        let a = with(refuse("POST /prompt", status)).await;
+        let (fleet, heard) = fleet(&[&a], 1, |builder| builder);
+        let delivery = end(&fleet.submit("x", &picture(1), LONG)).await;
+        let End::Untaken(error) = &delivery.end else { panic!("{delivery:?}") };
+        assert_eq!((delivery.end.word(), error.status()), (word, Some(status.code())));
+        assert_eq!(heard.words(), ["x left a"], "to ask the only server again would help nobody");
+    }
+}
+
+#[tokio::test]
+async fn who_asks_for_patience_gets_it_and_no_item_pays_for_that() {
+    // Each time it asks for a second.
+    let a = with(refuse("POST /prompt", Refusal::TooManyRequests).times(4)).await;
+    let (fleet, heard) = fleet(&[&a], 1, |builder| builder.reroutes(0).patience(Duration::from_millis(100)));
+    let delivery = end(&fleet.submit("x", &picture(1), LONG)).await;
+    assert!(succeeded(&delivery), "{delivery:?}");
+    let again = ["a opened", "x left a", "a probing"].repeat(4);
+    assert_eq!(
+        (delivery.reroutes, heard.words()),
+        (0, [&again[..], &["a took x", "a closed"]].concat().iter().map(|word| (*word).to_owned()).collect())
+    );
 }
 
 #[tokio::test]
