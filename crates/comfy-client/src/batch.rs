@@ -4,17 +4,22 @@ use std::collections::HashSet;
 use std::fmt;
 use std::future::ready;
 use std::path::PathBuf;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::stream::{Stream, StreamExt};
 use tokio::sync::watch;
+use tokio::time::sleep;
 
 use crate::error::{Error, ErrorKind};
 use crate::files::{Downloaded, is_plain};
 use crate::fleet::{Delivery, End, Fleet};
 use crate::outcome::{Outcome, Output};
 use crate::workflow::Workflow;
+
+/// What has run is not thrown away because of a file that comes a moment after the batch was stopped.
+const GRACE: Duration = Duration::from_secs(2);
 
 /// Brings workflows through a [`Fleet`]: as many at once as its servers take, each to a named end, its files to disk.
 ///
@@ -143,7 +148,7 @@ impl BatchItem {
         let id = id.into();
         if !is_plain(&id) {
             return Err(Error::new(ErrorKind::InvalidConfig, format!("the id `{}` cannot name a folder", id.escape_debug()))
-                .hint("an id has no `/`, `\\`, `:`, `*`, `?`, `\"`, `<`, `>` or `|`, and does not end with a space or a dot"));
+                .hint("an id has no `/`, `\\`, `:`, `*`, `?`, `\"`, `<`, `>` or `|`, does not end with a space or a dot, and has 255 bytes at most"));
         }
         Ok(Self { id, workflow })
     }
@@ -192,7 +197,8 @@ impl Batch {
         self
     }
 
-    /// How long each item may take, from the moment that it begins to wait for a server (default: an hour).
+    /// How long each item may take, from the moment that it begins to wait for a server (default: an hour); and then, as long
+    /// again, its files.
     ///
     /// ```no_run
     /// # fn example(batch: comfy_client::Batch) {
@@ -299,28 +305,49 @@ impl Batch {
             });
         }
         let mut row = BatchRow { id: item.id, delivery, files: Vec::new(), unsaved: None };
-        row.bring_home(self.folder.as_deref()).await;
+        self.bring_home(&mut row).await;
         row
+    }
+
+    /// Brings the files to disk, as long as that is wanted, and the server answers in time.
+    async fn bring_home(&self, row: &mut BatchRow) {
+        let End::Outcome(Outcome::Succeeded(run)) = &row.delivery.end else { return };
+        row.unsaved = run.missing_pictures();
+        let mut enough = pin!(self.enough());
+        for output in &run.outputs {
+            let answers = row.unsaved.as_ref().is_none_or(|error| error.kind() != ErrorKind::Timeout);
+            let saved = match (&self.folder, &row.delivery.client) {
+                (Some(folder), Some(client)) if answers => {
+                    let folder = folder.join(&row.id);
+                    let saved = tokio::select! {
+                        biased;
+                        saved = client.download_tree(&output.file, &folder) => saved,
+                        error = &mut enough => Err(error),
+                    };
+                    saved.map_err(|error| row.unsaved = Some(error)).ok()
+                }
+                _ => None,
+            };
+            row.files.push(BatchFile { output: output.clone(), saved });
+        }
+    }
+
+    /// Waits until the files of an item are to be left where they are, and says why.
+    async fn enough(&self) -> Error {
+        let mut phase = self.phase.subscribe();
+        let why = tokio::select! {
+            () = sleep(self.deadline) => format!("the files did not come within {:?}", self.deadline),
+            () = async {
+                // The sender is this batch's own.
+                let _ = phase.wait_for(|phase| *phase == Phase::Stopping).await;
+                sleep(GRACE).await;
+            } => "the batch was stopped before the files had come".to_owned(),
+        };
+        Error::new(ErrorKind::Timeout, why)
     }
 }
 
 impl BatchRow {
-    async fn bring_home(&mut self, folder: Option<&std::path::Path>) {
-        let End::Outcome(Outcome::Succeeded(run)) = &self.delivery.end else { return };
-        self.unsaved = run.missing_pictures();
-        for output in &run.outputs {
-            let saved = match (folder, &self.delivery.client) {
-                (Some(folder), Some(client)) => client.download_tree(&output.file, &folder.join(&self.id)).await.map(Some),
-                _ => Ok(None),
-            };
-            let saved = saved.unwrap_or_else(|error| {
-                self.unsaved = Some(error);
-                None
-            });
-            self.files.push(BatchFile { output: output.clone(), saved });
-        }
-    }
-
     /// Whether the item succeeded, and its files are where they belong.
     ///
     /// ```no_run
@@ -349,7 +376,7 @@ impl BatchRow {
 
 impl BatchStop {
     /// No further item begins, and the prompts of those under way are cancelled, wherever they are, and no others. Their
-    /// rows still come.
+    /// rows still come. Files that are on their way have two seconds more.
     ///
     /// ```no_run
     /// # fn example(batch: comfy_client::Batch) {

@@ -6,6 +6,9 @@ use std::path::{Path, PathBuf};
 use super::{FileKind, StoredFile};
 use crate::error::{Error, ErrorKind};
 
+/// What the file systems in use take, in bytes.
+const LONGEST: usize = 255;
+
 const KINDS: [FileKind; 3] = [FileKind::Input, FileKind::Temp, FileKind::Output];
 
 /// The folder in which a file lies here, below the one for all: as the server has it, with those of its kinds that are no
@@ -39,7 +42,7 @@ pub(crate) fn is_plain(part: &str) -> bool {
     let stem = part.split('.').next().unwrap_or_default().trim_end().to_ascii_uppercase();
     let port = stem.strip_prefix("COM").or_else(|| stem.strip_prefix("LPT"));
     let device = matches!(&*stem, "CON" | "PRN" | "AUX" | "NUL") || port.is_some_and(|port| port.chars().count() == 1);
-    !part.is_empty() && !part.contains(odd) && !part.ends_with([' ', '.']) && !device
+    (1..=LONGEST).contains(&part.len()) && !part.contains(odd) && !part.ends_with([' ', '.']) && !device
 }
 
 fn unusable(name: &str, what: &str) -> Error {

@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::time::Duration;
 
-use comfy_client::{Batch, BatchItem, BatchRow, End};
+use comfy_client::{Batch, BatchItem, BatchRow, Client, Config, End, Fleet, Workflow};
 use comfy_sim::{Fault, Refusal};
 use futures_util::{StreamExt, stream};
 
-use crate::{fleet, picture, plain, sampled, sampling};
+use crate::{Backend, fleet, picture, plain, sampled, sampling};
 
 fn item(nth: u32) -> BatchItem {
     BatchItem::new(format!("item {nth}"), picture(nth)).unwrap()
@@ -78,9 +79,72 @@ async fn a_file_that_does_not_come_home_is_no_success() {
     assert!(rows[0].unsaved.is_some() && rows[0].files[0].saved.is_none());
 }
 
+/// Of a picture each, all of one run.
+fn pictures(id: &str, count: u32) -> BatchItem {
+    let mut nodes = picture(1).to_value();
+    for nth in 0..count {
+        nodes[format!("save {nth}")] = nodes["2"].clone();
+    }
+    nodes.as_object_mut().unwrap().remove("2");
+    BatchItem::new(id, Workflow::from_value(nodes).unwrap()).unwrap()
+}
+
+/// One whose files take far longer than any test waits.
+async fn slow_to_give() -> Backend {
+    let a = plain().await;
+    a.server.faults().set(Fault::Delay { route: "GET /view".parse().unwrap(), millis: 600_000 });
+    a
+}
+
+fn unsaved(row: &BatchRow) -> (&str, usize, String) {
+    assert!(row.files.iter().all(|file| file.saved.is_none()));
+    (row.word(), row.files.len(), row.unsaved.as_ref().unwrap().to_string())
+}
+
+#[tokio::test]
+async fn files_that_do_not_come_are_waited_for_only_as_long_as_an_item_may_take() {
+    let a = slow_to_give().await;
+    let (fleet, _) = fleet(&[&a], 1, |builder| builder);
+    let home = tempfile::tempdir().unwrap();
+    let batch = Batch::new(fleet).download_to(home.path()).deadline(Duration::from_secs(2));
+    let rows: Vec<BatchRow> = batch.run(stream::iter([pictures("x", 4)])).collect().await;
+    assert_eq!(unsaved(&rows[0]), ("unsaved", 4, "the files did not come within 2s".to_owned()));
+}
+
+#[tokio::test]
+async fn after_the_first_file_that_is_not_given_in_time_no_other_is_asked_for() {
+    let a = plain().await;
+    // The others would come at once.
+    a.server.faults().set(Fault::Delay { route: "GET /view".parse().unwrap(), millis: 600_000 }.times(1));
+    let client = Client::new(Config::new(&a.server.url()).unwrap().request_timeout(Duration::from_millis(500))).unwrap();
+    let fleet = Fleet::builder().server("a", client, 1).build().unwrap();
+    let home = tempfile::tempdir().unwrap();
+    let rows: Vec<BatchRow> = Batch::new(fleet).download_to(home.path()).run(stream::iter([pictures("x", 4)])).collect().await;
+    let (word, files, _) = unsaved(&rows[0]);
+    assert_eq!((word, files), ("unsaved", 4));
+}
+
+#[tokio::test]
+async fn a_stopped_batch_does_not_wait_for_files() {
+    let a = slow_to_give().await;
+    let (fleet, heard) = fleet(&[&a], 1, |builder| builder);
+    let home = tempfile::tempdir().unwrap();
+    let batch = Batch::new(fleet).download_to(home.path());
+    let stop = batch.stop();
+    let rows = tokio::spawn(batch.run(stream::iter([pictures("x", 4)])).collect::<Vec<BatchRow>>());
+    heard.until("took x").await;
+    while a.ran().await == 0 {
+        tokio::task::yield_now().await;
+    }
+    stop.stop();
+    assert_eq!(unsaved(&rows.await.unwrap()[0]), ("unsaved", 4, "the batch was stopped before the files had come".to_owned()));
+}
+
 #[test]
 fn an_id_that_could_leave_the_folder_is_refused() {
-    for id in ["", "..", "a/b", "nul", "a."] {
+    let (longest, too_long) = ("x".repeat(255), "ü".repeat(128));
+    for id in ["", "..", "a/b", "nul", "a.", &too_long] {
         assert!(BatchItem::new(id, picture(1)).is_err(), "{id}");
     }
+    assert!(BatchItem::new(longest, picture(1)).is_ok());
 }
