@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use comfy_sim::Builder;
+use comfy_sim::{Builder, Fault, Refusal};
 use serde_json::Value;
 
 use crate::stage::{Stage, shell};
@@ -188,6 +188,41 @@ fn ctrl_c_cancels_what_is_its_own_and_leaves_the_rest_for_later() {
     assert_eq!((outcomes, queue(&one)), (["cancelled", "interrupted"].map(str::to_owned).into(), (0, 0)));
 }
 
+#[test]
+fn ctrl_c_says_what_may_still_run_where_the_server_says_nothing() {
+    let one = stage(
+        |builder| builder.checkpoint("m.safetensors").step_time(Duration::from_millis(10)),
+        &[("i.jsonl", "{\"id\": \"fox\"}\n{\"id\": \"owl\"}\n"), ("slow.json", SLOW)],
+    );
+    let args = ["batch", "i.jsonl", "--workflow", "slow.json", "--concurrency", "1", "--results", "r.jsonl"];
+    let mut batch = one.command(&args).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    while queue(&one) != (1, 0) {
+        assert!(batch.try_wait().unwrap().is_none());
+    }
+    one.faults().set(Fault::Refuse { route: "*".parse().unwrap(), status: Refusal::Unavailable });
+    rustix::process::kill_process(rustix::process::Pid::from_child(&batch), rustix::process::Signal::INT).unwrap();
+    let mut text = String::new();
+    batch.stderr.take().unwrap().read_to_string(&mut text).unwrap();
+    assert_eq!(batch.wait().unwrap().code(), Some(130));
+    let rows = written(&one);
+    assert_eq!((rows.len(), &rows[0]["outcome"]), (1, &"unknown".into()));
+    insta::assert_snapshot!(text.replace(rows[0]["prompt_id"].as_str().unwrap(), "[ID]"), @r"
+    error: stopped by the user; these prompts may still run: `fox` as `[ID]`
+      next: `genai-comfy queue` shows them, `genai-comfy cancel ID` ends one
+      next: the same command with `--resume` goes on
+    ");
+}
+
+#[test]
+fn what_one_item_alone_cannot_write_ends_no_other() {
+    let one = plain(&[("i.jsonl", &"{}\n".repeat(9))]);
+    std::fs::create_dir(one.folder.path().join("comfy-output")).unwrap();
+    // A file, where the folder of the first item is to be.
+    one.write("comfy-output/1", "");
+    let output = batch(&one, &["i.jsonl", "--workflow", "w.json", "--concurrency", "1"]);
+    assert_eq!(sum(&output), "3: ✗ 8 succeeded, 1 did not of 9");
+}
+
 /// How many prompts run, and how many wait.
 fn queue(stage: &Stage) -> (usize, usize) {
     let output = stage.command(&["queue", "--format", "json"]).output().unwrap();
@@ -264,7 +299,7 @@ fn what_is_wrong_is_found_before_anything_is_sent() {
       because line 1: node `1` has no input `colour`; nearest: `color`
       because line 2: `1.color` is a number, and `"red"` is not
       because line 3: the workflow has no seed; a seed is an input called `seed`, or `…_seed`, that holds a whole number
-      because line 4: the id `d/e` cannot name a folder; an id has no `/`, `\`, `:`, `*`, `?`, `"`, `<`, `>` or `|`, and does not end with a space or a dot
+      because line 4: the id `d/e` cannot name a folder; an id has no `/`, `\`, `:`, `*`, `?`, `"`, `<`, `>` or `|`, does not end with a space or a dot, and has 255 bytes at most
       because line 6: the id `f` is that of line 5 too; give each its own
       because line 7: can't read the workflow `absent.json`: No such file or directory (os error 2)
       next: put them right, and run the same command again

@@ -24,6 +24,10 @@ impl Stage {
         self.server.as_ref().unwrap().url()
     }
 
+    pub(crate) fn faults(&self) -> &comfy_sim::Faults {
+        self.server.as_ref().unwrap().faults()
+    }
+
     /// Cases as data that meet this server.
     pub(crate) fn cases(&self) -> trycmd::TestCases {
         let cases = trycmd::TestCases::new();

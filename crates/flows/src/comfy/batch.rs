@@ -79,6 +79,10 @@ pub struct Running<'a> {
     unwanted: bool,
     /// Why not all items were read again.
     changed: Arc<OnceLock<Failure>>,
+    /// Whether the user did not wait for what was under way then.
+    left: bool,
+    /// The prompts of what was given up then, and may run all the same.
+    at_large: Vec<String>,
     failure: Option<Failure>,
 }
 
@@ -146,6 +150,8 @@ impl<'a, S: Fn() -> Result<(Vec<Settings>, Door), Failure>> Checked<'a, S> {
             rows: batch.run(stream::iter(items)).boxed(),
             unwanted: false,
             changed,
+            left: false,
+            at_large: Vec::new(),
             failure: None,
         })
     }
@@ -180,12 +186,17 @@ impl Running<'_> {
                 () = wish() => {
                     self.stop.stop();
                     if replace(&mut self.unwanted, true) {
+                        self.left = true;
                         return None;
                     }
                 }
                 row = next => break row?,
             }
         };
+        if self.unwanted && row::may_run(&row) {
+            let prompt = row.delivery.prompt_id.as_deref().map(|id| format!(" as `{id}`")).unwrap_or_default();
+            self.at_large.push(format!("`{}`{prompt}", row.id));
+        }
         let (row, last) = row::told(row, self.order);
         let unwritten = self.results.as_mut().and_then(|results| results.append(&(self.order.line)(&row)).err());
         if let Some(failure) = unwritten.or(last) {
@@ -199,7 +210,16 @@ impl Running<'_> {
     pub fn end(self) -> (Duration, Option<Failure>) {
         let took = self.order.world.clock.now().duration_since(self.begun);
         let stopped = || {
-            let failure = Failure::new(FailureKind::Interrupted, "stopped by the user; the prompts of this batch were cancelled");
+            let what = match &self.at_large[..] {
+                _ if self.left => "prompts that were under way may still run".to_owned(),
+                [] => "what was under way has ended".to_owned(),
+                prompts => format!("these prompts may still run: {}", prompts.join(", ")),
+            };
+            let failure = Failure::new(FailureKind::Interrupted, format!("stopped by the user; {what}"));
+            let failure = match self.left || !self.at_large.is_empty() {
+                true => failure.hint("`genai-comfy queue` shows them, `genai-comfy cancel ID` ends one"),
+                false => failure,
+            };
             match self.order.results {
                 Some(_) => failure.hint("the same command with `--resume` goes on"),
                 None => failure.hint("with `--results FILE` it could go on where it was"),

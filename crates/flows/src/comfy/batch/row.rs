@@ -1,8 +1,8 @@
 //! What became of an item.
 
-use std::time::Duration;
+use std::{error::Error as _, io, time::Duration};
 
-use comfy_client::{BatchFile, BatchRow, End, ErrorKind, Outcome};
+use comfy_client::{BatchFile, BatchRow, End, Outcome};
 use report::{Failure, FailureKind};
 
 use super::Order;
@@ -59,7 +59,7 @@ pub(super) fn told(row: BatchRow, order: &Order<'_>) -> (Row, Option<Failure>) {
     }
     let last = match (&row.delivery.end, &row.unsaved) {
         (End::Unserved(error), _) => Some(connect::failure(error)),
-        (_, Some(error)) if error.kind() == ErrorKind::Io => {
+        (_, Some(error)) if ends_all(error) => {
             Some(connect::failure(error).hint("make room, or choose another folder with `--out`"))
         }
         _ => unsaved.clone(),
@@ -80,6 +80,18 @@ pub(super) fn told(row: BatchRow, order: &Order<'_>) -> (Row, Option<Failure>) {
         files,
     };
     (told, last)
+}
+
+/// Whether its prompt may still run: its server did not say what became of it.
+pub(super) fn may_run(row: &BatchRow) -> bool {
+    matches!(row.delivery.end, End::Unknown(_) | End::Outcome(Outcome::Stalled(_)))
+}
+
+/// Whether no file of any item could be written now. A name that this disk does not take is the item's own trouble.
+fn ends_all(error: &comfy_client::Error) -> bool {
+    use io::ErrorKind::{QuotaExceeded, ReadOnlyFilesystem, StorageFull};
+    let cause = error.source().and_then(|cause| cause.downcast_ref::<io::Error>());
+    cause.is_some_and(|cause| matches!(cause.kind(), StorageFull | QuotaExceeded | ReadOnlyFilesystem))
 }
 
 fn made(BatchFile { output, saved, .. }: &BatchFile, order: &Order<'_>) -> Made {
