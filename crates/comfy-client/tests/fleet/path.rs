@@ -35,7 +35,7 @@ async fn what_a_server_has_stays_there_if_the_way_to_it_was_cut_for_less_than_pa
     let fleet = Fleet::builder()
         .server("a", Client::new(Config::new(&format!("http://{at}")).unwrap()).unwrap(), 1)
         .server("b", b.client(), 1)
-        .patience(Duration::from_secs(3))
+        .patience(Duration::from_secs(2))
         .observe(move |event| tell.0.lock().unwrap().push(event))
         .build()
         .unwrap();
