@@ -93,7 +93,10 @@ async fn a_name_that_came_to_mean_another_image_makes_no_container() {
 
 #[tokio::test]
 async fn a_stop_is_waited_for_longer_than_the_container_has() {
-    let stand_in = StandIn::engine("1.41", "1.12", |_| vec![StandInStep::Hang]);
+    let stand_in = StandIn::engine("1.41", "1.12", |line| match line {
+        line if line.starts_with("GET") => json("200 OK", "{}"),
+        _ => vec![StandInStep::Hang],
+    });
     let engine = Engine::connect(&Endpoint::Unix(stand_in.path.clone())).await.unwrap();
     let spec = StackSpec { project: "p".into(), working_dir: "/p".into(), services: [].into() };
     let (container, grace) = (Handle { id: "1".into(), name: "p-ui-1".into() }, Duration::from_secs(300));
