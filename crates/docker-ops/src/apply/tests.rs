@@ -36,6 +36,7 @@ async fn a_new_container_that_ends_at_once_goes_and_the_old_one_comes_back() {
         };
         let stand_in = StandIn::engine("1.41", "1.12", move |line| match line {
             line if line.contains("/images/") => json("200 OK", r#"{"Id":"sha256:1"}"#),
+            line if line.contains("/old/json") => json("200 OK", r#"{"Id":"old"}"#),
             line if line.contains("/containers/create") => json("201 Created", r#"{"Id":"new","Warnings":[]}"#),
             line if line.contains("/1/json") => json("200 OK", r#"{"Id":"1"}"#),
             line if line.contains("/old/json") || line.contains("/next/json") => json("200 OK", "{}"),
@@ -114,6 +115,7 @@ async fn a_stop_is_waited_for_longer_than_the_container_has() {
 async fn what_the_sink_forbids_is_not_started_and_nothing_is_stopped_for_it() {
     let stand_in = StandIn::engine("1.41", "1.12", |line| match line {
         line if line.contains("/images/") => json("200 OK", r#"{"Id":"sha256:1"}"#),
+        line if line.contains("/old/json") => json("200 OK", r#"{"Id":"old"}"#),
         line if line.contains("/containers/create") => json("201 Created", r#"{"Id":"new","Warnings":[]}"#),
         line if line.contains("/1/json") => json("200 OK", r#"{"Id":"1"}"#),
         line if line.contains("/old/json") || line.contains("/next/json") => json("200 OK", "{}"),
