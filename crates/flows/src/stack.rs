@@ -73,12 +73,12 @@ async fn lock(spec: &StackSpec, world: &World) -> Result<ProjectLock, Failure> {
 }
 
 impl Stack<'_> {
-    /// How long a run may take for its last look, once it was told to come to its end: for each service a few answers, and its stop.
+    /// How long a run may take for its last look, once it was told to come to its end: for each service the end of an older life, a few answers, and its stop.
     ///
     /// # Errors
     /// A `[stack]` that can't be used.
     pub fn patience(&self) -> Result<Duration, Failure> {
-        Ok(LAST_LOOK + self.spec()?.services.values().map(|service| LAST_LOOK + service.stop_grace).sum())
+        Ok(LAST_LOOK + self.spec()?.services.values().map(|service| LAST_LOOK + 2 * service.stop_grace).sum())
     }
 
     /// What is still not proven, added to `failure`: of a run that was dropped before it could say so.

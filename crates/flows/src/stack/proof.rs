@@ -270,8 +270,6 @@ async fn close(
 ) -> Result<(), Failure> {
     let name = &container.name;
     engine.stop_for_good(&container.into(), grace).await.map_err(|error| failure(&error))?;
-    // What an engine is still to start again stays written down.
-    unproven.strike(&container.id, container.started_at.as_deref()).map_err(|error| failure(&error))?;
     journey.note(match stands {
         Door::Open => format!("`{name}` stood open to everybody who reaches it, and was stopped again"),
         _ => format!(
@@ -279,5 +277,6 @@ async fn close(
         ),
     });
     journey.changed(Change { path: format!("container {name}"), kind: ChangeKind::Changed, done: true, service: None });
-    Ok(())
+    // What an engine is still to start again stays written down.
+    unproven.strike(&container.id, container.started_at.as_deref()).map(drop).map_err(|error| failure(&error))
 }
