@@ -77,7 +77,7 @@ impl Breaker {
 
     /// It asks to be left alone for so long.
     pub(super) fn rests(self, now: Duration, pause: Duration) -> Self {
-        let pause = pause.min(LONGEST_REST);
+        let pause = pause.clamp(FIRST_PAUSE, LONGEST_REST);
         match self {
             Self::Open { until, .. } if now < until => self,
             Self::Open { stalled, .. } | Self::HalfOpen { stalled, .. } => Self::Open { until: now + pause, pause, stalled },

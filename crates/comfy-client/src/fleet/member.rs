@@ -92,7 +92,7 @@ impl Member {
         let rest = why.as_ref().filter(|error| error.status() == Some(429)).and_then(Error::retry_after);
         self.troubled(now, why);
         if let Some(rest) = rest {
-            // As long as it asks for it is not down; if it asks for that again and again, without taking anything, it is.
+            // As long as it asks for it is not down.
             self.down_since.get_or_insert(now.saturating_add(rest));
         }
         self.turn(now, |breaker| rest.map_or_else(|| breaker.failed(now), |rest| breaker.rests(now, rest)))

@@ -1,6 +1,11 @@
 //! How the files of a run come home.
 
-use std::{fs, io::Write, os::unix::fs::PermissionsExt, path::Path};
+use std::{
+    fs,
+    io::{self, Write},
+    os::unix::fs::PermissionsExt,
+    path::Path,
+};
 
 use comfy_client::{Client, Downloaded, ErrorKind, ImageFormat, StoredFile, WsImage};
 use data_encoding::HEXLOWER;
@@ -61,8 +66,8 @@ pub(super) fn brought(file: &StoredFile, got: &Downloaded, world: &World) -> Fil
 /// Writes a picture that came over the WebSocket to `out`, whole or not at all.
 ///
 /// # Errors
-/// What the disk refused, with what to do.
-pub fn keep(image: &WsImage, name: &str, out: &Path, world: &World) -> Result<File, Failure> {
+/// What the disk refused, by its kind and with what to do.
+pub fn keep(image: &WsImage, name: &str, out: &Path, world: &World) -> Result<File, (io::ErrorKind, Failure)> {
     let extension = match image.format {
         ImageFormat::Jpeg => "jpg",
         ImageFormat::Png => "png",
@@ -71,7 +76,8 @@ pub fn keep(image: &WsImage, name: &str, out: &Path, world: &World) -> Result<Fi
     let folder = world.current_dir.join(out);
     let name = format!("{name}.{extension}");
     if Path::new(&name).file_name() != Some(name.as_ref()) {
-        return Err(Failure::new(FailureKind::Refused, format!("`{}` can't be the name of a file", name.escape_debug())));
+        let failure = Failure::new(FailureKind::Refused, format!("`{}` can't be the name of a file", name.escape_debug()));
+        return Err((io::ErrorKind::InvalidFilename, failure));
     }
     let path = folder.join(name);
     let write = || {
@@ -80,11 +86,11 @@ pub fn keep(image: &WsImage, name: &str, out: &Path, world: &World) -> Result<Fi
         file.write_all(&image.image)?;
         file.as_file().sync_all()?;
         file.persist(&path)?;
-        Ok::<_, std::io::Error>(())
+        Ok::<_, io::Error>(())
     };
     write().map_err(|error| {
-        Failure::new(FailureKind::Refused, format!("can't write `{}`: {error}", path.display()))
-            .hint("make room, or choose another folder with `--out`")
+        let failure = Failure::new(FailureKind::Refused, format!("can't write `{}`: {error}", path.display()));
+        (error.kind(), failure.hint("make room, or choose another folder with `--out`"))
     })?;
     Ok(File {
         path: shown(&path, world),

@@ -200,7 +200,8 @@ impl Haul {
 async fn bring_home(order: &Order<'_>, run: &Run, out: &Path, wish: &impl AsyncFn(), tell: &mut impl AsyncFnMut(Step)) -> Haul {
     let mut haul = Haul::default();
     for (nth, image) in run.ws_images.iter().enumerate() {
-        haul.take(home::keep(image, &format!("{}-{nth}", run.prompt_id), out, order.world), tell).await;
+        let kept = home::keep(image, &format!("{}-{nth}", run.prompt_id), out, order.world);
+        haul.take(kept.map_err(|(_, failure)| failure), tell).await;
     }
     for output in &run.outputs {
         let got = tokio::select! {

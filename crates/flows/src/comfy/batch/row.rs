@@ -49,11 +49,15 @@ pub struct Made {
 /// here, since the next would end so too; none if it goes on.
 pub(super) fn told(row: BatchRow, order: &Order<'_>) -> (Row, Option<Failure>) {
     let (mut files, mut unsaved): (Vec<Made>, _) = (row.files.iter().map(|file| made(file, order)).collect(), None);
+    let mut unkept = None;
     if let End::Outcome(Outcome::Succeeded(run)) = &row.delivery.end {
         for (nth, image) in run.ws_images.iter().enumerate() {
             match home::keep(image, &format!("{}-{nth}", run.prompt_id), &order.out.join(&row.id), order.world) {
                 Ok(file) => files.push(Made { node: image.node.clone(), file: file.file.clone(), home: Some(file) }),
-                Err(failure) => unsaved = Some(failure),
+                Err((kind, failure)) => {
+                    unkept = Some(failure.clone()).filter(|_| is_of_all(kind)).or(unkept);
+                    unsaved = Some(failure);
+                }
             }
         }
     }
@@ -62,7 +66,7 @@ pub(super) fn told(row: BatchRow, order: &Order<'_>) -> (Row, Option<Failure>) {
         (_, Some(error)) if ends_all(error) => {
             Some(connect::failure(error).hint("make room, or choose another folder with `--out`"))
         }
-        _ => unsaved.clone(),
+        _ => unkept,
     };
     let last = last.map(|failure| match order.results {
         Some(_) => failure.hint("then the same command with `--resume` goes on"),
@@ -89,9 +93,13 @@ pub(super) fn may_run(row: &BatchRow) -> bool {
 
 /// Whether no file of any item could be written now. A name that this disk does not take is the item's own trouble.
 fn ends_all(error: &comfy_client::Error) -> bool {
-    use io::ErrorKind::{QuotaExceeded, ReadOnlyFilesystem, StorageFull};
     let cause = error.source().and_then(|cause| cause.downcast_ref::<io::Error>());
-    cause.is_some_and(|cause| matches!(cause.kind(), StorageFull | QuotaExceeded | ReadOnlyFilesystem))
+    cause.is_some_and(|cause| is_of_all(cause.kind()))
+}
+
+fn is_of_all(kind: io::ErrorKind) -> bool {
+    use io::ErrorKind::{PermissionDenied, QuotaExceeded, ReadOnlyFilesystem, StorageFull};
+    matches!(kind, StorageFull | QuotaExceeded | ReadOnlyFilesystem | PermissionDenied)
 }
 
 fn made(BatchFile { output, saved, .. }: &BatchFile, order: &Order<'_>) -> Made {
