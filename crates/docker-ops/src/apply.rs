@@ -352,6 +352,7 @@ impl Engine {
         let seen = if volumes { self.container(&container.id).await? } else { None };
         let options = RemoveContainerOptionsBuilder::default().v(volumes).force(true).build();
         answer::known(about(container), self.docker().remove_container(&container.id, Some(options)).await)?;
+        progress(Progress::Removed(container.clone()))?;
         // What it took over from the one before it an engine leaves there. One that another container has too goes with the last of them.
         for (volume, _) in seen.iter().flat_map(Container::nameless_volumes) {
             let removed = self.docker().remove_volume(volume, None::<RemoveVolumeOptions>).await;
@@ -360,7 +361,7 @@ impl Engine {
                 _ => {}
             }
         }
-        progress(Progress::Removed(container.clone()))
+        Ok(())
     }
 
     async fn rename(&self, container: &Handle, name: &str) -> Result<(), Error> {

@@ -159,6 +159,9 @@ async fn run(
                 return unproven.remove(&container.id).map_err(|error| failure(&error));
             };
             if whose == Whose::Started && !container.is_up() {
+                if unproven.awaits(&container.id, container.started_at.as_deref()) {
+                    journey.found(future::ready(checks::container_not_started_yet(&container.name))).await;
+                }
                 return Ok(());
             }
             let door = prove(journey, stack, world, settings, redaction.as_ref(), &mut container, deadline).await;
@@ -200,11 +203,13 @@ async fn settled(
     container: &Container,
     grace: Duration,
 ) -> Result<Option<Container>, Failure> {
-    let began = Instant::now();
+    let (began, mut down) = (Instant::now(), None);
     loop {
         let Some(seen) = engine.container(&container.id).await.map_err(|error| failure(&error))? else { return Ok(None) };
-        let patience = if seen.is_up() { grace + START } else { START };
-        if !unproven.awaits(&seen.id, seen.started_at.as_deref()) || began.elapsed() >= patience {
+        // Between its end and its start it is down for a moment, however long the end took.
+        down = if seen.is_up() { None } else { down.or_else(|| Some(Instant::now())) };
+        let is_over = down.map_or_else(|| began.elapsed() >= grace + START, |since| since.elapsed() >= START);
+        if is_over || !unproven.awaits(&seen.id, seen.started_at.as_deref()) {
             return Ok(Some(seen));
         }
         tokio::time::sleep(PAUSE).await;

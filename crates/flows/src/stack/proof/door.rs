@@ -78,6 +78,7 @@ pub(super) async fn prove(
             ready => Port::Ready(ready),
         };
         let is_well = matches!(port, Port::Ready(Readiness::Healthy | Readiness::Running));
+        let is_over = matches!(port, Port::Ready(Readiness::Ended(_) | Readiness::Gone));
         let lines = match is_well {
             true => Vec::new(),
             // Who is gone has no lines.
@@ -102,13 +103,17 @@ pub(super) async fn prove(
             journey.found(future::ready(checks::no_door(checks::DOORS[0].id, name))).await;
             return Ok(inside);
         }
+        // Whoever has its port by now is somebody else.
+        if is_over {
+            return Ok(inside);
+        }
         if is_well {
             answers(subject, deadline.min(Instant::now() + REACH)).await;
         } else if speaks(subject).await == Said::Nothing {
             return Ok(inside);
         }
     }
-    match enforced(journey, subject, deadline).await {
+    match enforced(journey, engine, container, subject, deadline).await {
         Outcome::Pass => {
             let token = journey.check(&checks::TOKEN_ACCEPTED, subject).await;
             // What a URL leads to may be another's server; who takes the token is ours.
@@ -122,16 +127,17 @@ pub(super) async fn prove(
                     let cure = if why.contains("No module named") { ": what it imports belongs into the image" } else { "" };
                     journey.note(format!("ComfyUI could not load ComfyUI-Login: {}{cure}", clean(redaction, why)));
                 }
+                return Ok(Door::Open);
             }
-            Ok(match door {
-                Outcome::Fail => Door::Open,
-                _ => match speaks(subject).await {
-                    Said::Answer(answer) if answered::is_accepted(&answer) => Door::Open,
-                    // It refuses, and one answer was late.
-                    Said::Answer(answer) if answered::is_refusal(&answer) => Door::Silent,
-                    Said::Answer(_) | Said::Noise => Door::Unclear,
-                    Said::Nothing => Door::Silent,
-                },
+            if let Some(door) = over(engine, container).await {
+                return Ok(door);
+            }
+            Ok(match speaks(subject).await {
+                Said::Answer(answer) if answered::is_accepted(&answer) => Door::Open,
+                // It refuses, and one answer was late.
+                Said::Answer(answer) if answered::is_refusal(&answer) => Door::Silent,
+                Said::Answer(_) | Said::Noise => Door::Unclear,
+                Said::Nothing => Door::Silent,
             })
         }
     }
@@ -177,15 +183,41 @@ async fn is_open(subject: &Subject<'_>) -> bool {
 }
 
 /// Whether it asks everybody for a credential, asked again until that is known: ComfyUI answers nobody while it loads a model.
-async fn enforced(journey: &mut Journey, subject: &Subject<'_>, deadline: Instant) -> Outcome {
+/// But not of one that ended, nor for long of a port where nobody listens.
+async fn enforced(
+    journey: &mut Journey,
+    engine: &Engine,
+    container: &Container,
+    subject: &Subject<'_>,
+    deadline: Instant,
+) -> Outcome {
     let ([closed, _], began) = (checks::DOORS, Instant::now());
     loop {
         let finding = closed.run(subject).await;
-        if matches!(finding.outcome, Outcome::Pass | Outcome::Fail) || Instant::now() >= deadline {
+        if matches!(finding.outcome, Outcome::Pass | Outcome::Fail)
+            || Instant::now() >= deadline
+            || over(engine, container).await.is_some()
+            || (began.elapsed() >= REACH && !listens(subject).await)
+        {
             return journey.found_since(began, finding);
         }
         tokio::time::sleep(PAUSE).await;
     }
+}
+
+/// What is to be said of a container that does not run any more, as far as the engine knows.
+async fn over(engine: &Engine, container: &Container) -> Option<Door> {
+    match engine.container(&container.id).await {
+        Ok(None) => Some(Door::Closed),
+        Ok(Some(seen)) if !seen.is_up() => Some(Door::Unclear),
+        _ => None,
+    }
+}
+
+/// Whether somebody takes connections, answered or not.
+async fn listens(subject: &Subject<'_>) -> bool {
+    let answer = subject.client.probe(&comfy_client::Probe::get("/queue")).await;
+    !answer.is_err_and(|error| error.kind() == comfy_client::ErrorKind::Unreachable)
 }
 
 /// What is heard at a port.
@@ -276,7 +308,9 @@ pub(super) async fn find(engine: &Engine, container: &mut Container, deadline: I
 
 /// Where this machine reaches it. An engine takes a port away while it starts the container again; one that it did not choose comes back.
 fn url(container: &Container) -> Option<String> {
-    let fixed = container.bound.iter().find(|port| port.host_port != 0);
+    // While it is down its port may be another's.
+    let runs = container.state == ContainerState::Running;
+    let fixed = container.bound.iter().find(|port| runs && port.host_port != 0);
     let port = container.ports.first().or(fixed)?;
     let host = match port.address {
         IpAddr::V4(address) if address.is_unspecified() => Ipv4Addr::LOCALHOST.to_string(),
