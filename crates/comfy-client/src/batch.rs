@@ -148,7 +148,10 @@ impl BatchItem {
         let id = id.into();
         if !is_plain(&id) {
             return Err(Error::new(ErrorKind::InvalidConfig, format!("the id `{}` cannot name a folder", id.escape_debug()))
-                .hint("an id has no `/`, `\\`, `:`, `*`, `?`, `\"`, `<`, `>` or `|`, does not end with a space or a dot, and has 255 bytes at most"));
+                .hint(
+                    "an id has no `/`, `\\`, `:`, `*`, `?`, `\"`, `<`, `>` or `|`, does not end with a space or a dot, and has 255 bytes \
+                     at most",
+                ));
         }
         Ok(Self { id, workflow })
     }

@@ -23,7 +23,8 @@ pub enum Readiness {
     Unhealthy(Option<LastProbe>),
     /// It ended, or the engine starts it again and again.
     Ended(Exit),
-    /// It ended while one waited, and the engine started it again; so often since somebody started it.
+    /// The engine started it again since one began to look, so often since somebody started it. [`Engine::wait_ready`] goes on with
+    /// such a one; who looks at one life alone says so.
     Again(u64),
     /// It is not there any more.
     Gone,

@@ -73,7 +73,8 @@ async fn lock(spec: &StackSpec, world: &World) -> Result<ProjectLock, Failure> {
 }
 
 impl Stack<'_> {
-    /// How long a run may take for its last look, once it was told to come to its end: for each service the end of an older life, a few answers, and its stop.
+    /// How long a run may take for its last look, once it was told to come to its end: for each service the end of an older life, a few
+    /// answers, and its stop.
     ///
     /// # Errors
     /// A `[stack]` that can't be used.

@@ -171,6 +171,9 @@ fn unproven(status: &Status, mut why: Failure) -> Failure {
     let behind: Vec<&ServiceState> = status.services.iter().filter(|service| !service.converged()).collect();
     let stands = |service: &&ServiceState| match service.open() {
         true => format!("`{}` let everybody in, and has no replica any more", service.name),
+        false if service.running == service.wanted => {
+            format!("`{}` is still being changed: it is not proven that each replica asks for a credential", service.name)
+        }
         false => {
             let ServiceState { name, running, wanted, .. } = service;
             format!("`{name}` has {running} of {wanted}: of the others it is not proven that they ask for a credential")
