@@ -25,26 +25,25 @@ printf 'HTTP/1.0 401 No\r\nContent-Length: 0\r\n\r\n'
 ";
 
 impl Project {
-    /// `genai-stack restart`, whose end is not waited for, once its container is about to end.
-    fn begin_restart(&self) -> Child {
-        let child = Command::new(env!("CARGO_BIN_EXE_genai-stack"))
-            .args(["restart", "--timeout", "60", "--format", "json", "--project"])
+    fn spawn(&self, word: &str) -> Child {
+        Command::new(env!("CARGO_BIN_EXE_genai-stack"))
+            .args([word, "--timeout", "60", "--format", "json", "--project"])
             .arg(self.folder.path())
             .stdout(Stdio::piped())
             .spawn()
-            .unwrap();
+            .unwrap()
+    }
+
+    /// `genai-stack restart`, whose end is not waited for, once its container is about to end.
+    fn begin_restart(&self) -> Child {
+        let child = self.spawn("restart");
         docker(&["exec", &self.container(), "sh", "-c", "until [ -e /tmp/ends ]; do sleep 0.1; done"]);
         child
     }
 
     /// `genai-stack up`, whose end is not waited for, once its container runs.
     fn begin(&self) -> Child {
-        let child = Command::new(env!("CARGO_BIN_EXE_genai-stack"))
-            .args(["up", "--timeout", "60", "--format", "json", "--project"])
-            .arg(self.folder.path())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let child = self.spawn("up");
         while !self.containers().contains("running") {}
         child
     }

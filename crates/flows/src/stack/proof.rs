@@ -16,7 +16,7 @@ use settings::{Connection, Settings, World};
 use tokio::time::Instant;
 
 use self::door::Door;
-use super::{Stack, failure, redact::Redaction};
+use super::{Stack, failure, lock, redact::Redaction, unproven};
 use crate::{checks, journey::Journey};
 
 /// How long a container of a service that nobody wrote down may take to end.
@@ -36,15 +36,6 @@ enum Whose {
     Started,
 }
 
-/// What is proven.
-pub(super) struct Subject<'a> {
-    pub spec: &'a StackSpec,
-    /// What the run itself writes down, too.
-    pub unproven: &'a Unproven,
-    /// How long it may take.
-    pub timeout: Duration,
-}
-
 /// Whether the servers could be asked after a start: what nobody could prove is not started.
 pub(super) fn askable(journey: &mut Journey, stack: &Stack<'_>, world: &World) -> Result<(), Failure> {
     for settings in stack.chosen() {
@@ -57,16 +48,26 @@ pub(super) fn askable(journey: &mut Journey, stack: &Stack<'_>, world: &World) -
     Ok(())
 }
 
-/// Looks at what an earlier run left, does `work`, which says whether it came to its end, and then proves what runs, whatever came of it. Once
-/// `stop` is over, all of it ends at once but for a last look at what was started.
+/// Looks at what an earlier run left, does `start` under the project's lock, which says whether all was started, and then proves what runs,
+/// whatever came of it, for so long as `timeout`. Once `stop` is over, all of it ends at once but for a last look at what was started. Without
+/// a `timeout` it is a dry run, and `start` is all.
 pub(super) async fn after(
     journey: &mut Journey,
     stack: &Stack<'_>,
     world: &World,
-    Subject { spec, unproven, timeout }: Subject<'_>,
+    timeout: Option<Duration>,
     stop: impl Future<Output = ()>,
-    work: impl AsyncFnOnce(&mut Journey) -> Result<bool, Failure>,
+    start: impl AsyncFnOnce(&mut Journey, &StackSpec, &Unproven) -> Result<bool, Failure>,
 ) -> Result<(), Failure> {
+    let spec = &stack.spec()?;
+    journey.about("project", &spec.project);
+    let unproven = &unproven(spec);
+    let Some(timeout) = timeout else { return start(journey, spec, unproven).await.map(drop) };
+    let lock = lock(spec, world).await?;
+    let work = async |journey: &mut Journey| {
+        let _lock = lock;
+        start(journey, spec, unproven).await
+    };
     let mut stop = pin!(stop.fuse());
     let whole = async {
         left(journey, stack, world, spec, unproven).await?;

@@ -6,7 +6,7 @@ use docker_ops::{Plan, StackSpec, Unproven};
 use report::{Failure, Report, Sink};
 use settings::World;
 
-use super::{Stack, doing, failure, lock, preflight, proof, unproven};
+use super::{Stack, doing, failure, preflight, proof};
 use crate::journey::Journey;
 
 /// How to start again.
@@ -23,30 +23,12 @@ pub struct Options {
 /// Starts them again. Once `stop` is over it comes to its end, after a last look at what it started.
 pub async fn run(stack: &Stack<'_>, world: &World, options: Options, stop: impl Future<Output = ()>, sink: &Sink) -> Report {
     let mut journey = Journey::new("restart", world, sink);
-    let stopped = steps(&mut journey, stack, world, options, stop).await.err();
-    journey.end(stopped)
-}
-
-async fn steps(
-    journey: &mut Journey,
-    stack: &Stack<'_>,
-    world: &World,
-    options: Options,
-    stop: impl Future<Output = ()>,
-) -> Result<(), Failure> {
-    let spec = stack.spec()?;
-    journey.about("project", &spec.project);
-    if options.dry_run {
-        return start(journey, stack, world, &spec, &unproven(&spec), options).await.map(drop);
-    }
-    let lock = lock(&spec, world).await?;
-    let unproven = unproven(&spec);
-    let work = async |journey: &mut Journey| {
-        let _lock = lock;
-        start(journey, stack, world, &spec, &unproven, options).await
+    let timeout = (!options.dry_run).then_some(options.timeout);
+    let start = async |journey: &mut Journey, spec: &StackSpec, unproven: &Unproven| {
+        start(journey, stack, world, spec, unproven, options).await
     };
-    let subject = proof::Subject { spec: &spec, unproven: &unproven, timeout: options.timeout };
-    proof::after(journey, stack, world, subject, stop, work).await
+    let stopped = proof::after(&mut journey, stack, world, timeout, stop, start).await.err();
+    journey.end(stopped)
 }
 
 /// Whether they were started.

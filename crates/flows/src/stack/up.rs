@@ -9,7 +9,7 @@ use report::{Failure, Report, Sink};
 use settings::{Settings, World};
 use token_sync::Dialect;
 
-use super::{Stack, doing, failure, lock, preflight, proof, redact::Redaction, unproven};
+use super::{Stack, doing, failure, preflight, proof, redact::Redaction};
 use crate::{checks, journey::Journey, subject::disk_failure, writing};
 
 /// How to bring it up.
@@ -33,30 +33,12 @@ pub struct Options {
 /// started.
 pub async fn run(stack: &Stack<'_>, world: &World, options: &Options, stop: impl Future<Output = ()>, sink: &Sink) -> Report {
     let mut journey = Journey::new("up", world, sink);
-    let stopped = steps(&mut journey, stack, world, options, stop).await.err();
-    journey.end(stopped)
-}
-
-async fn steps(
-    journey: &mut Journey,
-    stack: &Stack<'_>,
-    world: &World,
-    options: &Options,
-    stop: impl Future<Output = ()>,
-) -> Result<(), Failure> {
-    let spec = stack.spec()?;
-    journey.about("project", &spec.project);
-    if options.dry_run {
-        return start(journey, stack, world, &spec, &unproven(&spec), options).await.map(drop);
-    }
-    let lock = lock(&spec, world).await?;
-    let unproven = unproven(&spec);
-    let work = async |journey: &mut Journey| {
-        let _lock = lock;
-        start(journey, stack, world, &spec, &unproven, options).await
+    let timeout = (!options.dry_run).then_some(options.timeout);
+    let start = async |journey: &mut Journey, spec: &StackSpec, unproven: &Unproven| {
+        start(journey, stack, world, spec, unproven, options).await
     };
-    let subject = proof::Subject { spec: &spec, unproven: &unproven, timeout: options.timeout };
-    proof::after(journey, stack, world, subject, stop, work).await
+    let stopped = proof::after(&mut journey, stack, world, timeout, stop, start).await.err();
+    journey.end(stopped)
 }
 
 /// Whether all of it was started.
