@@ -17,6 +17,7 @@
 //! ```
 
 mod archive;
+mod bounds;
 mod facts;
 mod git;
 mod install;

@@ -3,16 +3,14 @@
 
 use std::{
     fs::{self, File},
-    io::{self, Read, Seek, Write},
+    io::{self, Read, Seek},
     path::{Component, Path, PathBuf},
 };
 
-/// Bytes that an archive may unfold to. The plugin has under one million.
-const MOST_BYTES: u64 = 64 << 20;
+use super::bounds::{MOST_BYTES, Room};
+
 /// Bytes of a tape archive, its long names included, which are read into memory.
 pub(super) const MOST_TAPE: u64 = 2 * MOST_BYTES;
-/// Entries that an archive may have.
-const MOST_ENTRIES: usize = 10_000;
 
 /// Unpacks a `.zip`, `.tar` or `.tar.gz`, which it knows by its first bytes.
 pub(super) fn unpack(archive: &Path, into: &Path) -> io::Result<()> {
@@ -62,13 +60,13 @@ fn unzip(archive: File, into: &Path) -> io::Result<()> {
 /// Writes entries below one folder.
 struct Unpacker<'a> {
     into: &'a Path,
-    entries: usize,
-    bytes: u64,
+    room: Room,
+    is_empty: bool,
 }
 
 impl<'a> Unpacker<'a> {
     fn new(into: &'a Path) -> Self {
-        Self { into, entries: 0, bytes: 0 }
+        Self { into, room: Room::default(), is_empty: true }
     }
 
     fn folder(&mut self, path: &Path) -> io::Result<()> {
@@ -82,20 +80,13 @@ impl<'a> Unpacker<'a> {
         }
         // Nothing is written over: of two entries of one name nobody knows which is meant.
         let mut file = File::create_new(&place).map_err(|error| refused(path, &error.to_string()))?;
-        let left = MOST_BYTES - self.bytes;
-        self.bytes += io::copy(&mut content.take(left + 1), &mut file)?;
-        if self.bytes > MOST_BYTES {
-            return Err(io::Error::other(format!("it unfolds to more than {} MiB", MOST_BYTES >> 20)));
-        }
-        file.flush()
+        self.room.pass(content, &mut file)
     }
 
     /// Where an entry goes: below the folder, by plain names only.
     fn place(&mut self, path: &Path) -> io::Result<PathBuf> {
-        self.entries += 1;
-        if self.entries > MOST_ENTRIES {
-            return Err(io::Error::other(format!("it has more than {MOST_ENTRIES} entries")));
-        }
+        self.is_empty = false;
+        self.room.enter()?;
         let mut place = self.into.to_owned();
         for component in path.components() {
             match component {
@@ -110,7 +101,7 @@ impl<'a> Unpacker<'a> {
     }
 
     fn ended(self) -> io::Result<()> {
-        if self.entries == 0 { Err(io::Error::other("it is empty, or no archive")) } else { Ok(()) }
+        if self.is_empty { Err(io::Error::other("it is empty, or no archive")) } else { Ok(()) }
     }
 }
 

@@ -1,11 +1,11 @@
 //! What lies in `custom_nodes`.
 
 use std::{
-    fs,
+    fs, io,
     path::{Path, PathBuf},
 };
 
-use super::{Digest, Manifest, Wanted, manifest::KEY_FILE};
+use super::{Digest, Manifest, Wanted, bounds, manifest::KEY_FILE};
 
 /// The plugin's folder in `custom_nodes`.
 pub const NAME: &str = "ComfyUI-Login";
@@ -87,7 +87,7 @@ pub fn look(custom_nodes: &Path, wanted: &Wanted) -> Facts {
 /// Looks at the archives of the plugin's folder and of the one where it is switched off, as they are in a container below
 /// `custom_nodes`. Copies under other names are not looked for.
 pub(super) fn look_inside(custom_nodes: &Path, on: Option<&[u8]>, off: Option<&[u8]>, wanted: &Wanted) -> Facts {
-    let read = |archive| Manifest::of_archive(archive).map_err(|error: std::io::Error| error.to_string());
+    let read = |archive| Manifest::of_archive(archive).map_err(|error: io::Error| error.to_string());
     let has_plugin = |there: &Manifest| OWN_FILES.iter().all(|name| there.has(name));
     let there = on.map(read);
     let disabled = off.map(read).is_some_and(|there| there.is_ok_and(|(there, _)| has_plugin(&there)));
@@ -118,7 +118,7 @@ pub(super) fn look_inside(custom_nodes: &Path, on: Option<&[u8]>, off: Option<&[
 /// The list of the wanted files: the known one, or the one that was written at the installation. That lies where anybody may have
 /// changed it, and is believed for its digest.
 fn pinned(custom_nodes: &Path, digest: &Digest) -> Option<Manifest> {
-    let written = fs::read_to_string(custom_nodes.join(LIST)).ok().map(|text| Manifest::read(&text));
+    let written = bounds::read(&custom_nodes.join(LIST)).ok().map(|text| Manifest::read(&String::from_utf8_lossy(&text)));
     [Some(Manifest::known()), written].into_iter().flatten().find(|manifest| manifest.digest() == *digest)
 }
 
@@ -138,7 +138,12 @@ pub(crate) fn copies(custom_nodes: &Path) -> Vec<PathBuf> {
 }
 
 fn key(folder: &Path) -> KeyFile {
-    fs::read(folder.join(KEY_FILE)).map_or(KeyFile::Absent, |bytes| judged(&bytes))
+    match bounds::read(&folder.join(KEY_FILE)) {
+        Ok(key) => judged(&key),
+        // What may not be looked at may well be sound.
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied) => KeyFile::Absent,
+        Err(_) => KeyFile::Malformed,
+    }
 }
 
 /// `KEY,TIME`: what else is there makes the plugin's import fail.

@@ -3,12 +3,9 @@
 use std::{io, path::Path, process::Stdio, time::Duration};
 
 use report::{Failure, FailureKind};
-use tokio::{
-    io::{AsyncRead, AsyncReadExt},
-    process::Command,
-};
+use tokio::process::Command;
 
-use super::archive::MOST_TAPE;
+use super::{archive::MOST_TAPE, bounds::heard};
 
 /// A repository that has not answered by then is given up.
 const PATIENCE: Duration = Duration::from_secs(300);
@@ -57,7 +54,7 @@ async fn git(arguments: &[&str]) -> Result<Vec<u8>, Failure> {
     let (out, err) = (child.stdout.take(), child.stderr.take());
     let read = async {
         // Who says too much is heard no further, and then has nobody to say it to.
-        let (printed, said) = tokio::try_join!(bounded(out, MOST_PRINTED), bounded(err, MOST_SAID))?;
+        let (printed, said) = tokio::try_join!(heard(out, MOST_PRINTED), heard(err, MOST_SAID))?;
         Ok::<_, io::Error>((child.wait().await?, printed, said))
     };
     let done = tokio::time::timeout(PATIENCE, read).await;
@@ -68,28 +65,4 @@ async fn git(arguments: &[&str]) -> Result<Vec<u8>, Failure> {
     }
     let said = String::from_utf8_lossy(&said).lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned).collect();
     Err(Failure { causes: said, ..failed("git failed".to_owned()) })
-}
-
-/// All that comes, of so many bytes at most.
-async fn bounded(from: Option<impl AsyncRead + Unpin>, most: u64) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    if let Some(from) = from {
-        from.take(most + 1).read_to_end(&mut bytes).await?;
-    }
-    if bytes.len() as u64 > most {
-        return Err(io::Error::other(format!("it says more than {} MiB", most >> 20)));
-    }
-    Ok(bytes)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test]
-    async fn what_git_says_is_heard_up_to_a_bound() {
-        assert_eq!(bounded(Some(&b"as long as it may be"[..]), 20).await.unwrap().len(), 20);
-        let endless = bounded(Some(tokio::io::repeat(b'x')), 1 << 20).await.unwrap_err();
-        assert_eq!(endless.to_string(), "it says more than 1 MiB");
-    }
 }

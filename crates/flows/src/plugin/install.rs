@@ -2,7 +2,7 @@
 //! after that.
 
 use std::{
-    fs, io,
+    fs, io, iter,
     os::unix::fs::{MetadataExt, lchown},
     path::{Path, PathBuf},
 };
@@ -11,6 +11,7 @@ use report::{ChangeKind, Failure, FailureKind};
 
 use super::{
     Difference, Digest, KeyFile, Manifest, Source, Wanted, archive,
+    bounds::{self, Room},
     facts::{DISABLED, LIST, NAME, is_plugin, look},
     git,
     manifest::{COMPILED, KEY_FILE, is_left_out},
@@ -97,26 +98,30 @@ impl Stage {
         Ok(Self { folder, owner: (meta.uid(), meta.gid()) })
     }
 
-    /// Brings the plugin here; where its files are.
+    /// Brings the plugin here, and nothing else that lies where it comes from; where its files are.
     async fn fill(&self, source: &Source) -> Result<PathBuf, Failure> {
-        let into = self.folder.join("plugin");
-        fs::create_dir(&into).map_err(|error| disk(&into, &error))?;
-        let unreadable = |path: &Path, error: &io::Error| {
-            Failure::new(FailureKind::Declined, format!("can't take the plugin from `{}`: {error}", path.display()))
+        let (unpacked, staged) = (self.folder.join("unpacked"), self.folder.join("plugin"));
+        let declined = |message: String| Failure::new(FailureKind::Declined, message);
+        let unusable = |error: io::Error| declined(format!("can't take the plugin from `{source}`: {error}"));
+        let from = match source {
+            Source::Git { url, commit } => {
+                git::fetch(url, commit, &self.folder.join("git"), &unpacked).await?;
+                &unpacked
+            }
+            Source::Archive(path) => {
+                archive::unpack(path, &unpacked).map_err(unusable)?;
+                &unpacked
+            }
+            Source::Folder(path) => path,
         };
-        match source {
-            Source::Git { url, commit } => git::fetch(url, commit, &self.folder.join("git"), &into).await?,
-            Source::Archive(path) => archive::unpack(path, &into).map_err(|error| unreadable(path, &error))?,
-            Source::Folder(path) => copy(path, &into, true).map_err(|error| unreadable(path, &error))?,
-        }
         // Archives of a repository have one folder at their top.
-        let below = fs::read_dir(&into).into_iter().flatten().filter_map(|entry| Some(entry.ok()?.path()));
-        std::iter::once(into.clone()).chain(below).find(|folder| is_plugin(folder)).ok_or_else(|| {
-            Failure::new(
-                FailureKind::Declined,
-                format!("`{source}` holds no ComfyUI-Login: no __init__.py, password.py and login.html"),
-            )
-        })
+        let below = fs::read_dir(from).into_iter().flatten().filter_map(|entry| Some(entry.ok()?.path()));
+        let found = iter::once(from.clone())
+            .chain(below)
+            .find(|folder| is_plugin(folder))
+            .ok_or_else(|| declined(format!("`{source}` holds no ComfyUI-Login: no __init__.py, password.py and login.html")))?;
+        copy(&found, &staged, true, &mut Room::default()).map_err(unusable)?;
+        Ok(staged)
     }
 
     /// Writes a file whole. A link that somebody put in its place is replaced, not followed.
@@ -129,7 +134,7 @@ impl Stage {
     /// Renames what is staged into its place. If that fails, what was there stays there.
     fn swap(&self, staged: &Path, place: &Path, key: KeyFile) -> io::Result<ChangeKind> {
         if key == KeyFile::Sound {
-            fs::copy(place.join(KEY_FILE), staged.join(KEY_FILE))?;
+            bounds::copy(&place.join(KEY_FILE), &staged.join(KEY_FILE), &mut Room::default())?;
         }
         give(staged, self.owner)?;
         let old = self.folder.join("old");
@@ -155,20 +160,21 @@ impl Drop for Stage {
     }
 }
 
-/// Copies what is a part of the plugin.
-fn copy(from: &Path, into: &Path, at_top: bool) -> io::Result<()> {
+/// Copies what is a part of the plugin. What is not (a key that somebody else knows, what Python compiled) has no digest, and must not come in.
+fn copy(from: &Path, into: &Path, at_top: bool, room: &mut Room) -> io::Result<()> {
+    fs::create_dir(into)?;
     for entry in fs::read_dir(from)? {
         let entry = entry?;
         let (name, kind) = (entry.file_name(), entry.file_type()?);
         if name == COMPILED || (at_top && is_left_out(&name.to_string_lossy(), kind.is_dir())) {
             continue;
         }
+        room.enter()?;
         let place = into.join(&name);
         if kind.is_dir() {
-            fs::create_dir(&place)?;
-            copy(&entry.path(), &place, false)?;
+            copy(&entry.path(), &place, false, room)?;
         } else if kind.is_file() {
-            fs::copy(entry.path(), place)?;
+            bounds::copy(&entry.path(), &place, room)?;
         } else {
             return Err(io::Error::other(format!("`{}` is neither file nor folder", entry.path().display())));
         }

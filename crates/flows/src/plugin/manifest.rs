@@ -3,21 +3,22 @@
 use std::{
     collections::BTreeMap,
     fmt, fs,
-    io::{self, Read},
+    io::{self, Read, Write},
     path::Path,
 };
 
 use data_encoding::HEXLOWER;
 use sha2::{Digest as _, Sha256};
 
-use super::Difference;
+use super::{
+    Difference,
+    bounds::{Room, open},
+};
 
 /// Where Python puts what it compiled. A container that we make sees an empty one instead (`docker-ops`).
 pub(super) const COMPILED: &str = "__pycache__";
 /// What the plugin writes into its own folder.
 pub(super) const KEY_FILE: &str = ".secret-key.txt";
-/// Files in a plugin's folder, at most: another folder was meant if there are more.
-const MOST_FILES: usize = 10_000;
 /// What stands for the digest of something that is no file.
 const NO_FILE: &str = "not-a-file";
 
@@ -47,6 +48,26 @@ impl Digest {
     fn of(bytes: &[u8]) -> Self {
         Self(HEXLOWER.encode(&Sha256::digest(bytes)))
     }
+
+    fn of_file(path: &Path, room: &mut Room) -> io::Result<Self> {
+        let mut hashed = Hashed(Sha256::new());
+        room.pass(open(path)?, &mut hashed)?;
+        Ok(Self(HEXLOWER.encode(&hashed.0.finalize())))
+    }
+}
+
+/// What is written to it is only hashed.
+struct Hashed(Sha256);
+
+impl Write for Hashed {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.update(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 impl fmt::Display for Digest {
@@ -65,7 +86,7 @@ impl Manifest {
     /// That of a folder.
     pub(super) fn of(folder: &Path) -> io::Result<Self> {
         let mut manifest = Self::default();
-        manifest.add(folder, "")?;
+        manifest.add(folder, "", &mut Room::default())?;
         Ok(manifest)
     }
 
@@ -100,7 +121,7 @@ impl Manifest {
         self.0.get(path).is_some_and(|hash| hash != NO_FILE)
     }
 
-    fn add(&mut self, folder: &Path, prefix: &str) -> io::Result<()> {
+    fn add(&mut self, folder: &Path, prefix: &str, room: &mut Room) -> io::Result<()> {
         for entry in fs::read_dir(folder)? {
             let entry = entry?;
             let Ok(name) = entry.file_name().into_string() else {
@@ -110,16 +131,14 @@ impl Manifest {
             if is_left_out(&path, kind.is_dir()) {
                 continue;
             }
+            room.enter()?;
             if kind.is_dir() {
-                self.add(&entry.path(), &format!("{path}/"))?;
+                self.add(&entry.path(), &format!("{path}/"), room)?;
                 continue;
             }
             // A link is not followed: what it leads to may change without a trace here.
-            let hash = if kind.is_file() { Digest::of(&fs::read(entry.path())?).0 } else { NO_FILE.to_owned() };
+            let hash = if kind.is_file() { Digest::of_file(&entry.path(), room)?.0 } else { NO_FILE.to_owned() };
             self.0.insert(path, hash);
-            if self.0.len() > MOST_FILES {
-                return Err(io::Error::other(format!("more than {MOST_FILES} files")));
-            }
         }
         Ok(())
     }

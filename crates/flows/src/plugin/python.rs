@@ -1,6 +1,7 @@
 //! ComfyUI's own Python, wherever it runs: what the plugin imports must be there.
 
 use std::{
+    io,
     path::{Path, PathBuf},
     pin::Pin,
     process::Stdio,
@@ -8,7 +9,10 @@ use std::{
 
 use report::{Failure, FailureKind};
 
-use super::NAME;
+use super::{NAME, bounds::heard};
+
+/// pip tells a few lines a package; nobody says more than this.
+const MOST_SAID: u64 = 16 << 20;
 
 /// What the plugin imports that ComfyUI doesn't bring along.
 const MODULES: [&str; 5] = ["aiohttp", "aiohttp_session.cookie_storage", "jinja2", "bcrypt", "Crypto.Cipher.AES"];
@@ -52,13 +56,21 @@ pub struct LocalPython {
 impl Python for LocalPython {
     fn run<'a>(&'a self, arguments: &'a [String]) -> Asked<'a> {
         Box::pin(async move {
+            let failed = |what: &str, error: io::Error| {
+                Failure::new(FailureKind::Unreachable, format!("can't {what} `{}`: {error}", self.interpreter.display()))
+            };
             let mut command = tokio::process::Command::new(&self.interpreter);
-            let done = command.args(arguments).stdin(Stdio::null()).kill_on_drop(true).output().await.map_err(|error| {
-                Failure::new(FailureKind::Unreachable, format!("can't start `{}`: {error}", self.interpreter.display()))
-                    .hint("name the interpreter of ComfyUI's virtual environment")
-            })?;
-            let output = String::from_utf8_lossy(&[done.stdout, done.stderr].concat()).into_owned();
-            Ok(Ran { code: done.status.code().unwrap_or(-1).into(), output })
+            command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+            let mut child = command
+                .spawn()
+                .map_err(|error| failed("start", error).hint("name the interpreter of ComfyUI's virtual environment"))?;
+            let (out, err) = (child.stdout.take(), child.stderr.take());
+            let said = async {
+                let (out, err) = tokio::try_join!(heard(out, MOST_SAID), heard(err, MOST_SAID))?;
+                Ok((child.wait().await?, [out, err].concat()))
+            };
+            let (status, said) = said.await.map_err(|error| failed("hear", error))?;
+            Ok(Ran { code: status.code().unwrap_or(-1).into(), output: String::from_utf8_lossy(&said).into_owned() })
         })
     }
 

@@ -15,6 +15,9 @@ use super::*;
 const FILES: [(&str, &str); 4] =
     [("__init__.py", "from .password import *\n"), ("password.py", "# the door\n"), ("login.html", "<form>"), ("js/out.js", "")];
 
+/// What has no digest, and lets in whoever made it: a key that signs sessions, and code that Python runs in place of a file.
+const PLANTED: [(&str, &str); 2] = [(".secret-key.txt", "a known key"), ("__pycache__/password.cpython-312.pyc", "open")];
+
 struct Place {
     folder: tempfile::TempDir,
 }
@@ -44,6 +47,11 @@ impl Place {
         }
         let digest = Manifest::of(&folder).unwrap().digest();
         (folder.clone(), Wanted { source: Source::Folder(folder), digest, wheels: None })
+    }
+
+    /// Nothing came along but the plugin's own files.
+    fn is_clean(&self) -> bool {
+        PLANTED.iter().all(|(name, _)| !self.plugin(name).exists())
     }
 
     async fn verdict(&self, wanted: &Wanted) -> (&'static str, String) {
@@ -185,6 +193,35 @@ async fn another_plugin_than_the_pinned_one_is_not_installed() {
     assert!(place.listed().is_empty(), "{:?}", place.listed());
 }
 
+#[tokio::test]
+async fn of_a_folder_only_the_plugin_is_taken_and_not_without_end() {
+    let place = Place::new();
+    let (source, wanted) = place.source();
+    // As in ComfyUI's own folder, other things lie beside it, the target among them.
+    std::os::unix::fs::symlink("/", place.folder.path().join("models")).unwrap();
+    let around = Wanted { source: Source::Folder(place.folder.path().to_owned()), ..wanted.clone() };
+    assert_eq!(install(&place.nodes(), &around).await.unwrap().kind, ChangeKind::Created);
+    fs::remove_dir_all(place.plugin("")).unwrap();
+    fs::File::create_new(source.join("model.safetensors")).unwrap().set_len(60 << 30).unwrap();
+    let failure = install(&place.nodes(), &wanted).await.unwrap_err();
+    assert!(failure.message.ends_with("more than 64 MiB"), "{failure:?}");
+}
+
+#[tokio::test]
+async fn what_the_container_plants_is_not_read_without_end() {
+    let place = Place::new();
+    let (_, wanted) = place.source();
+    install(&place.nodes(), &wanted).await.unwrap();
+    let (key, sound) = (place.plugin(".secret-key.txt"), place.folder.path().join("sound"));
+    fs::write(&sound, format!("{},2026-01-02T03:04:05.678901", data_encoding::BASE64URL.encode(&[7; 32]))).unwrap();
+    std::os::unix::fs::symlink(&sound, &key).unwrap();
+    assert!(place.verdict(&wanted).await.1.contains("damaged"), "what a link leads to is not the plugin's key");
+    fs::remove_file(key).unwrap();
+    fs::File::create_new(place.plugin("endless.py")).unwrap().set_len(65 << 20).unwrap();
+    let finding = verify(&place.nodes(), &wanted, None).await;
+    assert!(matches!(&finding.outcome, report::Outcome::Unknown(reason) if reason == "more than 64 MiB"), "{finding:?}");
+}
+
 fn tape(entries: &[(&str, &str)]) -> Vec<u8> {
     let mut tape = tar::Builder::new(Vec::new());
     for (name, content) in entries {
@@ -210,20 +247,21 @@ fn zipped(entries: &[(&str, &str)]) -> Vec<u8> {
 
 #[tokio::test]
 async fn out_of_archives_with_a_folder_at_their_top_or_without() {
-    let below: Vec<_> = FILES.iter().map(|(name, content)| (format!("ComfyUI-Login-main/{name}"), *content)).collect();
+    let all = [&FILES[..], &PLANTED].concat();
+    let below: Vec<_> = all.iter().map(|(name, content)| (format!("ComfyUI-Login-main/{name}"), *content)).collect();
     let below: Vec<_> = below.iter().map(|(name, content)| (name.as_str(), *content)).collect();
     let gz = |bytes: &[u8]| {
         let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
         encoder.write_all(bytes).unwrap();
         encoder.finish().unwrap()
     };
-    for bytes in [zipped(&FILES), zipped(&below), tape(&FILES), gz(&tape(&below))] {
+    for bytes in [zipped(&all), zipped(&below), tape(&all), gz(&tape(&below))] {
         let place = Place::new();
         let path = place.folder.path().join("plugin.archive");
         fs::write(&path, bytes).unwrap();
         let wanted = Wanted { source: Source::Archive(path), ..place.source().1 };
         assert_eq!(install(&place.nodes(), &wanted).await.unwrap().kind, ChangeKind::Created);
-        assert_eq!(place.verdict(&wanted).await.0, "pass");
+        assert!(place.verdict(&wanted).await.0 == "pass" && place.is_clean());
     }
 }
 
@@ -311,6 +349,10 @@ fn git(folder: &Path, arguments: &[&str]) -> String {
 async fn one_commit_of_a_repository_even_if_it_is_not_the_newest() {
     let place = Place::new();
     let (folder, wanted) = place.source();
+    for (name, content) in PLANTED {
+        fs::create_dir_all(folder.join(name).parent().unwrap()).unwrap();
+        fs::write(folder.join(name), content).unwrap();
+    }
     git(&folder, &["init", "--quiet"]);
     git(&folder, &["add", "."]);
     git(&folder, &["commit", "--quiet", "-m", "pinned"]);
@@ -321,7 +363,7 @@ async fn one_commit_of_a_repository_even_if_it_is_not_the_newest() {
     let at = |commit: &str| Wanted { source: Source::Git { url: url.clone(), commit: commit.to_owned() }, ..wanted.clone() };
     assert_eq!(install(&place.nodes(), &at(&commit)).await.unwrap().kind, ChangeKind::Created);
     assert_eq!(place.verdict(&wanted).await.0, "pass");
-    assert!(!place.plugin(".git").exists());
+    assert!(!place.plugin(".git").exists() && place.is_clean());
     // What is there already is not fetched; what is not there is named.
     assert_eq!(install(&place.nodes(), &at(&"0".repeat(40))).await.unwrap().kind, ChangeKind::Kept);
     fs::remove_dir_all(place.plugin("")).unwrap();
@@ -407,6 +449,14 @@ impl Python for MadeUp {
     fn sees(&self, folder: &Path) -> Option<String> {
         (folder == Path::new("/host/wheels")).then(|| "/wheels".to_owned())
     }
+}
+
+#[tokio::test]
+async fn a_python_of_this_machine_is_heard_up_to_a_bound() {
+    let python = LocalPython { interpreter: "head".into(), plugin: String::new() };
+    let said = async |bytes: &str| python.run(&["-c", bytes, "/dev/zero"].map(str::to_owned)).await;
+    assert_eq!(said("1000").await.unwrap(), Ran { code: 0, output: "\0".repeat(1000) });
+    assert_eq!(said("17000000").await.unwrap_err().message, "can't hear `head`: it says more than 16 MiB");
 }
 
 #[tokio::test]
