@@ -203,6 +203,8 @@ pub struct ImageFacts {
 pub struct GpuRequest {
     /// The requests of the engine's own kind, as `DRIVER COUNT IDS`, for people.
     pub requests: Vec<String>,
+    /// How many cards they come to, at least: who asks for all says no number.
+    pub least: usize,
     /// The runtime's name, if one was chosen.
     pub runtime: Option<String>,
     /// What the variable `NVIDIA_VISIBLE_DEVICES` says.

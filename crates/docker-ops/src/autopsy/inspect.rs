@@ -112,9 +112,15 @@ fn gpu(config: &Value, host: &Value) -> GpuRequest {
             (count, _) => format!("{driver}: {} of them", count.unwrap_or(0)),
         }
     };
+    let least = |request: &Value| {
+        let ids = items(&request["DeviceIDs"]).filter_map(Value::as_str);
+        let named = ids.filter(|id| !id.ends_with("all")).count();
+        named.max(request["Count"].as_u64().and_then(|count| usize::try_from(count).ok()).unwrap_or(0))
+    };
     let is_card = |path: &String| path.starts_with("/dev/nvidia") || path.starts_with("/dev/dri") || path == "/dev/dxg";
     GpuRequest {
         requests: items(&host["DeviceRequests"]).map(request).collect(),
+        least: items(&host["DeviceRequests"]).map(least).sum(),
         runtime: host["Runtime"].as_str().filter(|name| !name.is_empty()).map(str::to_owned),
         visible_devices: variable("NVIDIA_VISIBLE_DEVICES"),
         devices: items(&host["Devices"]).map(|device| text(&device["PathOnHost"])).filter(is_card).collect(),
@@ -179,7 +185,14 @@ mod tests {
     fn cards_are_asked_for_in_three_ways_and_a_variable_is_none() {
         let of = |host, environment: &str| read(&json!({"HostConfig": host, "Config": {"Env": [environment]}})).gpu;
         let request = json!({"DeviceRequests": [{"Driver": "", "Count": 1, "DeviceIDs": null}, {"Driver": "cdi", "DeviceIDs": ["nvidia.com/gpu=0"]}]});
-        assert_eq!(of(request, "").requests, ["any driver: 1 of them", "cdi: nvidia.com/gpu=0"]);
+        let asked = of(request, "");
+        assert_eq!((asked.requests, asked.least), (vec!["any driver: 1 of them".into(), "cdi: nvidia.com/gpu=0".into()], 2));
+        let least = |request| of(json!({"DeviceRequests": [request]}), "").least;
+        assert_eq!((least(json!({"Count": 2})), least(json!({"Count": -1}))), (2, 0));
+        assert_eq!(
+            (least(json!({"DeviceIDs": ["GPU-a", "GPU-b"]})), least(json!({"DeviceIDs": ["nvidia.com/gpu=all"]}))),
+            (2, 0)
+        );
         assert!(of(json!({"Runtime": "nvidia"}), "").is_some());
         assert!(of(json!({"Devices": [{"PathOnHost": "/dev/nvidia0"}]}), "").is_some());
         let image = of(json!({"Runtime": "runc"}), "NVIDIA_VISIBLE_DEVICES=all");

@@ -25,6 +25,10 @@ pub(crate) fn judge(patient: &Patient<'_>) -> Finding {
             None => skipped(ID, "nobody to ask", "the container doesn't run"),
         },
         (_, Some(Ok(0))) => fail(ID, "the driver answers in the container and shows no card").hint("see which were asked for"),
+        (_, Some(Ok(count))) if *count < gpu.least => {
+            fail(ID, format!("the driver shows {count} in the container, and {} were asked for", gpu.least))
+                .hint("see which the host still has: `nvidia-smi --list-gpus`; then `genai-stack down`, `genai-stack up`")
+        }
         (_, Some(Ok(count))) => pass(ID, format!("the driver shows {count} in the container")),
         (_, Some(Err(said))) => inside(patient, said),
     };
@@ -51,6 +55,14 @@ pub(crate) fn given(name: &str, gpu: &Gpu, proof: &GpuProof) -> Finding {
 fn inside(patient: &Patient<'_>, said: &str) -> Finding {
     let is_absent = said.contains("executable file not found") || said.contains("no such file");
     let finding = match patient.machine.has_gpu_driver {
+        // What the driver itself says of the host's card holds, whoever asked.
+        _ if said.contains("GPU is lost") => fail(ID, "the host has lost a card: its driver doesn't reach it any more")
+            .hint("reboot the host; if it comes again, see the card's power and seat: `sudo dmesg | grep Xid`"),
+        _ if said.contains("Driver/library version mismatch") => {
+            fail(ID, "the driver that is loaded on the host and its library are of two versions, as after an upgrade")
+                .hint("reboot the host, or load the new driver: stop all that uses a card, `sudo rmmod nvidia_uvm nvidia`, `nvidia-smi`")
+                .hint("if `nvidia-smi` answers on the host, the container is older than its driver: `genai-stack down`, `genai-stack up`")
+        }
         _ if is_absent => unknown(ID, "the container has no `nvidia-smi` to ask", "the image or the runtime brings none")
             .hint("a container that `genai-stack up` made has asked for it: see whether NVIDIA's toolkit is whole, `nvidia-ctk --version`")
             .hint("another one lacks the capability `utility`: make it anew with `genai-stack up`"),
@@ -99,8 +111,30 @@ mod tests {
         assert!(of(Some(Err(lost)), Some(false)).1.contains("on the host"));
         assert_eq!(of(Some(Err(lost)), None).0, "unknown");
         assert_eq!(of(Some(Err("exec: \"nvidia-smi\": executable file not found")), Some(true)).0, "unknown");
+        // A container is not to be made anew for what befell the host.
+        let of_host = [
+            ("Unable to determine the device handle for GPU0000:01:00.0: GPU is lost. Reboot the system", "host has lost a card"),
+            ("Failed to initialize NVML: Driver/library version mismatch", "loaded on the host and its library"),
+        ];
+        for (said, what) in of_host {
+            let (outcome, summary) = of(Some(Err(said)), Some(true));
+            assert!(outcome == "fail" && summary.contains(what), "{summary}");
+        }
         assert_eq!(of(None, None).0, "skipped");
         assert_eq!(judged(judge, |_| {}).0, "skipped");
+    }
+
+    #[test]
+    fn fewer_cards_than_were_asked_for_fail() {
+        for (least, shown, expected) in
+            [(2, 1, "fail"), (2, 2, "pass"), (3, 2, "fail"), (1, 4, "pass"), (0, 0, "fail"), (0, 1, "pass")]
+        {
+            let (outcome, finding) = judged(judge, |patient| {
+                (patient.autopsy.gpu.requests, patient.autopsy.gpu.least) = (vec!["nvidia".into()], least);
+                patient.cards.inside = Some(Ok(shown));
+            });
+            assert_eq!(outcome, expected, "{finding:?}");
+        }
     }
 
     #[test]

@@ -1,5 +1,5 @@
-//! `password-in-place`: the folder that the container has as `login` holds PASSWORD, with the token of the source of truth. Without it the
-//! first visitor owns the server, and an empty token opens it.
+//! `password-in-place`: the folder that the container has as `login` holds PASSWORD, with the token of the source of truth. Without it an
+//! empty token opens the server, and where the container may write there, the first visitor owns it.
 
 use std::path::{Path, PathBuf};
 
@@ -24,7 +24,11 @@ pub(crate) fn judge(patient: &Patient<'_>) -> Finding {
     let (file, facts) = match token_sync::read_password_file(&path) {
         Ok(Some(found)) => found,
         Ok(None) => {
-            return fail(ID, format!("`{shown}` is not there: whoever comes first sets the password and owns the server"))
+            let opens = match mount.is_writable {
+                true => "whoever comes first sets the password and owns the server",
+                false => "an empty token opens the server, from its next start on at the latest",
+            };
+            return fail(ID, format!("`{shown}` is not there: {opens}"))
                 .hint("write it with `genai-tokens sync`, then `genai-stack restart`");
         }
         Err(error) => return unknown(ID, format!("`{shown}` can't be read"), answers::chain(&error)),
@@ -88,21 +92,23 @@ mod tests {
     #[test]
     fn absent_empty_other_and_newer() {
         let login = tempfile::tempdir().unwrap();
-        let of = |content: Option<&str>, started: &str| {
+        let of_mount = |content: Option<&str>, started: &str, is_writable| {
             let path = login.path().join("PASSWORD");
             let _ = std::fs::remove_file(&path);
             content.iter().for_each(|content| std::fs::write(&path, content).unwrap());
             judged(judge, |patient| {
                 patient.autopsy.state.started_at = Some(started.to_owned());
                 let (kind, source, target) = ("bind".into(), login.path().display().to_string(), "/comfy/login".into());
-                patient.autopsy.mounts = vec![MountFacts { kind, source, target, ..MountFacts::default() }];
+                patient.autopsy.mounts = vec![MountFacts { kind, source, target, is_writable, ..MountFacts::default() }];
             })
         };
+        let of = |content, started| of_mount(content, started, false);
         let (long_ago, far) = ("1980-01-01T00:00:00Z", "2200-01-01T00:00:00Z");
         let right = format!("{TOKEN}\nann\n");
         assert_eq!(of(Some(&right), far).0, "pass");
         assert_eq!(of(Some(&right), long_ago).0, "warn");
-        assert!(of(None, far).1.summary.contains("owns the server"));
+        assert!(of(None, far).1.summary.contains("an empty token opens the server"), "nobody can write it");
+        assert!(of_mount(None, far, true).1.summary.contains("owns the server"));
         assert_eq!((of(Some(""), far).0, of(Some("other\nann\n"), far).0), ("fail", "fail"));
         assert!(!format!("{:?}", of(Some("other\nann\n"), far).1).contains("other\\nann"));
     }

@@ -58,7 +58,9 @@ pub(crate) fn cause(autopsy: &Autopsy, log: Option<&KernelLog>) -> Cause {
     let again = if is_up(state) { LOG } else { UP };
     let (what, hint) = match life.code {
         None if life.goes_on => ("runs".to_owned(), again),
-        None if life.events.is_empty() && state.started_at.is_none() => ("was never started".to_owned(), again),
+        None if state.started_at.is_none() && !life.events.iter().any(|event| matches!(event.name.as_str(), "start" | "die")) => {
+            ("was never started".to_owned(), again)
+        }
         None => ("ended, and the engine knows no more how".to_owned(), LOG),
         // Whatever else was killed before, this was the end.
         Some(137) if killed.is_some_and(|kill| lack.as_ref().is_none_or(|lack| lack.at.is_some_and(|at| at < kill.at))) => {
@@ -336,6 +338,18 @@ mod tests {
             "was killed (exit code 137), and the engine no longer knows whether through it: somebody killed it, since the kernel's log \
              names no lack of memory"
         );
+    }
+
+    #[test]
+    fn what_was_only_made_has_not_ended() {
+        let mut made = dead(0);
+        (made.state.status, made.state.exit_code) = ("created".into(), None);
+        for events in [vec![], vec![event("create", None)]] {
+            made.events = events;
+            assert_eq!(cause(&made, None).what, "was never started");
+        }
+        made.events.push(event("die", None));
+        assert!(cause(&made, None).what.contains("knows no more how"), "of one that ended it is not said");
     }
 
     #[test]

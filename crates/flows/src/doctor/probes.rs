@@ -57,9 +57,17 @@ async fn gather(mut output: mpsc::Receiver<ExecOutput>, program: &str, newest: b
 pub(super) async fn cards(engine: &Engine, container: &str) -> Result<Result<usize, String>, Failure> {
     let ran = run(engine, container, vec!["nvidia-smi".to_owned(), "--list-gpus".to_owned()], PATIENCE, false).await?;
     Ok(match ran.code {
-        0 => Ok(ran.output.lines().filter(|line| line.starts_with("GPU ")).count()),
+        0 => Ok(counted(&ran.output)),
         _ => Err(ran.output),
     })
+}
+
+/// A card that is divided stands for its parts, which are listed below it and asked for one by one.
+fn counted(list: &str) -> usize {
+    let lines: Vec<_> = list.lines().map(str::trim_start).collect();
+    let is_part = |line: &&str| line.starts_with("MIG ");
+    let is_whole = |nth: usize, line: &str| line.starts_with("GPU ") && !lines.get(nth + 1).is_some_and(is_part);
+    lines.iter().enumerate().filter(|(nth, line)| is_part(line) || is_whole(*nth, line)).count()
 }
 
 /// ComfyUI's Python in a running container.
@@ -131,6 +139,14 @@ mod tests {
             }
         };
         tokio::join!(write, gather(receiver, "python3", newest)).1
+    }
+
+    #[test]
+    fn of_a_divided_card_the_parts_count() {
+        assert_eq!(counted(""), 0);
+        assert_eq!(counted("GPU 0: A (UUID: GPU-a)\nGPU 1: A (UUID: GPU-b)\n"), 2);
+        let parts = "  MIG 1g.5gb      Device  0: (UUID: MIG-a)\n  MIG 1g.5gb      Device  1: (UUID: MIG-b)\n";
+        assert_eq!(counted(&format!("GPU 0: A (UUID: GPU-a)\n{parts}GPU 1: A (UUID: GPU-b)")), 3);
     }
 
     #[tokio::test]
