@@ -16,8 +16,8 @@ mod watch;
 
 use std::process;
 
-use console::Screen;
-use report::Report;
+use console::{Format, Screen};
+use report::{Failure, FailureKind, Report};
 
 use crate::cli::{Cli, Command};
 
@@ -27,6 +27,13 @@ pub(crate) async fn run(cli: &Cli, screen: &Screen) -> process::ExitCode {
         Ok(world) => world,
         Err(failure) => return screen.fail(&failure).into(),
     };
+    // What finds nothing has nothing that SARIF could tell.
+    let finds_nothing = matches!(cli.command, Command::Status | Command::Logs(_) | Command::Stats(_) | Command::Events(_));
+    if finds_nothing && cli.shared.format == Format::Sarif {
+        let failure =
+            Failure::new(FailureKind::Usage, "there is nothing in it for `--format sarif`").hint("choose `--format json`");
+        return screen.fail(&failure).into();
+    }
     let (journey, ended) = match &cli.command {
         Command::Up(args) => ("up", lifecycle::up(&world, cli, args, screen).await),
         Command::Down(args) => ("down", lifecycle::down(&world, cli, args, screen).await),

@@ -2,7 +2,6 @@
 
 use std::{collections::BTreeMap, iter, path::PathBuf, sync::Arc};
 
-use jiff::Timestamp;
 use serde::Deserialize;
 use url::form_urlencoded::Serializer;
 
@@ -62,8 +61,6 @@ pub struct Standing {
     pub log_driver: String,
     /// Whether its process lives, or the engine is about to start it again.
     pub alive: bool,
-    /// When it was started last.
-    pub started_at: Option<Timestamp>,
     /// Its first process, as the host counts; 0 where there is none.
     pub pid: u32,
 }
@@ -96,8 +93,6 @@ impl Engine {
             tty: config.tty,
             log_driver: host_config.log_config.kind,
             alive: state.running || state.restarting,
-            // A container that never ran has the year 1.
-            started_at: state.started_at.parse().ok().filter(|at: &Timestamp| at.as_second() > 0),
             pid: state.pid,
         })
     }
@@ -121,7 +116,7 @@ impl From<Listed> for Member {
             name: listed.names.first().map_or("", |name| name.trim_start_matches('/')).to_owned(),
             service: label(labels::SERVICE).cloned().unwrap_or_default(),
             number: label(labels::NUMBER).and_then(|number| number.parse().ok()).unwrap_or(1),
-            running: matches!(listed.state.as_str(), "running" | "paused" | "restarting"),
+            running: matches!(listed.state.as_str(), "running" | "paused"),
             folder: label(labels::WORKING_DIR).cloned(),
             id: listed.id.into(),
         }
@@ -151,7 +146,6 @@ struct Inspected {
 struct State {
     running: bool,
     restarting: bool,
-    started_at: String,
     pid: u32,
 }
 
@@ -176,6 +170,15 @@ struct LogConfig {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn in_the_pause_before_its_next_start_nothing_runs() {
+        let runs = |state: &str| Member::from(Listed { state: state.to_owned(), ..Listed::default() }).running;
+        assert!(runs("running") && runs("paused"));
+        for state in ["created", "restarting", "exited", "dead"] {
+            assert!(!runs(state), "{state}");
+        }
+    }
 
     #[test]
     fn only_a_name_becomes_part_of_a_path() {

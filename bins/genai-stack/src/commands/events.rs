@@ -8,7 +8,7 @@ use console::{
 };
 use docker_ops::{Action, Origin, Told};
 use flows::stack::{self, events};
-use report::{Failure, FailureKind};
+use report::Failure;
 use settings::World;
 
 use super::meant;
@@ -16,12 +16,6 @@ use crate::cli::{Cli, Events};
 
 /// Tells until the user or the reader wants no more.
 pub(super) async fn run(world: &World, cli: &Cli, args: &Events, screen: &Screen) -> ExitCode {
-    if cli.shared.format == console::Format::Sarif {
-        return screen.fail(
-            &Failure::new(FailureKind::Usage, "there is nothing in it for `--format sarif`")
-                .hint("choose `--format json`: an object a line"),
-        );
-    }
     match console::interruptible(tell(world, cli, args, screen)).await.and_then(|ended| ended) {
         Ok(()) => screen.unread(),
         Err(failure) => screen.events_failed(&failure),
