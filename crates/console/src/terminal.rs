@@ -1,8 +1,9 @@
 //! The person's own terminal, lent to a command that runs elsewhere; and bytes that are a command's own.
 
-use std::io::{self, Write};
+use std::io;
 
 use rustix::termios::{self, OptionalActions, Termios};
+use tokio::io::{AsyncWrite, AsyncWriteExt};
 
 /// While it lives, each key goes to the command, Ctrl-C too.
 #[derive(Debug)]
@@ -31,13 +32,14 @@ pub fn terminal_size() -> (u16, u16) {
     size.map_or((80, 24), |size| (size.ws_col, size.ws_row))
 }
 
-/// Writes what a command wrote, byte by byte, to standard output or standard error. False when nobody reads any more.
-pub fn pass_on(bytes: &[u8], to_error: bool) -> bool {
-    let written = if to_error {
-        io::stderr().write_all(bytes)
-    } else {
-        let mut out = io::stdout().lock();
-        out.write_all(bytes).and_then(|()| out.flush())
-    };
-    written.is_ok()
+/// Writes what a command wrote, byte by byte, to standard output or standard error. Who does not read it holds up nobody but this.
+///
+/// # Errors
+/// As the system says; a broken pipe when nobody reads any more.
+pub async fn pass_on(bytes: &[u8], to_error: bool) -> io::Result<()> {
+    async fn written(mut to: impl AsyncWrite + Unpin, bytes: &[u8]) -> io::Result<()> {
+        to.write_all(bytes).await?;
+        to.flush().await
+    }
+    if to_error { written(tokio::io::stderr(), bytes).await } else { written(tokio::io::stdout(), bytes).await }
 }

@@ -1,7 +1,8 @@
 //! Runs a command in a container, and says truly how it ended.
 //!
 //! Older engines answer 200 and exit code 126 for a command that never began, with the reason in the command's own output; newer ones
-//! 127. What tells such a one from a program that itself exits so is that the engine knows no process of it.
+//! 127. What tells such a one from a program that itself exits so is that the engine knows no process of it. Podman knows none of any command
+//! that has ended: there only the words tell.
 
 mod reason;
 mod wire;
@@ -74,6 +75,8 @@ pub enum ExecEnd {
         /// What the engine said.
         said: String,
     },
+    /// Not within the time that it was given. It may still run in there: the engine has no way to end it.
+    NotEnded,
 }
 
 impl ExecEnd {
@@ -84,6 +87,8 @@ impl ExecEnd {
             ExecEnd::Exited(code) => u8::try_from(*code).unwrap_or(255),
             ExecEnd::NotStarted { why: NotStarted::NotFound, .. } => 127,
             ExecEnd::NotStarted { .. } => 126,
+            // As `timeout` of a shell does.
+            ExecEnd::NotEnded => 124,
         }
     }
 }
@@ -92,8 +97,8 @@ impl Engine {
     /// Runs `command` in `container`, passes `input` to it and what it writes to `output`.
     ///
     /// # Errors
-    /// [`ErrorKind::NotFound`] without such a container, [`ErrorKind::Timeout`], [`ErrorKind::InvalidConfig`] without a command, and
-    /// what stops any request. A command that did not begin is no error: [`ExecEnd::NotStarted`].
+    /// [`ErrorKind::NotFound`] without such a container, [`ErrorKind::InvalidConfig`] without a command, and what stops any request. A
+    /// command that did not begin, or end, is no error: [`ExecEnd::NotStarted`], [`ExecEnd::NotEnded`].
     pub async fn exec(
         &self,
         container: &str,
@@ -106,10 +111,7 @@ impl Engine {
         }
         let run = self.run(container, command, input, output);
         let Some(timeout) = command.timeout else { return run.await };
-        time::timeout(timeout, run).await.unwrap_or_else(|_| {
-            let message = format!("`{}` in `{container}` did not end within {timeout:?}", command.command[0]);
-            Err(Error::new(ErrorKind::Timeout, message).hint("it may still run in there: the engine has no way to end it"))
-        })
+        time::timeout(timeout, run).await.unwrap_or(Ok(ExecEnd::NotEnded))
     }
 
     async fn run(
@@ -133,8 +135,15 @@ impl Engine {
         let tty = command.terminal.is_some();
         let path = format!("/exec/{}/start", created.id);
         let start = Bytes::from(serde_json::json!({"Detach": false, "Tty": tty}).to_string());
-        let mut sorter =
-            Sorter { frames: (!tty).then(Frames::default), held: Vec::new(), held_from: Channel::Stdout, decided: false, output };
+        let is_podman = self.negotiated().is_podman();
+        let mut sorter = Sorter {
+            frames: (!tty).then(Frames::default),
+            beginnings: reason::beginnings(is_podman),
+            held: Vec::new(),
+            held_from: Channel::Stdout,
+            decided: false,
+            output,
+        };
         let started = match input {
             None => match self.ask(Method::POST, &path, start, container).await {
                 Ok(answer) => beside(self.resize(&created.id, command.terminal), sorter.pass(answer.into_body())).await,
@@ -154,7 +163,8 @@ impl Engine {
             Err(error) => return Err(error),
         }
         let ended = self.ended(&created.id, container).await?;
-        if ended.pid == 0 {
+        let is_said = || reason::begins(&sorter.held, sorter.beginnings) && matches!(ended.exit_code, Some(125..=127));
+        if ended.pid == 0 && (!is_podman || is_said()) {
             return Ok(reason::of_text(&sorter.held));
         }
         sorter.release().await;
@@ -202,6 +212,8 @@ async fn beside<T>(aside: impl Future<Output = ()>, work: impl Future<Output = T
 struct Sorter<'a> {
     /// None with a terminal, whose bytes come as they are.
     frames: Option<Frames>,
+    /// How the engine's own words begin.
+    beginnings: &'static [&'static str],
     /// What may be the engine's own word on why there is no command.
     held: Vec<u8>,
     held_from: Channel,
@@ -272,7 +284,7 @@ impl Sorter<'_> {
             }
             self.held_from = channel;
             self.held.extend_from_slice(&bytes);
-            if !reason::may_begin(&self.held) {
+            if !reason::may_begin(&self.held, self.beginnings) {
                 self.release().await;
             }
         }

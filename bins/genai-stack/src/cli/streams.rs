@@ -87,7 +87,7 @@ pub(crate) struct Exec {
     /// Give it a terminal
     #[arg(short, long)]
     pub(crate) tty: bool,
-    /// Give up after so many seconds; the command itself runs on
+    /// Give up after so many seconds, with exit code 124; the command itself runs on
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     pub(crate) timeout: Option<Duration>,
 }

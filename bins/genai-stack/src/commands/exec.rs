@@ -1,22 +1,36 @@
 //! `genai-stack exec`.
 
-use std::process;
+use std::{
+    io::{self, IsTerminal},
+    pin::pin,
+    process,
+    time::Duration,
+};
 
 use console::{ExitCode, Screen};
 use docker_ops::{Channel, ExecCommand, ExecEnd, ExecInput, ExecOutput, NotStarted};
 use flows::stack::{exec, redact::Redaction};
 use report::{Failure, FailureKind, Sink};
 use settings::World;
-use tokio::sync::mpsc;
+use tokio::{sync::mpsc, time};
 
 use super::streams::{Stage, stage};
 use crate::cli::{Cli, streams::Exec};
+
+/// What a shell says of a program that wrote to a closed pipe: 128 and SIGPIPE.
+const UNREAD: u8 = 141;
+/// How long the reader of a command's last words is waited for once nobody waits for the command itself any more.
+const SOON: Duration = Duration::from_secs(1);
 
 pub(super) async fn run(world: &World, cli: &Cli, args: &Exec, screen: &Screen) -> process::ExitCode {
     act(world, cli, args, screen).await.unwrap_or_else(|failure| screen.fail(&failure).into())
 }
 
 async fn act(world: &World, cli: &Cli, args: &Exec, screen: &Screen) -> Result<process::ExitCode, Failure> {
+    if args.interactive && args.tty && !io::stdin().is_terminal() {
+        return Err(Failure::new(FailureKind::Usage, "`--interactive --tty` needs a terminal on standard input")
+            .hint("to pipe something in, leave `--tty` out"));
+    }
     // Its two outputs are the command's own.
     let Stage { engine, project, redaction } =
         console::interruptible(stage(world, cli, &args.project, &Sink::silent())).await??;
@@ -36,30 +50,55 @@ async fn act(world: &World, cli: &Cli, args: &Exec, screen: &Screen) -> Result<p
         let sender = sender;
         exec::run(&engine, &project, &args.of, &command, &redaction, input, &sender).await
     };
+    let ended = async {
+        let mut show = pin!(show(output, &redaction));
+        let ended = tokio::select! {
+            // It goes on for as long as the command does, or somebody reads.
+            Err(error) = &mut show => return Err(error),
+            ended = work => ended,
+        };
+        let patience = if matches!(ended, Ok(ExecEnd::NotEnded)) { SOON } else { Duration::MAX };
+        time::timeout(patience, show).await.unwrap_or(Ok(()))?;
+        Ok(ended)
+    };
     let ended = tokio::select! {
         biased;
         () = console::interrupted() => return Ok(ExitCode::Interrupted.into()),
-        (ended, ()) = async { tokio::join!(work, show(output, &redaction)) } => ended,
+        ended = ended => ended,
     };
     drop(lent);
-    let ended = ended?;
-    if let ExecEnd::NotStarted { why, said } = &ended {
-        screen.fail(&not_started(*why, said, args));
+    let ended = match ended {
+        Ok(ended) => ended?,
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(UNREAD.into()),
+        Err(error) => return Err(Failure::new(FailureKind::Unexpected, format!("can't write the output: {error}"))),
+    };
+    let failure = match &ended {
+        ExecEnd::Exited(_) => None,
+        ExecEnd::NotStarted { why, said } => Some(not_started(*why, said, args)),
+        ExecEnd::NotEnded => Some(not_ended(args)),
+    };
+    if let Some(failure) = failure {
+        screen.fail(&failure);
     }
     Ok(process::ExitCode::from(ended.code()))
 }
 
-/// Shows what the command writes, without a secret.
-async fn show(mut output: mpsc::Receiver<ExecOutput>, redaction: &Redaction) {
+/// Shows what the command writes, without a secret, to its end; or until that can't be written.
+async fn show(mut output: mpsc::Receiver<ExecOutput>, redaction: &Redaction) -> io::Result<()> {
     let mut shown = [redaction.stream(), redaction.stream()];
     while let Some(ExecOutput { channel, bytes }) = output.recv().await {
-        if !console::pass_on(&shown[channel as usize].push(&bytes), channel == Channel::Stderr) {
-            return;
-        }
+        console::pass_on(&shown[channel as usize].push(&bytes), channel == Channel::Stderr).await?;
     }
     for (stream, to_error) in shown.iter_mut().zip([false, true]) {
-        console::pass_on(&stream.finish(), to_error);
+        console::pass_on(&stream.finish(), to_error).await?;
     }
+    Ok(())
+}
+
+fn not_ended(args: &Exec) -> Failure {
+    let (program, time) = (args.command.first().map_or("", String::as_str), args.timeout.unwrap_or_default());
+    Failure::new(FailureKind::Unreachable, format!("`{program}` in `{}` did not end within {time:?}", args.of))
+        .hint("it may still run in there: the engine has no way to end it")
 }
 
 fn not_started(why: NotStarted, said: &str, args: &Exec) -> Failure {

@@ -1,8 +1,8 @@
 //! `logs`, `stats` and `exec` on a real engine, from outside.
 
 use std::{
-    io::Write as _,
-    process::{Command, Output, Stdio},
+    io::{Read as _, Write as _},
+    process::{Child, Command, Output, Stdio},
 };
 
 use serde_json::Value;
@@ -31,9 +31,11 @@ impl Stage {
         Self { project, folder: tempfile::tempdir().unwrap(), container }
     }
 
-    fn run(&self, args: &[&str], input: &str) -> Output {
+    /// The program with these arguments; killed, with code 137, if it does not end.
+    fn begin(&self, args: &[&str]) -> Child {
         let (command, rest) = args.split_first().unwrap();
-        let mut child = Command::new(env!("CARGO_BIN_EXE_genai-stack"))
+        Command::new("timeout")
+            .args(["--signal=KILL", "60", env!("CARGO_BIN_EXE_genai-stack")])
             .args([command, "--project-name", &self.project])
             .args(rest)
             .current_dir(self.folder.path())
@@ -43,7 +45,11 @@ impl Stage {
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
-            .unwrap();
+            .unwrap()
+    }
+
+    fn run(&self, args: &[&str], input: &str) -> Output {
+        let mut child = self.begin(args);
         child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
         child.wait_with_output().unwrap()
     }
@@ -144,6 +150,19 @@ fn a_command_ends_as_it_ended() {
     assert!(found == 126 && said.starts_with("error: `comfyui` does not run"), "{found}: {said}");
     let (found, said) = code(&["comfyui", "--host", "unix:///nowhere.sock", "--", "true"]);
     assert!(found == 5 && said.starts_with("error: "), "{found}: {said}");
+}
+
+#[test]
+#[ignore = "it needs Docker Engine"]
+fn who_does_not_read_holds_up_nobody() {
+    let stage = Stage::new("unread", "sleep 600");
+    let mut closed = stage.begin(&["exec", "comfyui", "--", "yes"]);
+    closed.stdout.take().unwrap().read_exact(&mut [0; 2]).unwrap();
+    assert_eq!(closed.wait().unwrap().code(), Some(141));
+    let mut unread = stage.begin(&["exec", "--timeout", "1", "comfyui", "--", "yes"]);
+    assert_eq!(unread.wait().unwrap().code(), Some(124), "its output is full, and nobody reads it");
+    let said = text(&unread.wait_with_output().unwrap().stderr);
+    assert!(said.starts_with("error: `yes` in `comfyui` did not end within 1s"), "{said}");
 }
 
 #[test]

@@ -23,18 +23,29 @@ pub enum NotStarted {
     Other,
 }
 
-/// How the engine's own words begin.
-const BEGINNINGS: [&str; 3] = ["OCI runtime exec failed", "unable to find user", "unable to find group"];
 /// It never says more.
 const MOST: usize = 4096;
 
+/// How the engine's own words begin.
+pub(super) fn beginnings(is_podman: bool) -> &'static [&'static str] {
+    match is_podman {
+        true => &["Error: runc: ", "Error: crun: "],
+        false => &["OCI runtime exec failed", "unable to find user", "unable to find group"],
+    }
+}
+
 /// Whether `output` may be, or may become, the engine's own word.
-pub(super) fn may_begin(output: &[u8]) -> bool {
-    let fits = |beginning: &str| {
+pub(super) fn may_begin(output: &[u8], beginnings: &[&str]) -> bool {
+    let fits = |beginning: &&str| {
         let length = output.len().min(beginning.len());
         output[..length] == beginning.as_bytes()[..length]
     };
-    output.len() <= MOST && BEGINNINGS.iter().any(|beginning| fits(beginning))
+    output.len() <= MOST && beginnings.iter().any(fits)
+}
+
+/// Whether `output` begins as the engine's own word.
+pub(super) fn begins(output: &[u8], beginnings: &[&str]) -> bool {
+    beginnings.iter().any(|beginning| output.starts_with(beginning.as_bytes()))
 }
 
 /// The engine refused to run it.
@@ -42,13 +53,13 @@ pub(super) fn of_refusal(error: &Error) -> ExecEnd {
     of_text(error.engine_said().unwrap_or_default().as_bytes())
 }
 
-/// The reason in what the engine said.
+/// The reason in what the engine said first: Podman goes on about its own connection.
 pub(super) fn of_text(said: &[u8]) -> ExecEnd {
-    let said = String::from_utf8_lossy(said).trim().to_owned();
+    let said = String::from_utf8_lossy(said).trim().lines().next().unwrap_or_default().to_owned();
     let has = |words: &[&str]| words.iter().any(|word| said.contains(word));
     let why = if has(&["is paused"]) {
         NotStarted::Paused
-    } else if has(&["is not running", "is restarting"]) {
+    } else if has(&["is not running", "is restarting", "on running containers"]) {
         NotStarted::NotRunning
     } else if has(&[
         "unable to find user",
@@ -88,6 +99,11 @@ mod tests {
             ("unable to find user nouser: no matching entries in passwd file".to_owned(), NotStarted::UnknownUser),
             ("Container c is paused, unpause the container before exec".to_owned(), NotStarted::Paused),
             ("Container 0abc is not running".to_owned(), NotStarted::NotRunning),
+            ("can only create exec sessions on running containers: container state improper".to_owned(), NotStarted::NotRunning),
+            (
+                "Error: runc: exec failed: exec: \"/tmp\": permission denied\nError: read: connection reset".to_owned(),
+                NotStarted::NotExecutable,
+            ),
             (format!("{runtime}something new"), NotStarted::Other),
         ] {
             let ExecEnd::NotStarted { why, .. } = of_text(said.as_bytes()) else { panic!("{said}") };
@@ -97,10 +113,13 @@ mod tests {
 
     #[test]
     fn only_what_begins_as_the_engine_does_is_held_back() {
+        let may_begin = |output: &[u8]| may_begin(output, beginnings(false));
         for held in ["", "O", "OCI runtime exec failed: x", "unable to find user x"] {
             assert!(may_begin(held.as_bytes()), "{held}");
         }
         assert!(!may_begin(b"OK") && !may_begin(b"unable to find a seat"));
+        assert!(!may_begin(b"Error: r") && super::may_begin(b"Error: r", beginnings(true)), "Podman says it so");
+        assert!(!begins(b"Error: r", beginnings(true)) && begins(b"Error: runc: exec failed", beginnings(true)));
         assert!(!may_begin(format!("OCI runtime exec failed{}", "x".repeat(MOST)).as_bytes()));
     }
 }

@@ -33,6 +33,10 @@ async fn run(engine: &Engine, container: &str, command: Vec<String>, patience: D
     let said = match &end {
         ExecEnd::NotStarted { said, .. } => said.clone(),
         ExecEnd::Exited(_) => String::from_utf8_lossy(&bytes).into_owned(),
+        ExecEnd::NotEnded => {
+            let message = format!("`{program}` in the container did not end within {patience:?}");
+            return Err(Failure::new(FailureKind::Unreachable, message));
+        }
     };
     Ok(Ran { code: end.code().into(), output: said })
 }
