@@ -59,7 +59,7 @@ pub(crate) fn cause(autopsy: &Autopsy, log: Option<&KernelLog>) -> Cause {
     let (what, hint) = match life.code {
         None if life.goes_on => ("runs".to_owned(), again),
         None if state.started_at.is_none() && !life.events.iter().any(|event| matches!(event.name.as_str(), "start" | "die")) => {
-            ("was never started".to_owned(), again)
+            ("was never started".to_owned(), "start it with `genai-stack up`")
         }
         None => ("ended, and the engine knows no more how".to_owned(), LOG),
         // Whatever else was killed before, this was the end.
