@@ -225,7 +225,7 @@ impl Autopsy {
     /// Who its processes are: as was seen while it runs, else as container or image say in numbers.
     #[must_use]
     pub fn identity(&self) -> Option<Identity> {
-        self.mounts.iter().find_map(|mount| mount.seen_by).or(self.user)
+        self.mounts.iter().find_map(|mount| mount.seen_by.clone()).or_else(|| self.user.clone())
     }
 
     /// Where ComfyUI's `custom_nodes` is in the container: what is mounted there, else beside what is mounted as `login`.

@@ -77,7 +77,7 @@ pub(super) fn look(mounts: &mut [MountFacts], id: &str, pid: Option<u32>, machin
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Some(MountSource::Gone),
             Err(_) => None,
         };
-        mount.seen_by = user;
+        mount.seen_by = user.clone();
         let inside = pid.and_then(|pid| fs::metadata(format!("/proc/{pid}/root{}", mount.target)).ok());
         mount.is_stale = match (inside, here) {
             (Some(inside), Ok(here)) => Some((inside.dev(), inside.ino()) != (here.dev(), here.ino())),
@@ -87,15 +87,16 @@ pub(super) fn look(mounts: &mut [MountFacts], id: &str, pid: Option<u32>, machin
     }
 }
 
-/// The effective user, group and capabilities in `/proc/PID/status`.
+/// The effective user and group, the further groups, and the capabilities in `/proc/PID/status`.
 fn identity(status: &str) -> Option<Identity> {
     /// The number of `CAP_DAC_OVERRIDE`.
     const OVERRIDE: u32 = 1;
-    let field = |name: &str, nth| status.lines().find_map(|line| line.strip_prefix(name)?.split_whitespace().nth(nth));
-    let number = |name: &str| field(name, 1)?.parse().ok();
+    let fields = |name: &str| status.lines().find_map(|line| Some(line.strip_prefix(name)?.split_whitespace()));
+    let number = |name: &str| fields(name)?.nth(1)?.parse().ok();
     let (uid, gid) = (number("Uid:")?, number("Gid:")?);
-    let capabilities = u64::from_str_radix(field("CapEff:", 0)?, 16).ok()?;
-    Some(Identity { uid, gid, overrides: uid == 0 && capabilities >> OVERRIDE & 1 == 1 })
+    let groups = fields("Groups:")?.filter_map(|group| group.parse().ok()).collect();
+    let capabilities = u64::from_str_radix(fields("CapEff:")?.next()?, 16).ok()?;
+    Some(Identity { uid, gid, groups, overrides: uid == 0 && capabilities >> OVERRIDE & 1 == 1 })
 }
 
 #[cfg(test)]
@@ -105,9 +106,10 @@ mod tests {
     #[test]
     fn who_a_process_is_in_effect() {
         let of = |user, capabilities| {
-            identity(&format!("Name:\tx\nUid:\t0\t{user}\t0\t0\nGid:\t0\t100\t0\t0\nCapEff:\t{capabilities}\n")).unwrap()
+            identity(&format!("Name:\tx\nUid:\t0\t{user}\t0\t0\nGid:\t0\t100\t0\t0\nGroups:\t7 8 \nCapEff:\t{capabilities}\n"))
+                .unwrap()
         };
-        assert_eq!(of(1000, "0000000000000000"), Identity { uid: 1000, gid: 100, overrides: false });
+        assert_eq!(of(1000, "0000000000000000"), Identity { uid: 1000, gid: 100, groups: vec![7, 8], overrides: false });
         assert!(of(0, "00000000a80425fb").overrides, "what an engine leaves to root");
         assert!(!of(0, "00000000a80425f9").overrides && !of(0, "0000000000000000").overrides);
         assert_eq!(identity("Name:\tx\n"), None);

@@ -143,14 +143,16 @@ async fn mounts(rig: &'static Rig) {
     }
     let running = autopsy(rig, &id).await;
     assert_eq!(stale(&running), [Some(false), Some(true)], "the single file is the old one, the folder shows the new one");
-    let root = Identity { uid: 0, gid: 0, overrides: true };
-    assert_eq!(running.mounts[0].seen_by, Some(root));
+    let root = Identity { uid: 0, gid: 0, groups: Vec::new(), overrides: true };
+    assert_eq!(running.mounts[0].seen_by, Some(root.clone()));
     rig.docker(&["rm", "--force", &id]);
-    let options = ["--mount", &folder, "--cap-drop", "ALL", "--user", "0"];
+    let options = ["--mount", &folder, "--cap-drop", "ALL", "--user", "0", "--group-add", "4321"];
     let id = rig.start("mounts-dropped", &options, &["sleep", "600"]);
     let dropped = autopsy(rig, &id).await;
     let root = Identity { overrides: false, ..root };
-    assert_eq!((dropped.mounts[0].seen_by, dropped.user), (Some(root), Some(root)), "the process and its description agree");
+    assert_eq!(dropped.user.as_ref(), Some(&root));
+    let seen = Identity { groups: vec![4321], ..root };
+    assert_eq!(dropped.mounts[0].seen_by, Some(seen), "the process and its description agree");
     rig.docker(&["rm", "--force", &id]);
 
     let (name, label) = (format!("{}-gone", rig.run), rig.label());

@@ -25,7 +25,7 @@ pub(crate) fn judge(patient: &Patient<'_>) -> Finding {
                     .hint(format!("make it: `mkdir -p '{source}'`; then `genai-stack up`"));
             }
             Some(MountSource::There { is_folder, uid, gid, mode }) => {
-                let Some(who) = who else { continue };
+                let Some(who) = &who else { continue };
                 if let Some(lack) = lacks(who, (uid, gid, mode), is_folder, mount.is_writable) {
                     let (user, group) = (who.uid, who.gid);
                     let root = if user == 0 { ", whose root keeps no capability to pass over permissions," } else { "" };
@@ -57,7 +57,7 @@ pub(crate) fn judge(patient: &Patient<'_>) -> Finding {
 }
 
 /// What that user lacks, as the system judges.
-fn lacks(who: Identity, (uid, gid, mode): (u32, u32, u32), is_folder: bool, writes: bool) -> Option<&'static str> {
+fn lacks(who: &Identity, (uid, gid, mode): (u32, u32, u32), is_folder: bool, writes: bool) -> Option<&'static str> {
     let bits = who.granted(uid, gid, mode);
     let reads = if is_folder { 5 } else { 4 };
     match () {
@@ -74,8 +74,8 @@ mod tests {
 
     #[test]
     fn judged_as_the_system_judges() {
-        let who = |uid| Identity { uid, gid: uid, overrides: false };
-        let of = |who, owner, writes| lacks(who, owner, true, writes);
+        let who = |uid| Identity { uid, gid: uid, groups: vec![9], overrides: false };
+        let of = |who, owner, writes| lacks(&who, owner, true, writes);
         assert_eq!(of(Identity { overrides: true, ..who(0) }, (5, 5, 0), true), None);
         assert_eq!(of(who(0), (5, 5, 0o700), true), Some("read"), "root without its capability is anybody");
         assert_eq!(of(who(0), (5, 5, 0o755), true), Some("write to"));
@@ -83,6 +83,7 @@ mod tests {
         assert_eq!(of(who(5), (0, 0, 0o755), false), None);
         assert_eq!(of(who(5), (0, 0, 0o755), true), Some("write to"), "root-owned outputs");
         assert_eq!(of(who(5), (0, 5, 0o770), true), None);
+        assert_eq!(of(who(5), (0, 9, 0o770), true), None, "one of its further groups");
         assert_eq!(of(who(5), (5, 5, 0o077), false), Some("read"));
         assert_eq!(of(who(5), (0, 0, 0o754), false), Some("read"), "a folder needs both");
     }
@@ -91,7 +92,7 @@ mod tests {
     fn gone_unreadable_and_unseen() {
         let of = |now, user: Option<u32>| {
             judged(judge, |patient| {
-                patient.autopsy.user = user.map(|uid| Identity { uid, gid: uid, overrides: false });
+                patient.autopsy.user = user.map(|uid| Identity { uid, gid: uid, groups: Vec::new(), overrides: false });
                 let (kind, source) = ("bind".to_owned(), "/host/login".to_owned());
                 patient.autopsy.mounts = vec![MountFacts { kind, source, now, is_writable: true, ..MountFacts::default() }];
             })

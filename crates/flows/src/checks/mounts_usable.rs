@@ -12,7 +12,7 @@ pub(crate) fn judge(seen: &[(&Mount, FolderFacts)], who: Option<Identity>) -> Fi
     let (mut wrong, mut hints) = (Vec::new(), Vec::new());
     for (mount, facts) in seen {
         let place = mount.source.display();
-        let owner = who.map_or_else(|| "UID:GID".to_owned(), |who| format!("{}:{}", who.uid, who.gid));
+        let owner = who.as_ref().map_or_else(|| "UID:GID".to_owned(), |who| format!("{}:{}", who.uid, who.gid));
         let (what, repair) = match facts {
             FolderFacts::Missing => (
                 "is not there".to_owned(),
@@ -29,7 +29,7 @@ pub(crate) fn judge(seen: &[(&Mount, FolderFacts)], who: Option<Identity>) -> Fi
                 format!("can't be looked at: {because}"),
                 "run this as a user who may pass through the folders above it".to_owned(),
             ),
-            FolderFacts::Folder { uid, gid, mode } => match who {
+            FolderFacts::Folder { uid, gid, mode } => match &who {
                 Some(who) if !facts.lets(who, !mount.read_only) => {
                     let may = if mount.read_only { "read" } else { "write" };
                     let what = format!(
@@ -88,7 +88,7 @@ mod tests {
         let who = Identity::of(Some("1000:1000"), &[]);
         let roots = |mode| FolderFacts::Folder { uid: 0, gid: 0, mode };
         let (models, outputs, gone) = (mount("/models", true), mount("/outputs", false), mount("/gone", false));
-        assert_eq!(judge(&[(&models, roots(0o755))], who).outcome.name(), "pass");
+        assert_eq!(judge(&[(&models, roots(0o755))], who.clone()).outcome.name(), "pass");
         assert_eq!(judge(&[(&models, roots(0o755))], None).outcome.name(), "warn");
         let found = judge(&[(&models, roots(0o700)), (&outputs, roots(0o755)), (&gone, FolderFacts::Missing)], who);
         let told = found.evidence.iter().map(|one| format!("{} {}\n", one.name, one.value)).collect::<String>();

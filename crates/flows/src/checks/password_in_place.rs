@@ -118,7 +118,7 @@ mod tests {
         let login = tempfile::tempdir().unwrap();
         let path = login.path().join("PASSWORD");
         std::fs::write(&path, format!("{TOKEN}\nann\n")).unwrap();
-        let who = |uid, overrides| Some(docker_ops::Identity { uid, gid: uid, overrides });
+        let who = |uid, overrides| Some(docker_ops::Identity { uid, gid: uid, groups: Vec::new(), overrides });
         let of = |mode, seen_by, user| {
             std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
             judged(judge, |patient| {

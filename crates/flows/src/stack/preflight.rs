@@ -54,7 +54,7 @@ pub(super) async fn run(
         let who = identity(&facts, name, service, seen);
         let mounts: Vec<(&Mount, FolderFacts)> =
             service.mounts.iter().map(|mount| (mount, docker_ops::folder(&mount.source))).collect();
-        found(journey, checks::mounts_usable(&mounts, who)).await;
+        found(journey, checks::mounts_usable(&mounts, who.clone())).await;
         let what = format!("the service `{name}`");
         guarded(journey, settings, &what, service, who, true).await?;
     }
