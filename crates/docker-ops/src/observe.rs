@@ -122,6 +122,10 @@ impl Engine {
             let own = if one.image_id == image.id { Some(image.clone()) } else { self.image(&one.image_id).await? };
             let body = create::body(spec, &one.service, service, image);
             one.drift = traits::difference(&body, &one.seen, image, own.as_ref(), &spec.network());
+            if one.has_lost(&spec.network(), &networks) {
+                let (wanted, found) = (Some(spec.network()), Some("one that is gone".to_owned()));
+                one.drift.push(Difference { field: "network".to_owned(), wanted, found });
+            }
         }
         if containers.iter().flat_map(|one| &one.drift).any(|one| LIMITS.contains(&&*one.field)) {
             let unbounded = self.facts().await?.unbounded;

@@ -164,18 +164,18 @@ impl Plan {
                 // A run was stopped when the old one was gone already.
                 (None, Some(next)) => {
                     steps.push(Step::Settle { next: next.into(), name: name.clone() });
-                    steps.extend(container(&Container { name: name.clone(), ..next.clone() }, service, name, wish));
+                    steps.extend(container(&Container { name: name.clone(), ..next.clone() }, None, service, name, wish));
                 }
                 // It was stopped when the new one ran already, and nobody knows whether it lasts.
                 (Some(old), Some(next))
                     if next.state == ContainerState::Running && next.restarts == 0 && next.drift.is_empty() =>
                 {
-                    let runs = old.is_up() || old.ended_since(next);
+                    let runs = ran(old, Some(next));
                     steps.push(Step::Succeed { service: service.clone(), next: next.into(), old: old.into(), name, runs });
                 }
                 (Some(old), next) => {
                     steps.extend(next.map(|next| remove(next, grace, wish)));
-                    steps.extend(container(old, service, name, wish));
+                    steps.extend(container(old, next, service, name, wish));
                 }
             }
         }
@@ -227,6 +227,15 @@ impl Plan {
         Ok(Plan { steps, orphans: seen.orphans(spec).map(|orphan| orphan.name.clone()).collect() })
     }
 
+    /// Whether it brings an image of that name, be it in place of one that is there.
+    #[must_use]
+    pub fn brings(&self, image: &str) -> bool {
+        self.steps.iter().any(|step| match step {
+            Step::PullImage { reference } | Step::BuildImage { tag: reference, .. } => reference == image,
+            _ => false,
+        })
+    }
+
     /// Whether it waits for images, after which it is made again.
     #[must_use]
     pub fn wants_images(&self) -> bool {
@@ -252,8 +261,13 @@ impl From<&Container> for Handle {
     }
 }
 
-/// What is done to a container that is there.
-fn container(one: &Container, service: &str, name: String, wish: &Wish) -> Option<Step> {
+/// Whether it runs, or did until a run that was stopped made `next` to take its place.
+fn ran(one: &Container, next: Option<&Container>) -> bool {
+    one.is_up() || next.is_some_and(|next| one.ended_since(next))
+}
+
+/// What is done to a container that is there; `next` was to take its place, and goes.
+fn container(one: &Container, next: Option<&Container>, service: &str, name: String, wish: &Wish) -> Option<Step> {
     let handle = Handle::from(one);
     let mut because = one.drift.clone();
     if one.state == ContainerState::Dead {
@@ -264,7 +278,7 @@ fn container(one: &Container, service: &str, name: String, wish: &Wish) -> Optio
         });
     }
     if wish.recreate || !because.is_empty() {
-        return Some(Step::Replace { service: service.to_owned(), old: handle, name, runs: one.is_up(), because });
+        return Some(Step::Replace { service: service.to_owned(), old: handle, name, runs: ran(one, next), because });
     }
     match one.state {
         ContainerState::Created | ContainerState::Exited => Some(Step::Start { container: handle }),

@@ -1,10 +1,10 @@
 //! One container, as its inspection tells.
 
-use std::{net::IpAddr, path::PathBuf};
+use std::{collections::HashMap, net::IpAddr, path::PathBuf};
 
 use bollard::models::{
-    ContainerConfig, ContainerInspectResponse, ContainerState as State, ContainerStateStatusEnum as Status, HealthStatusEnum,
-    HostConfig, MountPoint, PortMap,
+    ContainerConfig, ContainerInspectResponse, ContainerState as State, ContainerStateStatusEnum as Status, EndpointSettings,
+    HealthStatusEnum, HostConfig, MountPoint, PortMap,
 };
 
 use jiff::Timestamp;
@@ -61,6 +61,7 @@ pub(crate) struct Seen {
     pub(super) config: ContainerConfig,
     pub(super) host: HostConfig,
     pub(super) mounts: Vec<MountPoint>,
+    pub(super) networks: HashMap<String, EndpointSettings>,
 }
 
 impl Eq for Seen {}
@@ -171,6 +172,13 @@ impl Container {
         }
     }
 
+    /// Whether the network of that name on which it ran is none of those that are `there`: an engine goes by its id, and can't start it
+    /// any more. One that never ran has no id yet, and Podman says the name instead.
+    pub(super) fn has_lost(&self, network: &str, there: &[String]) -> bool {
+        let id = self.seen.networks.get(network).and_then(|own| own.network_id.as_deref()).unwrap_or_default();
+        !id.is_empty() && id != network && there.iter().all(|one| one != id)
+    }
+
     /// Whether it ended when `other` was made already.
     pub(crate) fn ended_since(&self, other: &Container) -> bool {
         self.finished.zip(other.created).is_some_and(|(finished, created)| finished >= created)
@@ -181,6 +189,7 @@ impl From<ContainerInspectResponse> for Container {
     fn from(answer: ContainerInspectResponse) -> Self {
         let (config, host) = (answer.config.unwrap_or_default(), answer.host_config.unwrap_or_default());
         let (state, mut mounts) = (answer.state.unwrap_or_default(), answer.mounts.unwrap_or_default());
+        let network = answer.network_settings.unwrap_or_default();
         mounts.sort_by(|one, other| one.destination.cmp(&other.destination)); // an engine's order is another each time
         let label = |key: &str| config.labels.as_ref().and_then(|labels| labels.get(key)).cloned();
         let image_id = answer.image.unwrap_or_default();
@@ -196,14 +205,14 @@ impl From<ContainerInspectResponse> for Container {
             health: health(&state),
             started_at: state.started_at.filter(|at| !at.starts_with("0001-")),
             restarts: answer.restart_count.unwrap_or_default().try_into().unwrap_or_default(),
-            ports: answer.network_settings.and_then(|network| network.ports).map(published).unwrap_or_default(),
+            ports: network.ports.map(published).unwrap_or_default(),
             mounts: mounts.iter().filter_map(mount).collect(),
             bound: host.port_bindings.clone().map(published).unwrap_or_default(),
             gpus: super::traits::gpus(&host),
             created: answer.created.and_then(|at| at.parse().ok()),
             finished: state.finished_at.as_ref().and_then(|at| at.parse().ok()),
             drift: Vec::new(),
-            seen: Seen { image_id: image_id.clone(), config, host, mounts },
+            seen: Seen { image_id: image_id.clone(), config, host, mounts, networks: network.networks.unwrap_or_default() },
             image_id,
         }
     }

@@ -294,7 +294,7 @@ mod tests {
             rw: mount.read_only.map(|read_only| !read_only),
             ..MountPoint::default()
         });
-        let seen = Seen { image_id: image.id.clone(), config, mounts: mounts.collect(), host };
+        let seen = Seen { image_id: image.id.clone(), config, mounts: mounts.collect(), host, ..Seen::default() };
         (body, seen)
     }
 

@@ -109,7 +109,7 @@ fn up_goes_on_where_a_run_was_stopped() {
 }
 
 #[test]
-fn an_old_one_that_nobody_ran_does_not_run_after_a_trial() {
+fn an_old_one_runs_after_a_trial_if_it_ran_until_a_stopped_run_ended_it() {
     let at = |name: &str, status: &str, created: &str, finished: &str| {
         let text = format!(
             r#"{{"Id":"{name}","Name":"/{name}","Created":"{created}","State":{{"Status":"{status}","FinishedAt":"{finished}"}},
@@ -117,17 +117,22 @@ fn an_old_one_that_nobody_ran_does_not_run_after_a_trial() {
         );
         Container::from(serde_json::from_str::<ContainerInspectResponse>(&text).unwrap())
     };
-    let runs = |status: &str, finished: &str| {
-        let next = at("p-ui-1.next", "running", "2026-01-01T00:00:05.123456789Z", "0001-01-01T00:00:00Z");
-        let containers = vec![at("p-ui-1", status, "2026-01-01T00:00:00Z", finished), next];
+    let ran = |next: &str, status: &str, finished: &str| {
+        let next = at("p-ui-1.next", next, "2026-01-01T00:00:05.123456789Z", "0001-01-01T00:00:00Z");
+        let containers = vec![drifted(at("p-ui-1", status, "2026-01-01T00:00:00Z", finished)), next];
         let plan = Plan::up(&spec(PullPolicy::Never), &seen(|seen| seen.containers = containers), &Wish::default()).unwrap();
-        let [Step::Succeed { runs, .. }] = &plan.steps[..] else { panic!("{:?}", plan.steps) };
-        *runs
+        match &plan.steps[..] {
+            [Step::Succeed { runs, .. }] | [Step::Remove { .. }, Step::Replace { runs, .. }] => *runs,
+            steps => panic!("{steps:?}"),
+        }
     };
-    assert!(runs("running", "0001-01-01T00:00:00Z"));
-    assert!(runs("exited", "2026-01-01T00:00:05.2Z"), "the run that was cut off stopped it");
-    assert!(!runs("exited", "2026-01-01T00:00:05.1Z"), "somebody had stopped it before");
-    assert!(!runs("created", "0001-01-01T00:00:00Z"), "it never ran");
+    for next in ["created", "running", "restarting", "exited"] {
+        let runs = |status: &str, finished: &str| ran(next, status, finished);
+        assert!(runs("running", "0001-01-01T00:00:00Z"), "{next}");
+        assert!(runs("exited", "2026-01-01T00:00:05.2Z"), "{next}: the run that was cut off stopped it");
+        assert!(!runs("exited", "2026-01-01T00:00:05.1Z"), "{next}: somebody had stopped it before");
+        assert!(!runs("created", "0001-01-01T00:00:00Z"), "{next}: it never ran");
+    }
 }
 
 #[test]

@@ -13,6 +13,7 @@ pub(crate) fn trials(rig: &'static Rig) -> Vec<Trial> {
         rig.trial("up: from nothing to healthy, closed without and open with the token", from_nothing),
         rig.trial("up: what differs is made anew, and nothing else", drift),
         rig.trial("up, down: what lies in a nameless volume comes along, and goes if that is said", nameless_volume),
+        rig.trial("up: a container whose network was removed while it was stopped is made anew", without_network),
         rig.trial("up: a stopped, a halted and a never started container run again", not_running),
         rig.trial("up: a successor that does not start leaves the old one running", rolled_back),
         rig.trial("up: a successor that ends at once leaves the old one running", crashed),
@@ -105,6 +106,21 @@ async fn nameless_volume(rig: &'static Rig) {
     assert!(before.iter().all(|volume| !left.contains(volume.split_once(' ').unwrap().1)), "{left}");
     rig.docker(&["rm", &base]);
     rig.docker(&["rmi", &tag]);
+}
+
+async fn without_network(rig: &'static Rig) {
+    let project = Project::new(rig, "prune").await;
+    project.up().await.unwrap();
+    let before = project.container().await;
+    rig.docker(&["stop", &project.name()]);
+    assert_eq!(project.container().await.drift, [], "the network is there");
+    rig.docker(&["network", "rm", &project.spec.network()]);
+    let done = project.up().await.unwrap();
+    assert!(matches!(done.steps[..], [Step::CreateNetwork { .. }, Step::Replace { .. }]), "{:?}", done.steps);
+    assert_eq!((project.wait().await, project.status(None), project.count()), (Readiness::Healthy, 401, 1));
+    let after = project.container().await;
+    assert_ne!(before.id, after.id);
+    assert_eq!((after.drift, project.up().await.unwrap()), (vec![], Plan::default()));
 }
 
 async fn not_running(rig: &'static Rig) {
