@@ -138,6 +138,31 @@ fn what_would_start_without_a_login_is_not_started() {
 
 #[test]
 #[ignore = "it needs Docker Engine"]
+fn a_dry_run_knows_who_could_not_read_the_password_that_is_to_be_written() {
+    let project = Project::new("dry", "custom_nodes = false\n");
+    let (root, login) = (project.folder.path(), project.folder.path().join("ComfyUI/login"));
+    fs::remove_file(project.password()).unwrap();
+    let secrets = root.join(".secrets");
+    fs::create_dir(&secrets).unwrap();
+    let source = secrets.join("comfyui_auth_tokens.conf");
+    fs::write(&source, r#"{"version":"2","user":"ann","raw_token":null,"bcrypt_hash":"made-up","targets":[]}"#).unwrap();
+    for (path, mode) in [(&secrets, 0o700), (&source, 0o600), (&login, 0o755)] {
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    }
+    // The owner of the folder gets the file, and the container's root keeps no capability.
+    if chown(&login, Some(4321), Some(4321)).is_err() {
+        assert_ne!(std::os::unix::fs::MetadataExt::uid(&fs::metadata(&login).unwrap()), 0);
+    }
+    let (report, code) = project.reported(&["up", "--dry-run"]);
+    assert_eq!((code, &*finding(&report, "password-readable-in-container").0), (3, "fail"), "{report}");
+    assert!(!project.password().exists(), "{report}");
+    project.edit("stop_grace", "user = '0:0'\ncapabilities = ['DAC_OVERRIDE']\nstop_grace");
+    let (report, code) = project.reported(&["up", "--dry-run"]);
+    assert_eq!((code, &*finding(&report, "password-readable-in-container").0), (0, "pass"), "{report}");
+}
+
+#[test]
+#[ignore = "it needs Docker Engine"]
 fn what_can_not_be_looked_at_is_not_started_unless_that_is_said() {
     let project = Project::new("unseen", "");
     let engine = ["--host", &over_tcp(|_| ())];

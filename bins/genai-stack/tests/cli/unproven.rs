@@ -252,6 +252,49 @@ fn the_user_of_an_image_that_is_built_in_the_same_run_is_known_before_the_start(
 
 #[test]
 #[ignore = "it needs Docker Engine"]
+fn an_image_that_is_built_in_the_same_run_is_judged_before_the_start() {
+    let project = Project::new("judged", "custom_nodes = false\n");
+    let context = project.folder.path().join("image");
+    fs::create_dir(&context).unwrap();
+    let dockerfile = |rest: &str| fs::write(context.join("Dockerfile"), format!("FROM genai-ops-test:busybox\n{rest}")).unwrap();
+    dockerfile("ENV PYTHONPYCACHEPREFIX=/tmp\n");
+    let tag = format!("{}:judged", project.name);
+    project.edit("image = 'genai-ops-test:busybox'\npull = 'never'\n", "");
+    project.edit("[stack.health]", &format!("[stack.build]\ncontext = 'image'\ntag = '{tag}'\n[stack.health]"));
+    project.run(ASKS);
+    let (report, code) = project.up();
+    let is_refused = |one: &serde_json::Value| one["outcome"] == "fail" && one.to_string().contains("PYTHONPYCACHEPREFIX");
+    assert!(code == 3 && report["findings"].as_array().unwrap().iter().any(is_refused), "{report}");
+    assert_eq!(project.containers(), "", "{report}");
+    // What is wrong with the old one does not keep the new one from being built.
+    dockerfile("");
+    let (report, _) = project.reported(&["up", "--build"]);
+    assert_eq!((finding(&report, "auth-enforced").0.as_str(), project.containers().as_str()), ("pass", "running"), "{report}");
+    project.reported(&["down"]);
+    docker(&["rmi", &tag]);
+}
+
+#[test]
+#[ignore = "it needs Docker Engine"]
+fn the_status_shows_the_successor_that_a_stopped_run_left_on_trial() {
+    let project = Project::new("next", "custom_nodes = false\n");
+    project.run(ASKS);
+    project.up();
+    project.run("exec sleep 600");
+    let mut run = project.spawn("up");
+    let next = format!("{}.next", project.container());
+    let filter = format!("name={next}");
+    while docker(&["ps", "--quiet", "--filter", &filter]).is_empty() {}
+    run.kill().unwrap();
+    run.wait().unwrap();
+    let (status, code) = project.reported(&["status"]);
+    let (service, container) = (&status["services"][0], &status["services"][0]["container"]);
+    assert!(code == 3 && service["unproven"] == true, "{status}");
+    assert_eq!((&container["name"], &container["state"]), (&next.into(), &"running".into()), "{status}");
+}
+
+#[test]
+#[ignore = "it needs Docker Engine"]
 fn the_status_names_the_password_and_the_plugin() {
     let project = Project::new("status", "");
     let checks = |outcome: &str| {

@@ -12,6 +12,7 @@ use docker_ops::{
 };
 use report::{Failure, Finding, Outcome};
 use settings::{Settings, World};
+use token_sync::FileFacts;
 
 use super::{Stack, failure};
 use crate::{
@@ -134,8 +135,8 @@ async fn guarded(
     who: Option<Identity>,
     writes: bool,
 ) -> Result<(), Failure> {
-    if let Some((path, held)) = password(journey, settings, what, service, writes).await? {
-        readable(journey, &path, &held, who).await;
+    if let Some((path, Held::Token(_, file))) = password(journey, settings, what, service, writes).await? {
+        readable(journey, &path, &file, who).await;
     }
     plugin(journey, settings, service).await
 }
@@ -159,7 +160,7 @@ pub(super) async fn password(
     Ok(Some((path, held)))
 }
 
-/// Whether the user of the image that is there now can read the PASSWORD that is there now.
+/// Whether the user of the image that is there now can read the PASSWORD that is there now, or that would be written.
 pub(super) async fn readable_by(
     journey: &mut Journey,
     stack: &Stack<'_>,
@@ -170,14 +171,22 @@ pub(super) async fn readable_by(
     let (name, service) = (&settings.service.value, &spec.services[&settings.service.value]);
     let Some(path) = password_file(service) else { return Ok(()) };
     let facts = stack.engine.facts().await.map_err(|error| failure(&error))?;
-    let held = checks::held_password(&settings.file_at(path.clone()));
-    readable(journey, &path, &held, identity(&facts, name, service, seen)).await;
+    let folder = path.parent().map(docker_ops::folder);
+    let file = match (checks::held_password(&settings.file_at(path.clone())), folder) {
+        (Held::Token(_, file), _) => file,
+        // It is made for the owner of its folder alone; in one like `/tmp`, for who writes it.
+        (Held::Nothing, Some(FolderFacts::Folder { uid, gid, mode })) if mode & 0o1000 == 0 => {
+            FileFacts { uid, gid, mode: 0o600 }
+        }
+        _ => return Ok(()),
+    };
+    readable(journey, &path, &file, identity(&facts, name, service, seen)).await;
     Ok(())
 }
 
-/// Whether the container's user can read the PASSWORD that is `held` at `path`.
-async fn readable(journey: &mut Journey, path: &Path, held: &Held, who: Option<Identity>) {
-    if let (Held::Token(_, file), Some(login)) = (held, path.parent()) {
+/// Whether the container's user can read PASSWORD, the `file` at `path`.
+async fn readable(journey: &mut Journey, path: &Path, file: &FileFacts, who: Option<Identity>) {
+    if let Some(login) = path.parent() {
         found(journey, checks::password_readable_in_container(path, &docker_ops::folder(login), file, who)).await;
     }
 }

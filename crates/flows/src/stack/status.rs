@@ -31,9 +31,9 @@ pub struct Status {
 pub struct ServiceStatus {
     /// Its name.
     pub name: String,
-    /// Its container; none if there is none. What its probe said holds no secret.
+    /// Its container, or the successor on trial that runs in its place; none if there is none. What its probe said holds no secret.
     pub container: Option<Container>,
-    /// Whether a run started its container and nobody has seen it ask for a credential since.
+    /// Whether a run started a container of it and nobody has seen that ask for a credential since.
     pub unproven: bool,
     /// Whether ComfyUI would ask for a credential if it were started now: its PASSWORD and its plugin, where this machine has them.
     pub checks: Vec<Finding>,
@@ -82,8 +82,12 @@ pub async fn run(stack: &Stack<'_>, world: &World) -> Result<Status, Failure> {
         let since = source.as_ref().and_then(|source| source.rotated_at().or(source.created_at())).map(str::to_owned);
         let made = since.as_ref().and_then(|since| since.parse::<jiff::Timestamp>().ok());
         let days = made.map(|made| world.clock.now().duration_since(made).as_hours() / 24);
-        let container = seen.of(&name).cloned().map(|container| without_secrets(container, &redaction));
-        let unproven = container.as_ref().is_some_and(|container| unproven(&spec).has(&container.id));
+        let own = || seen.containers.iter().filter(|one| one.service == name);
+        // A run that was stopped may have left a successor on trial, which then is the server.
+        let next = own().find(|one| one.is_next() && one.is_up());
+        let container = seen.of(&name).filter(|one| one.is_up() || next.is_none()).or(next);
+        let container = container.cloned().map(|container| without_secrets(container, &redaction));
+        let unproven = own().any(|one| unproven(&spec).has(&one.id));
         let mut journey = Journey::new("status", world, &Sink::silent());
         // Folders of another machine can't be looked at, which is no fault of theirs.
         preflight::locked(&mut journey, stack, &spec, &seen, &facts, settings, true).await?;

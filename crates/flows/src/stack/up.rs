@@ -1,7 +1,11 @@
 //! Brings the project up: looks before it starts anything, writes PASSWORD if it is missing, makes what differs, waits until it is well,
 //! and proves that the server is closed without the token and open with it.
 
-use std::{future::Future, path::Path, time::Duration};
+use std::{
+    future::{Future, ready},
+    path::Path,
+    time::Duration,
+};
 
 use auth_core::TargetEntry;
 use docker_ops::{Observed, Plan, StackSpec, Step, Unproven, Wish};
@@ -51,9 +55,11 @@ async fn start(
     options: &Options,
 ) -> Result<bool, Failure> {
     let wish = Wish { build: options.build, recreate: options.recreate, remove_orphans: options.remove_orphans, ..stack.wish() };
-    let seen = stack.engine.observe(spec).await.map_err(|error| failure(&error))?;
+    let mut seen = stack.engine.observe(spec).await.map_err(|error| failure(&error))?;
     // What is in the way, or is no service, is told before all else.
     let plan = Plan::up(spec, &seen, &wish).map_err(|error| failure(&error))?;
+    // One that another comes in place of is judged no more: its faults may be why.
+    seen.images.retain(|name, _| !plan.brings(spec.services[name].image.reference()));
     journey.section("Before the start");
     proof::askable(journey, stack, world)?;
     preflight::run(journey, stack, world, spec, &seen, options.allow_unseen).await?;
@@ -66,12 +72,15 @@ async fn start(
     // Folders of another machine are not ours to write into.
     for settings in stack.chosen().filter(|_| stack.engine.is_local()) {
         let Some(path) = preflight::password_file(&spec.services[&settings.service.value]) else { continue };
-        if password(journey, settings, world, &path, options.dry_run)? && !options.dry_run {
+        if password(journey, settings, world, &path, options.dry_run)? {
             preflight::readable_by(journey, stack, spec, &seen, settings).await?;
         }
     }
     if !journey.is_well() {
-        journey.note("PASSWORD was written, and no container was touched");
+        journey.note(match options.dry_run {
+            true => "PASSWORD would be written, and no container touched",
+            false => "PASSWORD was written, and no container was touched",
+        });
         return Ok(false);
     }
     // Of the secrets as they are now: a PASSWORD may just have been written.
@@ -96,7 +105,8 @@ async fn start(
     Ok(true)
 }
 
-/// Brings the images, and then the containers: what was done, or nothing where a new image's user could not read PASSWORD.
+/// Brings the images, and then the containers: what was done, or nothing where a new image must not run so, or its user could not read
+/// PASSWORD.
 async fn bring(
     journey: &mut Journey,
     stack: &Stack<'_>,
@@ -108,9 +118,10 @@ async fn bring(
     let hear = |progress| doing.hear(progress);
     let mut done = stack.engine.bring_images(spec, wish, &hear).await.map_err(|error| failure(&error))?;
     if !done.is_empty() {
-        let seen = stack.engine.observe(spec).await.map_err(|error| failure(&error))?;
-        let is_new = |name: &String| seen.images.get(name) != before.images.get(name);
-        for settings in stack.chosen().filter(|one| stack.engine.is_local() && is_new(&one.service.value)) {
+        let mut seen = stack.engine.observe(spec).await.map_err(|error| failure(&error))?;
+        seen.images.retain(|name, image| before.images.get(name) != Some(image));
+        journey.found(ready(checks::stack_sound(&spec.check_images(&seen.images)))).await;
+        for settings in stack.chosen().filter(|one| stack.engine.is_local() && seen.images.contains_key(&one.service.value)) {
             preflight::readable_by(journey, stack, spec, &seen, settings).await?;
         }
         if !journey.is_well() {
