@@ -217,7 +217,6 @@ impl Settings {
     fn mounts(&self, levels: &mut Levels) -> Vec<Mount> {
         let root = &self.project.value;
         let comfy = levels.pick("stack-comfy-path", "comfy_path", |s| s.comfy_path.clone(), COMFY_PATH.to_owned());
-        let comfy = comfy.trim_end_matches('/');
         let base = self.comfy_dir.as_ref().map_or_else(|| root.join(COMFY_DIR), |set| set.value.clone());
         type Key = fn(&written::Mounts) -> &Option<Folder>;
         let known: [(&'static str, &str, MountRole, &str, Key); 6] = [
@@ -240,14 +239,14 @@ impl Settings {
             let source = levels.shown(name, &format!("mounts.{key}"), written, Some(base.join(folder)), shown);
             // The plugin reads its PASSWORD and writes it only to let a stranger set one.
             let read_only = matches!(role, MountRole::Login | MountRole::Models);
-            mounts.extend(source.map(|source| Mount { role, source, target: format!("{comfy}/{folder}"), read_only }));
+            mounts.extend(source.map(|source| Mount { role, source, target: target(&format!("{comfy}/{folder}")), read_only }));
         }
         let shown = |extra: &Vec<written::Extra>| list(extra.iter().map(|one| format!("{} at {}", one.source, one.target)));
         let extra = levels.shown("stack-extra-mounts", "mounts.extra", |s| s.mounts.extra.clone(), Vec::new(), shown);
         mounts.extend(extra.into_iter().map(|one| Mount {
             role: MountRole::Other,
             source: normal(&root.join(one.source)),
-            target: one.target,
+            target: target(&one.target),
             read_only: one.read_only.unwrap_or(true),
         }));
         mounts
@@ -268,6 +267,11 @@ impl Settings {
             offline: offline.map(|set| Setting { value: normal(&self.project.value.join(set.value)), origin: set.origin }),
         })
     }
+}
+
+/// A path in the container as an engine writes it: without what means nothing, such as a `/` at its end.
+fn target(path: &str) -> String {
+    Path::new(path).components().collect::<PathBuf>().display().to_string()
 }
 
 /// The command and ComfyUI's flags. Where ComfyUI is started by a line that is known, it listens to the host: in a container, 127.0.0.1 is

@@ -227,16 +227,16 @@ fn folders_are_those_of_comfyui_on_both_sides() {
         project.shown(&lines.collect::<Vec<_>>().join("\n"))
     };
     insta::assert_snapshot!(mounts(
-        "comfy_dir = '../Comfy'\n[stack]\nimage = 'a'\ncomfy_path = '/app/'\n[stack.mounts]\nlogin = 'login'\nuser = false\n\
-         extra = [{ source = '/data/hf', target = '/hf', read_only = false }, { source = 'x', target = '/x' }]\n"
+        "comfy_dir = '../Comfy'\n[stack]\nimage = 'a'\ncomfy_path = '/opt//./app/'\n[stack.mounts]\nlogin = 'login'\nuser = false\n\
+         extra = [{ source = '/data/hf', target = '/hf/', read_only = false }, { source = 'x', target = '/../x' }]\n"
     ), @"
-    PROJECT/login at /app/login, read only
-    ABOVE/Comfy/models at /app/models, read only
-    ABOVE/Comfy/output at /app/output
-    ABOVE/Comfy/custom_nodes at /app/custom_nodes
-    ABOVE/Comfy/input at /app/input
+    PROJECT/login at /opt/app/login, read only
+    ABOVE/Comfy/models at /opt/app/models, read only
+    ABOVE/Comfy/output at /opt/app/output
+    ABOVE/Comfy/custom_nodes at /opt/app/custom_nodes
+    ABOVE/Comfy/input at /opt/app/input
     /data/hf at /hf
-    PROJECT/x at /x, read only
+    PROJECT/x at /../x, read only
     ");
 }
 
