@@ -380,7 +380,7 @@ fn about(container: &Handle) -> String {
 }
 
 fn seconds(time: Duration) -> i32 {
-    time.as_secs().try_into().unwrap_or(i32::MAX)
+    create::whole_seconds(time).try_into().unwrap_or(i32::MAX)
 }
 
 /// A start is where an engine finds out what can't be had: a port, a card, a program.

@@ -1,6 +1,6 @@
 //! What the engine is told to make of a service.
 
-use std::{collections::HashMap, path::Path};
+use std::{collections::HashMap, path::Path, time::Duration};
 
 use bollard::models::{
     ContainerCreateBody, EndpointSettings, HealthConfig, HostConfig, HostConfigLogConfig, Mount as Bind, MountType,
@@ -21,7 +21,7 @@ pub(crate) fn body(spec: &StackSpec, name: &str, service: &ServiceSpec, image: &
         cmd: given(&service.flags),
         exposed_ports: Some(service.ports.iter().map(container_port).collect()),
         healthcheck: Some(health(&service.health)),
-        stop_timeout: Some(service.stop_grace.as_secs().try_into().unwrap_or(i64::MAX)),
+        stop_timeout: Some(whole_seconds(service.stop_grace).try_into().unwrap_or(i64::MAX)),
         host_config: Some(host(service, &network)),
         networking_config: Some(NetworkingConfig { endpoints_config: Some(HashMap::from([(network, alias)])) }),
         ..ContainerCreateBody::default()
@@ -53,6 +53,11 @@ pub(crate) fn with_volumes_of(old: &Container, image: &ImageFacts, mut body: Con
         .collect();
     mounts.extend(carried);
     body
+}
+
+/// How an engine counts the time in which a container may end. What it is short of a second is none at all to it, so it gets more.
+pub(crate) fn whole_seconds(time: Duration) -> u64 {
+    time.as_secs().saturating_add(u64::from(time.subsec_nanos() > 0))
 }
 
 /// Where nothing is given, the image's own holds.
@@ -112,7 +117,7 @@ fn health(health: &Health) -> HealthConfig {
         // The image's own, if it has one, is switched off: it might need what the image lacks.
         return HealthConfig { test: Some(vec!["NONE".to_owned()]), ..HealthConfig::default() };
     };
-    let nanoseconds = |time: std::time::Duration| i64::try_from(time.as_nanos()).unwrap_or(i64::MAX);
+    let nanoseconds = |time: Duration| i64::try_from(time.as_nanos()).unwrap_or(i64::MAX);
     HealthConfig {
         test: Some([vec!["CMD".to_owned()], test].concat()),
         interval: Some(nanoseconds(health.interval)),

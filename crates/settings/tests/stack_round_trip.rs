@@ -23,6 +23,8 @@ proptest! {
         let mut spec = stack.services["s"].clone();
         // The file says nothing of these.
         (spec.allow_public, spec.replicas) = (false, 1);
+        // Compose counts no less than seconds.
+        spec.stop_grace = Duration::from_secs_f64(spec.stop_grace.as_secs_f64().ceil());
         let read = read(&yaml["services"]["s"], &stack);
         prop_assert_eq!(read, spec);
     }

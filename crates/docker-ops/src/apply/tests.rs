@@ -93,6 +93,25 @@ async fn a_name_that_came_to_mean_another_image_makes_no_container() {
 }
 
 #[tokio::test]
+async fn a_part_of_a_second_to_end_in_is_not_none_at_all() {
+    let stand_in = StandIn::engine("1.41", "1.12", |_| say("HTTP/1.1 204 No Content\r\n\r\n"));
+    let engine = Engine::connect(&Endpoint::Unix(stand_in.path.clone())).await.unwrap();
+    let container = Handle { id: "1".into(), name: "p-ui-1".into() };
+    for (millis, seconds) in [(0, 0), (1, 1), (500, 1), (1000, 1), (1001, 2)] {
+        let grace = Duration::from_millis(millis);
+        let image = Image::Named { reference: "a".into(), pull: PullPolicy::Never };
+        let service = ServiceSpec { stop_grace: grace, ..ServiceSpec::new(image) };
+        let body = |spec: &StackSpec| create::body(spec, "ui", &spec.services["ui"], &crate::ImageFacts::default());
+        let spec = StackSpec { project: "p".into(), working_dir: "/p".into(), services: [("ui".to_owned(), service)].into() };
+        assert_eq!(body(&spec).stop_timeout, Some(seconds), "{millis} ms");
+        assert!(crate::render::compose(&spec).contains(&format!("stop_grace_period: {seconds}s\n")), "{millis} ms");
+        engine.stop(&container, grace).await.unwrap();
+        let asked = stand_in.seen();
+        assert!(asked.last().unwrap().contains(&format!("t={seconds}")), "{millis} ms: {asked:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_stop_is_waited_for_longer_than_the_container_has() {
     let stand_in = StandIn::engine("1.41", "1.12", |line| match line {
         line if line.starts_with("GET") => json("200 OK", "{}"),

@@ -4,7 +4,8 @@ use std::{net::IpAddr, time::Duration};
 
 use super::yaml::{Yaml, quoted};
 use crate::{
-    Gpu, Health, Image, Limits, LogRotation, Mount, Publish, PullPolicy, Restart, ServiceSpec, StackSpec, gpu::CAPABILITIES,
+    Gpu, Health, Image, Limits, LogRotation, Mount, Publish, PullPolicy, Restart, ServiceSpec, StackSpec, create::whole_seconds,
+    gpu::CAPABILITIES,
 };
 
 /// How the first line of every file begins that [`compose`] made, so that a file of somebody else's is told apart.
@@ -62,7 +63,7 @@ fn service(yaml: &mut Yaml, spec: &ServiceSpec) {
     limits(yaml, &spec.limits);
     yaml.plain("restart", restart(spec.restart));
     yaml.plain("init", true);
-    yaml.plain("stop_grace_period", duration(spec.stop_grace));
+    yaml.plain("stop_grace_period", format_args!("{}s", whole_seconds(spec.stop_grace)));
     yaml.list("cap_drop", &["ALL".to_owned()]);
     yaml.list("cap_add", &spec.capabilities);
     yaml.list("security_opt", &["no-new-privileges:true".to_owned()]);
