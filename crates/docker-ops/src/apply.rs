@@ -6,6 +6,8 @@
 mod context;
 mod image;
 
+pub(crate) use context::exposed;
+
 use std::time::Duration;
 
 use bollard::{

@@ -161,6 +161,8 @@ pub enum Image {
         dockerfile: String,
         /// Build arguments. They stay readable in the image's history, so a secret is refused here.
         args: BTreeMap<String, String>,
+        /// Files that are never sent, beside those that are known for what they are called; absolute.
+        secrets: Vec<PathBuf>,
     },
 }
 

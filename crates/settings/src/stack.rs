@@ -192,7 +192,7 @@ impl Settings {
         let tag = levels.pick("stack-build-tag", "build.tag", tag, format!("{project}-{}", self.service.value));
         static NONE: BTreeMap<String, String> = BTreeMap::new();
         let args = levels.merged("stack-build-args", "build.args", |s| s.build.as_ref().map_or(&NONE, |build| &build.args));
-        Ok(Image::Build { tag, context: normal(&root.join(context)), dockerfile, args })
+        Ok(Image::Build { tag, context: normal(&root.join(context)), dockerfile, args, secrets: self.token_files() })
     }
 
     /// Where the service's URL points, if that is this machine.

@@ -42,6 +42,18 @@ impl Settings {
             .collect()
     }
 
+    /// The files that hold a token of the project, whichever service's: every source of truth, and what it names. One that can't be read
+    /// names nothing here: the checks of its own service report it.
+    pub(crate) fn token_files(&self) -> Vec<PathBuf> {
+        let mut files = Vec::new();
+        for source in self.rivals.iter().chain([&self.source.value]) {
+            let known = source.load().ok().flatten();
+            files.extend(known.iter().flat_map(SourceOfTruth::targets).map(|target| self.place(&target.path)));
+            files.push(source.path().to_owned());
+        }
+        files
+    }
+
     /// Where a target of the source of truth lies: one spelling for one file.
     pub fn place(&self, path: impl AsRef<Path>) -> PathBuf {
         crate::load::normal(&self.project.value.join(path))
@@ -87,6 +99,22 @@ mod tests {
         let source = SourceOfTruth::new(None, LoginToken::new("t").unwrap(), "ann", "then", entries);
         let targets = settings.targets(&source).unwrap();
         assert_eq!(targets[2].path(), project.path().join("ComfyUI/login/PASSWORD"));
+    }
+
+    #[test]
+    fn the_files_that_hold_a_token_are_those_of_all_services() {
+        let project = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: &str| std::fs::write(project.path().join(name), text).unwrap();
+        write("genai.toml", "[service.a]\n[service.b]\nsource = 'b.conf'\n[service.c]\nsource = 'c.conf'\n");
+        write("b.conf", r#"{"bcrypt_hash": "t", "targets": ["deploy/./b.env"]}"#);
+        write("c.conf", "{");
+        for service in ["a", "b"] {
+            let flags = Flags { service: Some(service.into()), ..Flags::default() };
+            let settings = Settings::load(&flags, &World::for_tests(project.path())).unwrap();
+            let mut files: Vec<_> = settings.token_files().iter().map(|path| settings.shown(path)).collect();
+            files.sort();
+            assert_eq!(files, [".secrets/comfyui_auth_tokens.conf", "b.conf", "c.conf", "deploy/b.env"], "{service}");
+        }
     }
 
     #[test]

@@ -23,6 +23,9 @@ proptest! {
         let mut spec = stack.services["s"].clone();
         // The file says nothing of these.
         (spec.allow_public, spec.replicas) = (false, 1);
+        if let Image::Build { secrets, .. } = &mut spec.image {
+            secrets.clear();
+        }
         // Compose counts no less than seconds.
         spec.stop_grace = Duration::from_secs_f64(spec.stop_grace.as_secs_f64().ceil());
         let read = read(&yaml["services"]["s"], &stack);
@@ -130,6 +133,7 @@ fn read(yaml: &Value, stack: &StackSpec) -> ServiceSpec {
                 context: text(&build["context"]).into(),
                 dockerfile: text(&build["dockerfile"]),
                 args: map(&build["args"]),
+                secrets: Vec::new(),
             },
         },
         command: texts(&yaml["entrypoint"]),

@@ -21,7 +21,7 @@ pub(super) async fn run(world: &World, cli: &Cli, args: &Render, screen: &Screen
 
 async fn compose(world: &World, cli: &Cli, args: &RenderCompose, screen: &Screen) -> Result<ExitCode, Failure> {
     let wanted = wanted::stack(&cli.settings(), world)?;
-    for warning in &wanted.warnings {
+    for warning in wanted.warnings.iter().chain(&wanted.spec.check_contexts()) {
         screen.warn(&warning.to_string(), &warning.hint);
     }
     for (name, service) in &wanted.spec.services {

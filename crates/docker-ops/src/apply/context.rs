@@ -1,6 +1,7 @@
 //! The folder that an image is built of, as the archive that an engine takes: packed while it is sent.
 
 use std::{
+    collections::BTreeSet,
     fs::File,
     io::{self, BufWriter, Write},
     path::{Path, PathBuf},
@@ -27,11 +28,12 @@ const PIECES: usize = 8;
 pub(super) fn archive(
     folder: PathBuf,
     dockerfile: String,
+    secrets: Vec<PathBuf>,
 ) -> (impl Stream<Item = io::Result<Bytes>> + Send + 'static, JoinHandle<Result<(), Error>>) {
     let (sender, mut receiver) = mpsc::channel(PIECES);
     let packing = tokio::task::spawn_blocking(move || {
         let mut pieces = BufWriter::with_capacity(PIECE, Pieces(sender.clone()));
-        let packed = pack(&folder, &dockerfile, &mut pieces).and_then(|()| pieces.flush());
+        let packed = pack(&folder, &dockerfile, &secrets, &mut pieces).and_then(|()| pieces.flush());
         packed.map_err(|error| {
             // Cut short on purpose, so that no engine builds of half a folder.
             let _ = sender.blocking_send(Err(io::ErrorKind::UnexpectedEof.into()));
@@ -56,7 +58,8 @@ impl Write for Pieces {
 }
 
 /// Files, folders and links in the order of their names, but for secrets and what `.dockerignore` leaves out. Owners are root's, as in every image.
-fn pack(folder: &Path, dockerfile: &str, into: &mut impl Write) -> io::Result<()> {
+fn pack(folder: &Path, dockerfile: &str, secrets: &[PathBuf], into: &mut impl Write) -> io::Result<()> {
+    let (folder, secrets) = (&folder.canonicalize()?, real(secrets));
     let left_out = left_out(folder)?;
     let mut archive = tar::Builder::new(into);
     archive.mode(tar::HeaderMode::Deterministic);
@@ -64,7 +67,7 @@ fn pack(folder: &Path, dockerfile: &str, into: &mut impl Write) -> io::Result<()
     let walk = WalkBuilder::new(folder)
         .standard_filters(false)
         .sort_by_file_name(Ord::cmp)
-        .filter_entry(|entry| entry.depth() == 0 || !is_secret(entry.path()))
+        .filter_entry(move |entry| entry.depth() == 0 || !is_secret(entry.path(), &secrets))
         .build();
     for entry in walk {
         let entry = entry.map_err(io::Error::other)?;
@@ -84,12 +87,35 @@ fn pack(folder: &Path, dockerfile: &str, into: &mut impl Write) -> io::Result<()
 
 const IGNORE_FILE: &str = ".dockerignore";
 
+/// The secrets in `folder` that nobody keeps out of an image who packs it by `.dockerignore` alone.
+pub(crate) fn exposed(folder: &Path, secrets: &[PathBuf]) -> io::Result<BTreeSet<PathBuf>> {
+    let (folder, secrets) = (folder.canonicalize()?, real(secrets));
+    let left_out = left_out(&folder)?;
+    let mut exposed = BTreeSet::new();
+    for entry in WalkBuilder::new(&folder).standard_filters(false).build().flatten() {
+        let Ok(path) = entry.path().strip_prefix(&folder) else { continue };
+        let is_sent = entry.file_type().is_some_and(|kind| kind.is_file())
+            && !left_out.matched_path_or_any_parents(path, false).is_ignore();
+        let parts = path.ancestors().filter(|part| is_sent && !part.as_os_str().is_empty());
+        exposed.extend(parts.filter(|part| is_secret(&folder.join(part), &secrets)).last().map(Path::to_owned));
+    }
+    Ok(exposed)
+}
+
+/// Where they lie without links: a path of the folder, which is walked without them, is then the same.
+fn real(secrets: &[PathBuf]) -> Vec<PathBuf> {
+    secrets.iter().map(|path| path.canonicalize().unwrap_or_else(|_| path.clone())).collect()
+}
+
 /// What never gets into an image, whoever may read it then: where a project keeps its tokens and passwords. The usual context is the
 /// project's own folder.
-fn is_secret(path: &Path) -> bool {
+fn is_secret(path: &Path, secrets: &[PathBuf]) -> bool {
+    if secrets.iter().any(|secret| secret == path) {
+        return true;
+    }
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     match &*name {
-        ".secrets" | ".env" | PASSWORD | ".genai.lock" | ".genai-stack.lock" => true,
+        ".secrets" | ".env" | PASSWORD | ".secret-key.txt" | ".genai.lock" | ".genai-stack.lock" => true,
         "login" => path.join(PASSWORD).symlink_metadata().is_ok(),
         other => other.starts_with(".env.") || is_copy(other),
     }
@@ -132,7 +158,7 @@ mod tests {
 
     fn names(folder: &Path) -> Vec<String> {
         let mut bytes = Vec::new();
-        pack(folder, "Dockerfile", &mut bytes).unwrap();
+        pack(folder, "Dockerfile", &[folder.join("v.conf"), folder.join("deploy/link.env")], &mut bytes).unwrap();
         let mut archive = tar::Archive::new(&bytes[..]);
         let entries = archive.entries().unwrap();
         entries.map(|entry| entry.unwrap().path().unwrap().display().to_string().trim_end_matches('/').to_owned()).collect()
@@ -173,6 +199,8 @@ mod tests {
     fn secrets_are_left_out_whatever_the_list_says() {
         let folder = tempfile::tempdir().unwrap();
         let secrets = [
+            "v.conf",
+            "deploy/comfy.env",
             ".secrets/token",
             ".secrets/backups/20260102T030405Z-0-.env",
             "kept/20260102T030405Z.1-0-PASSWORD",
@@ -182,6 +210,7 @@ mod tests {
             "login/session",
             "ComfyUI/login/PASSWORD",
             "other/PASSWORD",
+            "other/.secret-key.txt",
             ".genai.lock",
             ".genai-stack.lock",
         ];
@@ -191,6 +220,7 @@ mod tests {
             std::fs::create_dir_all(path.parent().unwrap()).unwrap();
             std::fs::write(path, "x").unwrap();
         }
+        std::os::unix::fs::symlink("comfy.env", folder.path().join("deploy/link.env")).unwrap();
         let wanted: String = secrets.iter().map(|path| format!("!{path}\n")).collect();
         std::fs::write(folder.path().join(IGNORE_FILE), wanted).unwrap();
         assert_eq!(
@@ -203,6 +233,8 @@ mod tests {
                 "app/environment",
                 "app/login",
                 "app/login/page.html",
+                "deploy",
+                "deploy/link.env",
                 "kept",
                 "kept/20260102-notes",
                 "other"
@@ -210,10 +242,30 @@ mod tests {
         );
     }
 
+    #[test]
+    fn what_a_list_does_not_name_is_exposed_to_who_goes_by_it_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        for path in
+            [".secrets/token", ".secrets/copies/token", "app/.env", "login/PASSWORD", "login/session", "v.conf", "main.py"]
+        {
+            let path = folder.path().join(path);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, "x").unwrap();
+        }
+        let told = |list: &str| {
+            std::fs::write(folder.path().join(IGNORE_FILE), list).unwrap();
+            let exposed = exposed(folder.path(), &[folder.path().join("v.conf")]).unwrap();
+            exposed.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(" ")
+        };
+        assert_eq!(told(""), ".secrets app/.env login v.conf");
+        assert_eq!(told(".secrets\nlogin/*\n!login/PASSWORD\n"), "app/.env login v.conf");
+        assert_eq!(told(".secrets/**\n**/.env\nlogin\nv.conf\n"), "");
+    }
+
     #[tokio::test]
     async fn a_folder_that_is_not_there_is_told_and_ends_the_archive_early() {
         use futures_util::TryStreamExt;
-        let (archive, packing) = archive("/nowhere".into(), "Dockerfile".into());
+        let (archive, packing) = archive("/nowhere".into(), "Dockerfile".into(), Vec::new());
         assert!(archive.try_collect::<Vec<_>>().await.is_err());
         assert_eq!(packing.await.unwrap().unwrap_err().kind(), ErrorKind::Io);
     }

@@ -35,7 +35,7 @@ impl Engine {
     /// # Errors
     /// A folder that can't be read, and what the engine says of a build that failed.
     pub async fn build_image(&self, image: &Image, progress: ProgressSink<'_>) -> Result<(), Error> {
-        let Image::Build { tag, context, dockerfile, args } = image else { return Ok(()) };
+        let Image::Build { tag, context, dockerfile, args, secrets } = image else { return Ok(()) };
         let options = BuildImageOptionsBuilder::default()
             .dockerfile(dockerfile)
             .t(tag)
@@ -43,7 +43,7 @@ impl Engine {
             .forcerm(true)
             .buildargs(&args.clone().into_iter().collect::<HashMap<_, _>>())
             .build();
-        let (archive, packing) = context::archive(context.clone(), dockerfile.clone());
+        let (archive, packing) = context::archive(context.clone(), dockerfile.clone(), secrets.clone());
         let mut told = std::pin::pin!(self.docker().build_image(options, None, Some(body_try_stream(archive))));
         let ended = loop {
             match told.try_next().await {

@@ -84,7 +84,7 @@ fn image(yaml: &mut Yaml, image: &Image) {
                 PullPolicy::Always => yaml.plain("pull_policy", "always"),
             }
         }
-        Image::Build { tag, context, dockerfile, args } => {
+        Image::Build { tag, context, dockerfile, args, .. } => {
             yaml.text("image", &escaped(tag));
             yaml.map("build", |yaml| {
                 yaml.text("context", &escaped(&context.to_string_lossy()));

@@ -147,6 +147,28 @@ impl StackSpec {
         }
         found.0
     }
+
+    /// Secrets in the folders that images are built of, as they are on this machine, if another program builds: it keeps out what
+    /// `.dockerignore` names, and no more.
+    #[must_use]
+    pub fn check_contexts(&self) -> Vec<Violation> {
+        let mut found = Found::default();
+        for (name, service) in &self.services {
+            let Image::Build { context, secrets, .. } = &service.image else { continue };
+            // What can't be read, nobody can build of.
+            let exposed = crate::apply::exposed(context, secrets).unwrap_or_default();
+            let exposed: Vec<String> = exposed.iter().map(|path| format!("`{}`", path.display())).collect();
+            if !exposed.is_empty() {
+                let message = format!("`.dockerignore` does not keep out of the image {}", exposed.join(", "));
+                found.warn(
+                    &format!("services.{name}.image"),
+                    message,
+                    "name it there: Compose sends it, unlike `genai-stack up`",
+                );
+            }
+        }
+        found.0
+    }
 }
 
 /// Violations as they are found.

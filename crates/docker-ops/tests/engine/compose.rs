@@ -157,6 +157,7 @@ fn only_read() -> ServiceSpec {
         context: "/".into(),
         dockerfile: "Dockerfile".into(),
         args: [("A".to_owned(), "$A".to_owned())].into(),
+        secrets: Vec::new(),
     };
     ServiceSpec { gpu: Gpu::Cdi(vec!["nvidia.com/gpu=0".into()]), ..ServiceSpec::new(image) }
 }

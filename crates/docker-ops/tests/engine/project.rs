@@ -155,6 +155,7 @@ async fn build(rig: &'static Rig) {
         std::os::unix::fs::symlink("busybox", bin.join(name)).unwrap();
     }
     let context = PathBuf::from(folder.path());
-    let image = Image::Build { tag: STAND_IN.into(), context, dockerfile: "Dockerfile".into(), args: [].into() };
+    let (dockerfile, secrets) = ("Dockerfile".into(), Vec::new());
+    let image = Image::Build { tag: STAND_IN.into(), context, dockerfile, args: [].into(), secrets };
     rig.engine.build_image(&image, &|_| Ok(())).await.unwrap();
 }

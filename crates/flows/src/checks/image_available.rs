@@ -40,6 +40,7 @@ mod tests {
             context: folder.path().to_owned(),
             dockerfile: "Dockerfile".into(),
             args: Default::default(),
+            secrets: Vec::new(),
         };
         let table = [
             (named(PullPolicy::Never), true, "pass"),

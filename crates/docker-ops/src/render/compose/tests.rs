@@ -107,6 +107,7 @@ fn a_built_image_and_cards_by_the_device_interface() {
         context: "/data/studio".into(),
         dockerfile: "Dockerfile".into(),
         args: [("TORCH".to_owned(), "2.9".to_owned())].into(),
+        secrets: Vec::new(),
     };
     let service = ServiceSpec {
         gpu: Gpu::Cdi(vec!["nvidia.com/gpu=0".into()]),

@@ -61,6 +61,7 @@ fn names_and_numbers_that_an_engine_would_refuse() {
         context: context.into(),
         dockerfile: dockerfile.into(),
         args: BTreeMap::new(),
+        secrets: Vec::new(),
     };
     seen.extend([
         said(|s| s.image = Image::Named { reference: String::new(), pull: PullPolicy::Never }),
@@ -238,7 +239,13 @@ fn links_sockets_and_secrets_in_folders_are_seen_on_this_machine() {
 fn no_secret_where_many_can_read_it_and_none_in_the_words_about_it() {
     let bcrypt = format!("$2b$12${}", "a".repeat(53));
     let set = |map: &mut BTreeMap<String, String>, name: &str, value: &str| drop(map.insert(name.into(), value.into()));
-    let build = |args| Image::Build { tag: "a".into(), context: "/data".into(), dockerfile: "Dockerfile".into(), args };
+    let build = |args| Image::Build {
+        tag: "a".into(),
+        context: "/data".into(),
+        dockerfile: "Dockerfile".into(),
+        args,
+        secrets: Vec::new(),
+    };
     let seen = [
         said(|s| set(&mut s.environment, "HF_TOKEN", "hunter2")),
         said(|s| set(&mut s.environment, "CLI_ARGS", &format!("--x {bcrypt}"))),
