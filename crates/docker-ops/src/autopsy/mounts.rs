@@ -94,7 +94,7 @@ fn identity(status: &str) -> Option<Identity> {
     let fields = |name: &str| status.lines().find_map(|line| Some(line.strip_prefix(name)?.split_whitespace()));
     let number = |name: &str| fields(name)?.nth(1)?.parse().ok();
     let (uid, gid) = (number("Uid:")?, number("Gid:")?);
-    let groups = fields("Groups:")?.filter_map(|group| group.parse().ok()).collect();
+    let groups = fields("Groups:")?.filter_map(|group| group.parse().ok()).filter(|group| *group != gid).collect();
     let capabilities = u64::from_str_radix(fields("CapEff:")?.next()?, 16).ok()?;
     Some(Identity { uid, gid, groups, overrides: uid == 0 && capabilities >> OVERRIDE & 1 == 1 })
 }
@@ -106,8 +106,10 @@ mod tests {
     #[test]
     fn who_a_process_is_in_effect() {
         let of = |user, capabilities| {
-            identity(&format!("Name:\tx\nUid:\t0\t{user}\t0\t0\nGid:\t0\t100\t0\t0\nGroups:\t7 8 \nCapEff:\t{capabilities}\n"))
-                .unwrap()
+            identity(&format!(
+                "Name:\tx\nUid:\t0\t{user}\t0\t0\nGid:\t0\t100\t0\t0\nGroups:\t7 100 8 \nCapEff:\t{capabilities}\n"
+            ))
+            .unwrap()
         };
         assert_eq!(of(1000, "0000000000000000"), Identity { uid: 1000, gid: 100, groups: vec![7, 8], overrides: false });
         assert!(of(0, "00000000a80425fb").overrides, "what an engine leaves to root");
