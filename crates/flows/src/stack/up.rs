@@ -117,9 +117,10 @@ async fn bring(
 ) -> Result<Option<Vec<Step>>, Failure> {
     let hear = |progress| doing.hear(progress);
     let mut done = stack.engine.bring_images(spec, wish, &hear).await.map_err(|error| failure(&error))?;
-    if !done.is_empty() {
-        let mut seen = stack.engine.observe(spec).await.map_err(|error| failure(&error))?;
-        seen.images.retain(|name, image| before.images.get(name) != Some(image));
+    // What came since the look before, whoever brought it.
+    let mut seen = stack.engine.observe(spec).await.map_err(|error| failure(&error))?;
+    seen.images.retain(|name, image| before.images.get(name) != Some(image));
+    if !seen.images.is_empty() {
         journey.found(ready(checks::stack_sound(&spec.check_images(&seen.images)))).await;
         for settings in stack.chosen().filter(|one| stack.engine.is_local() && seen.images.contains_key(&one.service.value)) {
             preflight::readable_by(journey, stack, spec, &seen, settings).await?;
