@@ -48,7 +48,7 @@ pub enum ErrorKind {
     Io,
 }
 
-/// What of [`Config`](crate::Config) a hint names. Closed: a program whose users set it otherwise has its own words for each.
+/// What of [`Config`](crate::Config) a hint names: a program whose users set it otherwise has its own words for each.
 ///
 /// ```no_run
 /// # fn example(error: comfy_client::Error) {
@@ -58,11 +58,13 @@ pub enum ErrorKind {
 ///     Setting::RootCertificates => "name your authority with --ca-file",
 ///     Setting::AllowPlainHttp => "allow it with --allow-plain-http",
 ///     Setting::ProxyLogin => "set PROXY_USER and PROXY_PASSWORD",
+///     other => other.hint(),
 /// });
 /// # let _ = ours;
 /// # }
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Setting {
     /// [`Config::root_certificates`](crate::Config::root_certificates)
     RootCertificates,

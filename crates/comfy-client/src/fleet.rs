@@ -90,7 +90,7 @@ pub struct FleetBuilder {
     observer: Observer,
 }
 
-/// What happens in a fleet. Closed: who shows it must show all of it.
+/// What happens in a fleet. More may come to be told.
 ///
 /// ```
 /// use comfy_client::FleetEvent;
@@ -102,12 +102,14 @@ pub struct FleetBuilder {
 ///         FleetEvent::Opened { backend, pause, .. } => format!("{backend} rests for {pause:?}"),
 ///         FleetEvent::Probing { backend } => format!("{backend} is tried"),
 ///         FleetEvent::Closed { backend } => format!("{backend} is back"),
+///         other => format!("{other:?}"),
 ///     }
 /// }
 /// # let _ = line;
 /// # Ok::<(), comfy_client::Error>(())
 /// ```
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub enum FleetEvent {
     /// A server took a prompt.
     Taken {

@@ -130,6 +130,7 @@ fn how_to_set(setting: Setting) -> &'static str {
         }
         Setting::AllowPlainHttp => "on a network that you trust, allow it with `--allow-plain-http`",
         Setting::ProxyLogin => "who we are at the proxy is said with `COMFYUI_PROXY_USER` and `COMFYUI_PROXY_PASSWORD`",
+        other => other.hint(),
     }
 }
 

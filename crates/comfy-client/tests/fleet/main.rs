@@ -82,6 +82,7 @@ impl Heard {
             FleetEvent::Opened { backend, .. } => format!("{backend} opened"),
             FleetEvent::Probing { backend } => format!("{backend} probing"),
             FleetEvent::Closed { backend } => format!("{backend} closed"),
+            other => format!("{other:?}"),
         };
         self.0.lock().unwrap().iter().map(word).collect()
     }

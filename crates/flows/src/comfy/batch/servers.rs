@@ -35,7 +35,6 @@ pub(super) async fn connect((each, door): (Vec<Settings>, Door), order: &Order<'
 
 fn tell(sink: &Sink, event: FleetEvent) {
     let words = match event {
-        FleetEvent::Taken { .. } => return,
         FleetEvent::Rerouted { item, backend, why } => format!("`{item}` goes to a server again, after `{backend}`: {why}"),
         FleetEvent::Opened { backend, pause, why } => {
             let why = why.map_or_else(|| "it takes prompts, and runs or keeps none".to_owned(), |why| why.to_string());
@@ -43,6 +42,7 @@ fn tell(sink: &Sink, event: FleetEvent) {
         }
         FleetEvent::Probing { backend } => format!("`{backend}` answers again, and gets one prompt"),
         FleetEvent::Closed { backend } => format!("`{backend}` gets prompts as before"),
+        _ => return,
     };
     sink.send(Event::Note(words));
 }
