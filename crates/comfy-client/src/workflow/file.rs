@@ -7,6 +7,12 @@ use serde_json::Value;
 use super::{EXPORT, ObjectInfo, UiWorkflow, Workflow, invalid, is_node, parse, png, ui, webp};
 use crate::error::{Error, ErrorKind};
 
+/// The texts of a picture that are read.
+pub(super) const KEYWORDS: [&str; 2] = ["prompt", "workflow"];
+
+/// No workflow is as long as this. All texts of a picture share it: a small file unpacks to any length.
+pub(super) const ROOM: usize = 64 << 20;
+
 /// What kind of file a workflow came from.
 ///
 /// ```
@@ -96,8 +102,8 @@ impl WorkflowFile {
     }
 
     /// A picture's texts. One form that is broken does not hide the other that is whole.
-    fn from_texts(container: Container, kind: &str, texts: &[(String, String)]) -> Result<Self, Error> {
-        let text = |wanted: &str| texts.iter().find(|(keyword, _)| keyword == wanted).map(|(_, text)| text.as_str());
+    fn from_texts(container: Container, kind: &str, texts: &[(&str, String)]) -> Result<Self, Error> {
+        let text = |wanted: &str| texts.iter().find(|(keyword, _)| *keyword == wanted).map(|(_, text)| text.as_str());
         let api = text("prompt").map(Workflow::from_json).transpose();
         let ui = text("workflow").map(UiWorkflow::from_json).transpose();
         let (api, ui) = match (api, ui) {

@@ -1,8 +1,10 @@
 //! The texts of a WebP file: ComfyUI writes `prompt:{…}` and `workflow:{…}` into the first tags of its EXIF data that
 //! hold text. Which tags these are differs from writer to writer, so all of them are read.
 
-/// Every text of the file's EXIF data that has a keyword before a colon, in the order of the file.
-pub(super) fn texts(file: &[u8]) -> Vec<(String, String)> {
+use super::file::{KEYWORDS, ROOM};
+
+/// The texts of the file's EXIF data that may be workflows: those with such a keyword before a colon, in the order of the file.
+pub(super) fn texts(file: &[u8]) -> Vec<(&'static str, String)> {
     exif(file).map(tags).unwrap_or_default()
 }
 
@@ -32,7 +34,7 @@ struct Tiff<'a> {
     little: bool,
 }
 
-impl Tiff<'_> {
+impl<'a> Tiff<'a> {
     fn short(&self, at: usize) -> Option<u16> {
         let two = *self.bytes.get(at..)?.first_chunk::<2>()?;
         Some(if self.little { u16::from_le_bytes(two) } else { u16::from_be_bytes(two) })
@@ -44,7 +46,7 @@ impl Tiff<'_> {
     }
 
     /// The text of the tag whose entry of twelve bytes stands at `at`.
-    fn text(&self, at: usize) -> Option<String> {
+    fn text(&self, at: usize) -> Option<&'a [u8]> {
         const ASCII: u16 = 2;
         if self.short(at.checked_add(2)?)? != ASCII {
             return None;
@@ -53,20 +55,33 @@ impl Tiff<'_> {
         let value = at.checked_add(8)?;
         // Up to four bytes stand in the entry itself.
         let start = if length <= 4 { value } else { self.long(value)? };
-        let bytes = self.bytes.get(start..start.checked_add(length)?)?;
-        Some(String::from_utf8_lossy(bytes).trim_end_matches('\0').to_owned())
+        self.bytes.get(start..start.checked_add(length)?)
     }
 }
 
-fn tags(bytes: &[u8]) -> Vec<(String, String)> {
+fn tags(bytes: &[u8]) -> Vec<(&'static str, String)> {
     let tiff = Tiff { bytes, little: bytes.starts_with(b"II") };
     let Some(start) = tiff.long(4) else { return Vec::new() };
     let count = tiff.short(start).unwrap_or_default();
+    // Many entries may share the same bytes.
+    let mut room = ROOM;
     (0..usize::from(count))
         .map_while(|nth| start.checked_add(2 + 12 * nth))
         .filter_map(|at| tiff.text(at))
-        .filter_map(|text| text.split_once(':').map(|(keyword, text)| (keyword.to_lowercase(), text.to_owned())))
+        .filter_map(keyed)
+        .filter_map(|(keyword, text)| {
+            room = room.checked_sub(text.len())?;
+            Some((keyword, String::from_utf8_lossy(text).trim_end_matches('\0').to_owned()))
+        })
         .collect()
+}
+
+fn keyed(text: &[u8]) -> Option<(&'static str, &[u8])> {
+    KEYWORDS.into_iter().find_map(|keyword| {
+        let (begin, rest) = text.split_at_checked(keyword.len())?;
+        let rest = rest.strip_prefix(b":").filter(|_| begin.eq_ignore_ascii_case(keyword.as_bytes()))?;
+        Some((keyword, rest))
+    })
 }
 
 #[cfg(test)]
@@ -105,7 +120,19 @@ pub(super) mod tests {
             let file = file(&["prompt:{\"1\": 2}", "Workflow:{}", "no keyword"], little);
             assert!(is_webp(&file));
             let expected = [("prompt", "{\"1\": 2}"), ("workflow", "{}")];
-            assert_eq!(texts(&file), expected.map(|(keyword, text)| (keyword.to_owned(), text.to_owned())), "{little}");
+            assert_eq!(texts(&file), expected.map(|(keyword, text)| (keyword, text.to_owned())), "{little}");
+        }
+    }
+
+    #[test]
+    fn entries_that_share_a_text_are_not_read_without_end() {
+        let (count, length): (u16, u32) = (500, 1 << 20);
+        let begin = u32::from(8 + 2 + 12 * count);
+        let entry = [&[0, 0, 2, 0][..], &length.to_le_bytes(), &begin.to_le_bytes()].concat();
+        let head = [&b"II*\0\x08\0\0\0"[..], &count.to_le_bytes(), &entry.repeat(count.into())].concat();
+        for (keyword, fits) in [("prompt:", 64), ("others:", 0)] {
+            let text = [keyword.as_bytes(), &vec![b' '; length as usize]].concat();
+            assert_eq!(tags(&[head.clone(), text].concat()).len(), fits, "{keyword}");
         }
     }
 }
