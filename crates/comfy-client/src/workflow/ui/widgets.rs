@@ -18,8 +18,8 @@ pub(super) fn linked_types(info: &ObjectInfo) -> HashSet<&str> {
 }
 
 /// The values by the names of their inputs: the list goes along the inputs in the class's order, past those that are no
-/// widgets. A widget that is younger than the file has no value there; it gets the class's default. It is known by a list
-/// that is too short for all widgets, and a value that does not fit, or none.
+/// widgets. A widget that is younger than the file has no value there; it gets what the editor gives a new one. It is known by
+/// a list that is too short for all widgets, and a value that does not fit, or none.
 pub(super) fn values(node: &Value, class: &ClassInfo, linked: &HashSet<&str>) -> Map<String, Value> {
     if let Some(named) = named_values(node) {
         let known = named.iter().filter(|(name, _)| class.input(name).is_some());
@@ -30,19 +30,29 @@ pub(super) fn values(node: &Value, class: &ClassInfo, linked: &HashSet<&str>) ->
     let mut values = Map::new();
     for (nth, input) in inputs.iter().enumerate() {
         let too_short = rest.iter().filter(|value| !is_after_generate(value)).count() < inputs.len() - nth;
-        let default = input.options.get("default");
-        match (rest.split_first(), default) {
-            (Some((value, _)), Some(default)) if too_short && !fits(input, value) => {
-                values.insert(input.name.clone(), default.clone());
+        match (rest.split_first(), initial(input)) {
+            (Some((value, _)), Some(initial)) if too_short && !fits(input, value) => {
+                values.insert(input.name.clone(), initial);
             }
             (Some((value, after)), _) => {
                 values.insert(input.name.clone(), value.clone());
                 rest = if has_second(input, after, inputs.get(nth + 1)) { &after[1..] } else { after };
             }
-            (None, default) => values.extend(default.map(|default| (input.name.clone(), default.clone()))),
+            (None, initial) => values.extend(initial.map(|initial| (input.name.clone(), initial))),
         }
     }
     values
+}
+
+/// What the editor gives a new widget: the class's default, else the first choice, or what is nothing of its kind.
+fn initial(input: &InputInfo) -> Option<Value> {
+    let nothing = || match &input.data_type {
+        DataType::Named(name) if name == "INT" || name == "FLOAT" => Some(0.into()),
+        DataType::Named(name) if name == "BOOLEAN" => Some(false.into()),
+        DataType::Named(name) if name == "STRING" => Some("".into()),
+        _ => input.choices()?.first().cloned(),
+    };
+    input.options.get("default").cloned().or_else(nothing)
 }
 
 /// Whether the next value belongs to the widget beside a seed, which says what becomes of it after each run and is the

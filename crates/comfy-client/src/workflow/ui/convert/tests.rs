@@ -87,14 +87,15 @@ fn widgets_get_their_names_and_links_take_their_places() {
 }
 
 #[test]
-fn a_widget_that_is_younger_than_the_file_gets_its_default() {
+fn a_widget_that_is_younger_than_the_file_gets_what_the_editor_gives_a_new_one() {
     let info = ObjectInfo::from_value(&json!({"X": {"input": {
         "required": {"pose": ["BOOLEAN", {"default": false}], "seed": ["INT"], "steps": ["INT", {"default": 20}], "kind": ["COMBO", {"options": ["a"]}]},
-        "optional": {"late": ["FLOAT", {"default": 0.5}], "none": ["STRING"]}}}}))
+        "optional": {"late": ["FLOAT", {"default": 0.5}], "text": ["STRING"], "count": ["INT", {"min": 1}], "on": ["BOOLEAN"],
+            "old": [["x", "y"]], "new": ["COMBO", {"options": ["z"]}], "empty": [[]], "curve": ["CURVE"]}}}}))
     .unwrap();
     let ui = ui(vec![node(1, "X", &[], json!([7, "fixed", "not installed"]))], json!([]));
     let workflow = ui.to_api(&info).unwrap();
-    let expected = r#"{"pose":false,"seed":7,"steps":20,"kind":"not installed","late":0.5}"#;
+    let expected = r#"{"pose":false,"seed":7,"steps":20,"kind":"not installed","late":0.5,"text":"","count":0,"on":false,"old":"x","new":"z"}"#;
     assert_eq!(workflow.nodes()["1"]["inputs"].to_string(), expected);
 }
 
