@@ -107,36 +107,12 @@ impl Client {
     }
 
     async fn ensure_interrupts_by_id(&self, prompt_id: &str) -> Result<(), Error> {
-        let version = self.system_stats().await?.comfyui_version.unwrap_or_default();
-        if !reads_ids(&version) {
+        if !self.system_stats().await?.is_since(INTERRUPTS_BY_ID) {
             let message = format!("`{}` cannot stop `{prompt_id}` alone: it would stop whatever runs by then", self.url());
             return Err(Error::new(ErrorKind::Unsupported, message)
                 .sent(true)
                 .hint("ComfyUI interrupts by id since 0.3.60; let the prompt run to its end, or update the server"));
         }
         Ok(())
-    }
-}
-
-/// Whether a server of this version reads the id in an order to interrupt. One that does not tell its version is old.
-fn reads_ids(version: &str) -> bool {
-    let number = |part: &str| part.chars().take_while(char::is_ascii_digit).collect::<String>().parse().unwrap_or_default();
-    let mut parts = version.trim_start_matches('v').split('.').map(number);
-    let parts: [u64; 3] = std::array::from_fn(|_| parts.next().unwrap_or_default());
-    parts >= INTERRUPTS_BY_ID
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_version_says_whether_ids_are_read() {
-        for new in ["0.3.60", "0.3.64", "v0.3.71-1-gabc", "0.4.0", "0.38.1", "1"] {
-            assert!(reads_ids(new), "{new}");
-        }
-        for old in ["", "0.3.59", "0.3.6", "0.2.99", "0.3", "nightly", "v0.3.59-12-gabc"] {
-            assert!(!reads_ids(old), "{old}");
-        }
     }
 }

@@ -82,6 +82,15 @@ pub struct Device {
     pub vram_free: Option<u64>,
 }
 
+impl SystemStats {
+    /// Whether this is a ComfyUI of that release, or a later one. One that does not tell its version is old.
+    pub(crate) fn is_since(&self, release: [u64; 3]) -> bool {
+        let number = |part: &str| part.chars().take_while(char::is_ascii_digit).collect::<String>().parse().unwrap_or_default();
+        let mut parts = self.comfyui_version.as_deref().unwrap_or_default().trim_start_matches('v').split('.').map(number);
+        std::array::from_fn(|_| parts.next().unwrap_or_default()) >= release
+    }
+}
+
 fn text(value: &Value, key: &str) -> Option<String> {
     value.get(key).and_then(Value::as_str).map(str::to_owned)
 }
@@ -196,5 +205,18 @@ mod tests {
         assert_eq!(stats.devices[0].vram_total, Some(5));
         assert_eq!(stats.devices[0].index, None);
         assert!(super::stats(json!({"devices": []})).is_none());
+    }
+
+    #[test]
+    fn a_version_says_whether_the_server_is_of_a_release_or_later() {
+        let is_since =
+            |version: Option<&str>| stats(json!({"system": {"comfyui_version": version}})).unwrap().is_since([0, 3, 60]);
+        for new in ["0.3.60", "0.3.64", "v0.3.71-1-gabc", "0.4.0", "0.38.1", "1"] {
+            assert!(is_since(Some(new)), "{new}");
+        }
+        for old in ["", "0.3.59", "0.3.6", "0.2.99", "0.3", "nightly", "v0.3.59-12-gabc"] {
+            assert!(!is_since(Some(old)), "{old}");
+        }
+        assert!(!is_since(None));
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! The limit: a proxy that gives up on a request (502, 504) and delivers it after all, later than both looks for it, makes it run
 //! twice under one id. Nothing that a client can ask tells such a request from a lost one. After an answer that is known to
-//! come from one that still works at it (520, 524), or that nobody understands, it is looked for, but not sent again.
+//! come from one that still works at it (520, 524), or that nobody understands, it is looked for, but not sent again. Nor is it to
+//! a server that draws the id itself: it can't be looked for there.
 
 use serde_json::Value;
 use tokio::time::{Duration, Instant, sleep};
@@ -22,6 +23,9 @@ const BETWEEN_LOOKS: Duration = Duration::from_millis(500);
 
 /// How long a prompt waits for the connection that tells of it: without, it is followed by looking.
 const SOCKET_WAIT: Duration = Duration::from_secs(2);
+
+/// The first release that takes the id from the client (pull request 8189, July 2025); those before draw one themselves.
+const TAKES_THE_ID: [u64; 3] = [0, 3, 45];
 
 /// How long an id may be that a server made; a UUID has 36.
 const LONGEST_ID: usize = 128;
@@ -54,7 +58,8 @@ impl Client {
     /// Submits a workflow, and follows it.
     ///
     /// The prompt's id is made here. If the answer is lost, the server's queue and history are searched for that id, and
-    /// only if neither has it, twice, is the workflow sent again, under the same id.
+    /// only if neither has it, twice, is the workflow sent again, under the same id. A server that does not tell that it is
+    /// ComfyUI 0.3.45 (July 2025) or later draws ids itself, so nobody can look: there the lost answer is the error.
     ///
     /// Dropping the future does not take back what was sent: the prompt may be in the queue, under an id that nobody knows.
     /// Where that can happen, draw the id first and give it with [`Submission::fresh_id`].
@@ -178,6 +183,10 @@ impl Client {
             if self.is_known(prompt_id, &lost).await? {
                 return found();
             }
+        }
+        // Where this can't be asked either, nothing is known of the server.
+        if !self.system_stats().await.is_ok_and(|stats| stats.is_since(TAKES_THE_ID)) {
+            return Err(lost.in_doubt(prompt_id).hint("before ComfyUI 0.3.45 it would be under another id: look at the queue"));
         }
         let error = match self.send_prompt(request).await {
             Err(error) if error.kind() != ErrorKind::Rejected => error,

@@ -51,7 +51,8 @@ async fn what_the_server_knows_already_is_followed_and_not_sent() {
 
 #[tokio::test]
 async fn a_key_and_a_place_in_the_queue_survive_a_lost_request() {
-    let server = Server::start(Faults { prompt: vec![PromptFault::LosesRequest], ..Faults::default() }).await;
+    let server =
+        Server::start(Faults { prompt: vec![PromptFault::LosesRequest], version: Some("0.3.45"), ..Faults::default() }).await;
     let workflow = workflow();
     let submission = Submission::new(&workflow).front().only(["2"]).secret("api_key_comfy_org", "k3y".into());
     client(&server).submit_with(&submission).await.unwrap();

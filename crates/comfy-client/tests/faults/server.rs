@@ -67,6 +67,8 @@ pub(crate) enum PromptFault {
     LosesAnswer,
     /// A proxy answers 502, and the prompt was not taken.
     LosesRequest,
+    /// As servers before 0.3.45: the prompt is taken under an id of the server's own; and a proxy answers 502.
+    TakenUnderItsOwnId,
     /// It is taken, but without one of its outputs.
     Partial,
     /// It is not accepted.
@@ -442,12 +444,16 @@ async fn prompt(State(world): State<Shared>, body: Bytes) -> Response {
         }
         _ => {}
     }
-    let id = body["prompt_id"].clone();
+    let own = fault == Some(PromptFault::TakenUnderItsOwnId);
+    let id = if own { "its-own".into() } else { body["prompt_id"].clone() };
     world.prompts.push(id.as_str().unwrap().to_owned());
     let number = world.prompts.len();
     world.bodies.push(body.clone());
     world.pending.push(json!([number, id, body["prompt"], {"client_id": body["client_id"]}, ["2"]]));
     world.status();
+    if own {
+        return StatusCode::BAD_GATEWAY.into_response();
+    }
     if let Some(PromptFault::TakenBehind(status)) = fault {
         return StatusCode::from_u16(status).unwrap().into_response();
     }

@@ -9,7 +9,7 @@ use crate::server::{Faults, PromptFault, Server};
 use crate::{client, submit, workflow};
 
 async fn with(faults: &[PromptFault]) -> Server {
-    Server::start(Faults { prompt: faults.to_vec(), ..Faults::default() }).await
+    Server::start(Faults { prompt: faults.to_vec(), version: Some("0.3.45"), ..Faults::default() }).await
 }
 
 #[tokio::test]
@@ -31,6 +31,18 @@ async fn a_lost_request_is_sent_again_under_the_same_id() {
     assert_eq!(server.prompts(), [job.prompt_id()]);
     assert_eq!(server.asked("POST /prompt"), 2);
     assert!(server.asked("GET /queue") >= 2, "one absence is not enough");
+}
+
+#[tokio::test]
+async fn what_a_server_that_draws_the_id_itself_may_have_taken_is_not_sent_again() {
+    for version in [None, Some("0.3.44")] {
+        let server = with(&[PromptFault::TakenUnderItsOwnId]).await;
+        server.set(|faults| faults.version = version);
+        let error = client(&server).submit(&workflow()).await.unwrap_err();
+        assert_eq!((server.asked("POST /prompt"), server.prompts().len()), (1, 1), "{version:?}");
+        assert!(error.was_sent() && error.prompt_id().is_some(), "{error:?}");
+        assert!(error.hints().iter().any(|hint| hint.contains("another id")), "{:?}", error.hints());
+    }
 }
 
 #[tokio::test]
