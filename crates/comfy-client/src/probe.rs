@@ -12,7 +12,7 @@ use crate::error::{Error, ErrorKind};
 use crate::judge::Reply;
 use crate::request::Request;
 use crate::secret::Credential;
-use crate::transport::Upgrade;
+use crate::transport::{Pulse, Upgrade};
 
 /// How much of an answer's body is kept, in bytes.
 const KEPT: usize = 64 << 10;
@@ -195,7 +195,7 @@ impl Client {
     pub async fn probe_socket(&self, credential: &Credential) -> Result<Answer, Error> {
         let client_id = self.transport().config().ids.client_id()?;
         let begun = Instant::now();
-        match self.transport().upgrade(&client_id, Some(credential.clone())).await? {
+        match self.transport().upgrade(&client_id, Some(credential.clone()), Pulse::new()).await? {
             Upgrade::Declined(reply) => Ok(self.answer(reply, begun.elapsed(), Some(credential))),
             Upgrade::Open(mut socket) => {
                 let elapsed = begun.elapsed();

@@ -42,8 +42,9 @@ impl Socket {
     }
 
     /// Opens it, or waits until it is open, but no longer than `limit`, not past a failed try, and not again after a wait in
-    /// vain: what it brings are hints, and everything goes on without. Says whether it is open.
-    pub(crate) async fn open(&self, limit: Duration) -> bool {
+    /// vain: what it brings are hints, and everything goes on without. Where it brings what is `wanted`, one more try is waited
+    /// for if it broke or failed before. Says whether it is open.
+    pub(crate) async fn open(&self, limit: Duration, wanted: bool) -> bool {
         let mut keeper = self.keeper();
         if *keeper.link.borrow() == Link::Open {
             self.vain.store(false, Ordering::Relaxed);
@@ -51,7 +52,13 @@ impl Socket {
         }
         // A keeper that is gone answers nothing; there is nothing to wait for then.
         if keeper.commands.send(Command::Need).is_ok() && !self.vain.load(Ordering::Relaxed) {
-            let settled = keeper.link.wait_for(|link| matches!(link, Link::Open | Link::Down));
+            let settled = async {
+                if wanted {
+                    keeper.link.wait_for(|link| *link != Link::Down).await.ok();
+                }
+                let is_settled = |link: &Link| matches!(link, Link::Open | Link::Down) || (*link == Link::Broken && !wanted);
+                keeper.link.wait_for(is_settled).await.ok();
+            };
             let in_vain = timeout(limit, settled).await.is_err();
             self.vain.store(in_vain, Ordering::Relaxed);
         }

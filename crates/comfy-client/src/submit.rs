@@ -52,7 +52,11 @@ impl Client {
     /// # }
     /// ```
     pub async fn connect(&self) -> bool {
-        self.socket().open(self.transport().config().connect_timeout.min(SOCKET_WAIT)).await
+        self.open_socket(false).await
+    }
+
+    async fn open_socket(&self, wanted: bool) -> bool {
+        self.socket().open(self.transport().config().connect_timeout.min(SOCKET_WAIT), wanted).await
     }
 
     /// Submits a workflow, and follows it.
@@ -108,7 +112,7 @@ impl Client {
         tracing::Span::current().record("prompt_id", prompt_id.as_str());
         // First the subscription, which holds the client id in place, then the connection, then the prompt.
         let mut subscription = self.socket().registry().subscribe(&prompt_id, submission.image_nodes());
-        self.connect().await;
+        self.open_socket(!subscription.wanted().is_empty()).await;
         let client_id = self.socket().registry().client_id();
         let linked = subscription.begin();
         let request = Request::post("/prompt").body(submission.body(&prompt_id, &client_id)?);

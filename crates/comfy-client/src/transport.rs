@@ -1,6 +1,7 @@
 //! The one way out: every byte that this crate sends goes through here.
 
 mod incoming;
+mod pulse;
 mod retry_after;
 mod session;
 mod tls;
@@ -24,6 +25,7 @@ use crate::request::{Body, Request};
 use crate::secret::Secret;
 
 pub(crate) use incoming::{Incoming, Part};
+pub(crate) use pulse::Pulse;
 pub(crate) use upgrade::{Upgrade, WebSocket};
 
 /// Upload time comes on top of the request's: one second for each of these, the slowest link that is waited for.

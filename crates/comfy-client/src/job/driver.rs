@@ -81,7 +81,9 @@ impl Driver {
         let prompt_id = subscription.prompt_id().to_owned();
         let jitter = prompt_id.bytes().fold(0_u8, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte));
         Self {
-            waiter: linked.map_or_else(|| Waiter::attached(jitter), |linked| Waiter::new(linked, jitter)),
+            waiter: linked
+                .map_or_else(|| Waiter::attached(jitter), |linked| Waiter::new(linked, jitter))
+                .awaiting(!subscription.wanted().is_empty()),
             hears: linked.is_some(),
             looked: submitted,
             translator: Translator::default(),
@@ -124,7 +126,7 @@ impl Driver {
             }
             let until = match self.asking {
                 Some(_) => self.timer.is_elapsed().then(|| Instant::now() + UNDER_WAY),
-                None => match self.waiter.next(self.submitted.elapsed()) {
+                None => match self.waiter.next(self.submitted.elapsed(), self.stirred()) {
                     Step::Ask(ask) if asks() => {
                         self.ask(ask);
                         continue;
@@ -151,6 +153,11 @@ impl Driver {
                 return Poll::Pending;
             }
         }
+    }
+
+    /// When the connection last brought anything.
+    fn stirred(&self) -> Duration {
+        self.client.socket().registry().pulse().last().saturating_duration_since(self.submitted)
     }
 
     fn hear(&mut self, notice: Notice) {

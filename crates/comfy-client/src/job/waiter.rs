@@ -17,6 +17,8 @@ const HISTORY_STEPS: [u64; 6] = [2, 3, 5, 8, 12, 20];
 const BEFORE_READING: Duration = Duration::from_millis(20);
 /// Between two looks that must both find nothing before a prompt is given up.
 const BEFORE_GIVING_UP: Duration = Duration::from_millis(250);
+/// So long nothing at all must come before pictures that were not announced to be all are given up: they may be on their way yet.
+const BEFORE_MISSING: Duration = Duration::from_secs(5);
 /// A connection must be so old before its silence means anything.
 const DEAF_AFTER: Duration = Duration::from_millis(400);
 /// Whoever has no more than so many before it may begin and end between two seldom looks.
@@ -106,6 +108,10 @@ pub(super) struct Waiter {
     broke: bool,
     /// Whether the connection has been there from the beginning, so that no message can be missing.
     unbroken: bool,
+    /// Whether results come over the connection.
+    pictures: bool,
+    /// What the history says of the end, and when it was read.
+    ended: Option<(Duration, Box<HistoryEntry>)>,
     /// Whether any message named this prompt.
     told: bool,
     started: bool,
@@ -136,6 +142,8 @@ impl Waiter {
             linked: linked.then_some(Duration::ZERO),
             broke: false,
             unbroken: linked,
+            pictures: false,
+            ended: None,
             told: false,
             started: false,
             cancel_asked: false,
@@ -162,8 +170,22 @@ impl Waiter {
         Self { look_at: Duration::ZERO, ..Self::new(false, jitter) }
     }
 
-    /// What to do at this time. Ask again after each thing heard.
-    pub(super) fn next(&mut self, now: Duration) -> Step {
+    /// For a prompt that sends pictures over the connection: an end that was not announced waits for what is on its way.
+    pub(super) fn awaiting(self, pictures: bool) -> Self {
+        Self { pictures, ..self }
+    }
+
+    /// What to do at this time; at `stirred` the connection last brought anything. Ask again after each thing heard.
+    pub(super) fn next(&mut self, now: Duration, stirred: Duration) -> Step {
+        if let Some((read, entry)) = self.ended.take() {
+            let (announced, until) = (self.announced.is_some(), read.max(stirred) + BEFORE_MISSING);
+            if self.pictures && self.unbroken && !announced && now < until {
+                self.ended = Some((read, entry));
+                return Step::Wait(until);
+            }
+            self.redial |= !announced && self.is_listening(now);
+            self.verdict = Some(Verdict::Ended(entry));
+        }
         if std::mem::take(&mut self.redial) && !std::mem::replace(&mut self.redialled, true) {
             return Step::Redial;
         }
@@ -250,10 +272,7 @@ impl Waiter {
                 self.rest(if self.announced.is_some() { Ask::History } else { Ask::Queue }, now);
             }
             Heard::Queue { place, nothing_runs } => self.heard_queue(now, place, nothing_runs),
-            Heard::History(Some(entry)) => {
-                self.redial |= self.announced.is_none() && self.is_listening(now);
-                self.verdict = Some(Verdict::Ended(entry));
-            }
+            Heard::History(Some(entry)) => self.ended = Some((now, entry)),
             Heard::History(None) => self.heard_no_history(now),
         }
     }

@@ -28,6 +28,8 @@ const AFTER_FAREWELL: Duration = Duration::from_millis(50);
 /// A connection that is thought deaf is not replaced more often than this: a slow reader elsewhere makes everybody's
 /// connection look deaf, and a new one does not help.
 const BETWEEN_DEAF: Duration = Duration::from_secs(10);
+/// Nor is one that brings anything within this time: what is on its way would be lost.
+const SILENCE: Duration = Duration::from_secs(1);
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
@@ -47,6 +49,8 @@ pub(super) enum Link {
     Idle,
     Dialling,
     Open,
+    /// It broke, and is dialled again soon.
+    Broken,
     /// The last try failed; there will be another.
     Down,
 }
@@ -111,10 +115,13 @@ pub(super) async fn keep(
                     }
                     End::Lost | End::Closed => {}
                 }
+                report.send_replace(Link::Broken);
             }
-            Err(error) => tracing::debug!(%error, "websocket refused"),
+            Err(error) => {
+                tracing::debug!(%error, "websocket refused");
+                report.send_replace(Link::Down);
+            }
         }
-        report.send_replace(Link::Down);
         if !rest(pause, &mut orders).await {
             return;
         }
@@ -125,7 +132,7 @@ pub(super) async fn keep(
 #[tracing::instrument(level = "debug", skip_all, fields(server = transport.base()))]
 async fn dial(transport: &Transport, registry: &Registry) -> Result<Box<WebSocket>, Error> {
     let client_id = registry.id_to_dial(transport.config().ids.client_id()?);
-    let mut socket = match transport.upgrade(&client_id, None).await? {
+    let mut socket = match transport.upgrade(&client_id, None, registry.pulse().clone()).await? {
         Upgrade::Open(socket) => socket,
         Upgrade::Declined(reply) => {
             reply.judge(transport.base(), "GET /ws", Due::Nothing)?;
@@ -171,11 +178,15 @@ async fn serve(
     let mut ping = interval_at(Instant::now() + PING, PING);
     let mut beat = interval(BEAT);
     beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let (mut heard, mut busy) = (true, false);
+    // When it was last tried, and since when it is thought deaf.
+    let (mut pinged, mut deaf, mut busy) = (None, None::<Instant>, false);
     loop {
         tokio::select! {
             frame = socket.next() => {
-                (heard, busy) = (true, true);
+                busy = true;
+                if let Some(Ok(Frame::Text(_) | Frame::Binary(_))) = frame {
+                    deaf = None;
+                }
                 match frame {
                     Some(Ok(Frame::Text(text))) => registry.route(decode_text(&text)),
                     Some(Ok(Frame::Binary(bytes))) => registry.route(decode_binary(&bytes)),
@@ -191,18 +202,22 @@ async fn serve(
             order = orders.recv() => match order {
                 None => return End::Unneeded,
                 Some(Command::Deaf) if last_deaf.is_none_or(|last| last.elapsed() >= BETWEEN_DEAF) => {
-                    *last_deaf = Some(Instant::now());
-                    return End::Deaf;
+                    deaf.get_or_insert_with(Instant::now);
                 }
                 Some(Command::Deaf | Command::Need) => {}
             },
-            _ = beat.tick(), if busy => busy = false,
-            _ = ping.tick() => {
-                if !heard {
+            _ = beat.tick(), if busy || deaf.is_some() => {
+                busy = false;
+                if deaf.is_some_and(|since| registry.pulse().last().max(since).elapsed() >= SILENCE) {
+                    *last_deaf = Some(Instant::now());
+                    return End::Deaf;
+                }
+            }
+            now = ping.tick() => {
+                if pinged.replace(now).is_some_and(|last| registry.pulse().last() < last) {
                     tracing::debug!("websocket silent");
                     return End::Lost;
                 }
-                heard = false;
                 if socket.send(Frame::Ping(bytes::Bytes::new())).await.is_err() {
                     return End::Lost;
                 }

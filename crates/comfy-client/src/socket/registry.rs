@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 
 use crate::mailbox::{Mailbox, Rank};
+use crate::transport::Pulse;
 use crate::wire::Message;
 
 /// What the one who waits for a prompt is told.
@@ -20,6 +21,7 @@ pub(crate) enum Notice {
 
 pub(crate) struct Registry {
     inner: Mutex<Inner>,
+    pulse: Pulse,
 }
 
 struct Inner {
@@ -42,7 +44,12 @@ struct Inbox {
 impl Registry {
     pub(super) fn new(client_id: String) -> Self {
         let inner = Inner { client_id, dialled: false, up: false, current: None, prompts: HashMap::new() };
-        Self { inner: Mutex::new(inner) }
+        Self { inner: Mutex::new(inner), pulse: Pulse::new() }
+    }
+
+    /// Of the connection on which messages come.
+    pub(crate) fn pulse(&self) -> &Pulse {
+        &self.pulse
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {

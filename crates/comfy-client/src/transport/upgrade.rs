@@ -2,11 +2,13 @@
 
 use data_encoding::BASE64;
 use http::header::{CONNECTION, HeaderName, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, UPGRADE};
+use tokio::io::{Join, ReadHalf, WriteHalf};
 use tokio::time::timeout;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 
+use super::pulse::{Felt, Pulse};
 use super::{Transport, head_of, header};
 use crate::error::{Error, ErrorKind};
 use crate::judge::Reply;
@@ -14,7 +16,7 @@ use crate::request::Request;
 use crate::secret::Credential;
 
 /// An open WebSocket.
-pub(crate) type WebSocket = WebSocketStream<reqwest::Upgraded>;
+pub(crate) type WebSocket = WebSocketStream<Join<Felt<ReadHalf<reqwest::Upgraded>>, WriteHalf<reqwest::Upgraded>>>;
 
 /// What became of an upgrade.
 pub(crate) enum Upgrade {
@@ -36,8 +38,8 @@ pub(crate) fn request(client_id: &str, key: &str, credential: Option<Credential>
 }
 
 impl Transport {
-    /// Asks for a WebSocket in the name of `client_id`.
-    pub(crate) async fn upgrade(&self, client_id: &str, credential: Option<Credential>) -> Result<Upgrade, Error> {
+    /// Asks for a WebSocket in the name of `client_id`, whose bytes are felt in `pulse`.
+    pub(crate) async fn upgrade(&self, client_id: &str, credential: Option<Credential>, pulse: Pulse) -> Result<Upgrade, Error> {
         let key = BASE64.encode(&self.config().ids.draw()?);
         let request = request(client_id, &key, credential);
         let time = self.config().request_timeout;
@@ -55,6 +57,8 @@ impl Transport {
                     .hint("a proxy that caches or replays the upgrade stands between"));
             }
             let stream = answer.upgrade().await.map_err(|cause| Error::transport(self.base(), cause))?;
+            let (reader, writer) = tokio::io::split(stream);
+            let stream = tokio::io::join(Felt { reader, pulse }, writer);
             let limit = Some(self.config().frame_limit);
             let config = WebSocketConfig::default().max_frame_size(limit).max_message_size(limit);
             Ok(Upgrade::Open(Box::new(WebSocketStream::from_raw_socket(stream, Role::Client, Some(config)).await)))

@@ -8,6 +8,7 @@ mod cancel;
 mod files;
 mod looks;
 mod order;
+mod pictures;
 mod run;
 mod server;
 mod submit;

@@ -12,8 +12,10 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use futures_util::{SinkExt, StreamExt};
+use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, copy, duplex, split};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_tungstenite::WebSocketStream;
@@ -57,6 +59,8 @@ pub(crate) struct Faults {
     pub(crate) version: Option<&'static str>,
     /// Requests that begin so are never answered.
     pub(crate) hangs: Option<&'static str>,
+    /// The WebSocket carries 16 KiB to the client, rests so long, and goes on.
+    pub(crate) slow_socket: Option<Duration>,
     /// An answer of the history takes so long.
     pub(crate) history_takes: Duration,
 }
@@ -164,6 +168,16 @@ impl Server {
         world.send(&id, "execution_cached", json!({"nodes": []}));
         world.send(&id, "executing", json!({"node": "2"}));
         id
+    }
+
+    /// The node that runs sends a picture of so many bytes.
+    pub(crate) fn send_picture(&self, length: usize) {
+        let world = lock(&self.world);
+        let client = world.running.as_ref().unwrap()[3]["client_id"].as_str().unwrap();
+        let frame = [&b"\0\0\0\x01\0\0\0\x02"[..], &vec![0; length]].concat();
+        if let Some(socket) = world.sockets.get(client) {
+            socket.send(Order::Send(Frame::binary(frame))).ok();
+        }
     }
 
     /// The prompt that runs ends well; the history follows after its lag.
@@ -513,34 +527,16 @@ async fn websocket(State(world): State<Shared>, headers: HeaderMap, mut request:
     if lock(&world).faults.wrong_key {
         accept = derive_accept_key(b"somebody else's");
     }
-    let upgrade = hyper::upgrade::on(&mut request);
+    let (upgrade, slow) = (hyper::upgrade::on(&mut request), lock(&world).faults.slow_socket);
     tokio::spawn(async move {
-        let stream = TokioIo::new(upgrade.await.unwrap());
-        let mut socket = WebSocketStream::from_raw_socket(stream, Role::Server, None).await;
-        let (sender, mut orders) = mpsc::unbounded_channel();
-        {
-            let mut world = lock(&world);
-            world.client_ids.push(client_id.clone());
-            world.sockets.insert(client_id.clone(), sender);
-            world.status();
-        }
-        let mut open = true;
-        loop {
-            tokio::select! {
-                order = orders.recv(), if open => match order {
-                    Some(Order::Send(frame)) => { socket.send(frame).await.ok(); }
-                    Some(Order::Cut) => return,
-                    None => open = false,
-                },
-                frame = socket.next() => match frame {
-                    Some(Ok(Frame::Close(_))) => lock(&world).close_frames += 1,
-                    Some(Ok(_)) => {}
-                    _ => break,
-                },
+        let wire = TokioIo::new(upgrade.await.unwrap());
+        match slow {
+            None => talk(wire, &world, client_id).await,
+            Some(rest) => {
+                let (near, far) = duplex(16 << 10);
+                tokio::join!(talk(near, &world, client_id), trickle(far, wire, rest));
             }
         }
-        // As ComfyUI does: whoever has this id now is forgotten.
-        lock(&world).sockets.remove(&client_id);
     });
     let head = [
         (header::CONNECTION, "Upgrade".to_owned()),
@@ -548,4 +544,50 @@ async fn websocket(State(world): State<Shared>, headers: HeaderMap, mut request:
         (header::SEC_WEBSOCKET_ACCEPT, accept),
     ];
     (StatusCode::SWITCHING_PROTOCOLS, head).into_response()
+}
+
+async fn talk(wire: impl AsyncRead + AsyncWrite + Unpin, world: &Shared, client_id: String) {
+    let mut socket = WebSocketStream::from_raw_socket(wire, Role::Server, None).await;
+    let (sender, mut orders) = mpsc::unbounded_channel();
+    {
+        let mut world = lock(world);
+        world.client_ids.push(client_id.clone());
+        world.sockets.insert(client_id.clone(), sender);
+        world.status();
+    }
+    let mut open = true;
+    loop {
+        tokio::select! {
+            order = orders.recv(), if open => match order {
+                Some(Order::Send(frame)) => { socket.send(frame).await.ok(); }
+                Some(Order::Cut) => return,
+                None => open = false,
+            },
+            frame = socket.next() => match frame {
+                Some(Ok(Frame::Close(_))) => lock(world).close_frames += 1,
+                Some(Ok(_)) => {}
+                _ => break,
+            },
+        }
+    }
+    // As ComfyUI does: whoever has this id now is forgotten.
+    lock(world).sockets.remove(&client_id);
+}
+
+/// Carries bytes both ways until either ends, to the client slowly.
+async fn trickle(near: DuplexStream, wire: TokioIo<Upgraded>, rest: Duration) {
+    let ((mut from_server, mut to_server), (mut from_client, mut to_client)) = (split(near), split(wire));
+    let down = async {
+        let mut piece = vec![0; 16 << 10];
+        while let Ok(read @ 1..) = from_server.read(&mut piece).await {
+            if to_client.write_all(&piece[..read]).await.is_err() {
+                break;
+            }
+            tokio::time::sleep(rest).await;
+        }
+    };
+    tokio::select! {
+        () = down => {}
+        _ = copy(&mut from_client, &mut to_server) => {}
+    }
 }

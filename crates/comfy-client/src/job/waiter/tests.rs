@@ -19,6 +19,8 @@ struct Play {
     messages: Vec<(Duration, Notice)>,
     asked: Vec<(Duration, Ask)>,
     redials: Vec<Duration>,
+    /// Until when the connection brings bytes.
+    bytes_until: Duration,
 }
 
 #[derive(Clone)]
@@ -60,6 +62,7 @@ impl Play {
             messages: Vec::new(),
             asked: Vec::new(),
             redials: Vec::new(),
+            bytes_until: Duration::ZERO,
         }
     }
 
@@ -110,7 +113,7 @@ impl Play {
                     Notice::Cancel => self.waiter.cancel_asked(self.now),
                 }
             }
-            match self.waiter.next(self.now) {
+            match self.waiter.next(self.now, self.now.min(self.bytes_until)) {
                 Step::Done(verdict) => return (Some(verdict), self),
                 Step::Redial => self.redials.push(self.now),
                 Step::Ask(ask) => {
@@ -188,6 +191,26 @@ fn a_job_that_only_the_history_knows_of_is_found_and_the_deaf_connection_replace
     assert!(ended(verdict.as_ref()));
     assert!(play.now < MS(3_500), "{:?}", play.now);
     assert_eq!(play.redials.len(), 1);
+}
+
+/// One whose pictures come until then, and the messages after them.
+fn slow(until: u64) -> Play {
+    let mut play = Play::new(true).place(0, RUNNING).says(5, start()).ends(100);
+    (play.waiter, play.bytes_until) = (play.waiter.awaiting(true), MS(until));
+    play
+}
+
+#[test]
+fn pictures_that_are_on_their_way_are_waited_for() {
+    let (verdict, play) = slow(20_000).says(21_000, success()).run();
+    assert!(ended(verdict.as_ref()) && play.redials.is_empty());
+    assert_eq!(play.now, MS(21_000));
+    let (verdict, silent) = slow(3_000).run();
+    assert!(ended(verdict.as_ref()));
+    assert_eq!((silent.now, silent.redials.len()), (MS(8_000), 1));
+    let (verdict, broken) = slow(20_000).says(4_000, Notice::Link(false)).run();
+    assert!(ended(verdict.as_ref()));
+    assert_eq!(broken.now, MS(4_000), "nothing is on its way any more");
 }
 
 #[test]
@@ -296,25 +319,25 @@ fn a_dead_worker_is_told_from_a_long_queue() {
 fn refusals_for_some_seconds_end_the_waiting_and_one_does_not() {
     let mut waiter = Waiter::new(true, 0);
     waiter.heard(MS(1), Heard::Refused);
-    assert!(matches!(waiter.next(MS(1)), Step::Wait(until) if until < MS(200)));
+    assert!(matches!(waiter.next(MS(1), MS(0)), Step::Wait(until) if until < MS(200)));
     waiter.heard(MS(100), Heard::Refused);
-    assert!(matches!(waiter.next(MS(100)), Step::Wait(_)));
+    assert!(matches!(waiter.next(MS(100), MS(0)), Step::Wait(_)));
     waiter.heard(MS(200), Heard::Queue { place: RUNNING, nothing_runs: false });
     waiter.heard(MS(3_100), Heard::Refused);
-    assert!(matches!(waiter.next(MS(3_100)), Step::Wait(_)), "an answer came between");
+    assert!(matches!(waiter.next(MS(3_100), MS(0)), Step::Wait(_)), "an answer came between");
     waiter.heard(MS(6_100), Heard::Refused);
-    assert_eq!(waiter.next(MS(6_100)), Step::Done(Verdict::Refused));
+    assert_eq!(waiter.next(MS(6_100), MS(0)), Step::Done(Verdict::Refused));
 }
 
 #[test]
 fn an_end_announced_during_a_look_that_fails_is_read_next_however_late() {
     for heard in [Heard::Trouble, Heard::Queue { place: RUNNING, nothing_runs: false }] {
         let mut waiter = Waiter::new(true, 0);
-        assert_eq!(waiter.next(MS(500)), Step::Ask(Ask::Queue));
+        assert_eq!(waiter.next(MS(500), MS(0)), Step::Ask(Ask::Queue));
         let Notice::Message(message) = success() else { unreachable!() };
         waiter.message(MS(3_000), &message);
         assert!(waiter.is_over(Ask::Queue) && !waiter.is_over(Ask::History));
         waiter.heard(MS(15_500), heard);
-        assert_eq!(waiter.next(MS(15_700)), Step::Ask(Ask::History));
+        assert_eq!(waiter.next(MS(15_700), MS(0)), Step::Ask(Ask::History));
     }
 }
