@@ -1,11 +1,11 @@
 //! Commands for several things, of which some fail; and what a run brings home when some of its files don't come.
 
-use std::fs;
+use std::{fs, os::unix::fs::PermissionsExt};
 
 use comfy_sim::{Fault, Refusal};
 use serde_json::Value;
 
-use crate::stage::{Stage, said};
+use crate::stage::{Stage, said, shell};
 
 /// Two files, and a picture over the WebSocket.
 const PICTURES: &str = r#"{
@@ -52,6 +52,49 @@ fn what_was_done_is_told_though_something_else_failed() {
     let (code, document, _) = json(&stage, &["upload", "note.txt", "folder", "other.txt"]);
     assert_eq!((code, each(&document, "files", "path")), (6, vec!["note.txt".to_owned(), "other.txt".to_owned()]));
     assert_eq!(each(&document, "failed", "item"), ["folder"]);
+}
+
+#[test]
+fn the_files_of_a_run_that_did_not_succeed_are_brought_and_it_is_no_success() {
+    let stage = Stage::new(|builder, _| builder);
+    fs::create_dir_all(stage.folder.path().join("ComfyUI/input")).unwrap();
+    stage.write("ComfyUI/input/bad.png", "no picture");
+    let bad = r#""4": {"class_type": "LoadImage", "inputs": {"image": "bad.png"}},
+        "5": {"class_type": "SaveImage", "inputs": {"images": ["4", 0], "filename_prefix": "y"}}, "3": "#;
+    stage.write("bad.json", &PICTURES.replace(r#""3": "#, bad));
+    stage.write("socket.json", &PICTURES.replace(r#""SaveImage","#, r#""SaveImageWebsocket","#));
+    for (workflow, exit, files, words) in [
+        ("bad.json", 3, 2, "failed in node `4` (LoadImage): PIL.UnidentifiedImageError: "),
+        ("socket.json", 0, 0, "succeeded with 0 files"),
+    ] {
+        let (code, out, _) = said(&mut stage.command(&["run", workflow, "--format", "json"]));
+        let ended: Value = serde_json::from_str(out.lines().last().unwrap()).unwrap();
+        let id = ended["prompt_id"].as_str().unwrap();
+        assert_eq!(code, exit, "{ended}");
+        let (code, document, _) = json(&stage, &["download", id]);
+        assert_eq!((code, each(&document, "failed", "item")), (3, vec![id.to_owned()]));
+        assert_eq!(each(&document, "files", "path").len(), files, "{document}");
+        let message = document["failed"][0]["error"]["message"].as_str().unwrap();
+        assert!(message.starts_with(&format!("the run `{id}` {words}")), "{message}");
+    }
+}
+
+#[test]
+fn a_folder_that_takes_no_files_is_found_before_anything_is_sent() {
+    let stage = Stage::new(|builder, _| builder);
+    stage.write("pictures.json", PICTURES);
+    fs::create_dir(stage.folder.path().join("shut")).unwrap();
+    fs::set_permissions(stage.folder.path().join("shut"), fs::Permissions::from_mode(0o555)).unwrap();
+    // Root may write anywhere, unless it gives that up.
+    let line = format!(
+        "[ \"$(id -u)\" != 0 ] || give_up='setpriv --bounding-set=-all --inh-caps=-all'; exec $give_up {} run pictures.json --out shut/new",
+        env!("CARGO_BIN_EXE_genai-comfy")
+    );
+    let (code, out, err) = said(&mut shell(&line, &stage.command(&[])));
+    assert_eq!((code, out.as_str()), (6, ""), "{err}");
+    assert!(err.contains("`--out shut/new`: `shut` takes no files"), "{err}");
+    let (_, history, _) = json(&stage, &["history"]);
+    assert_eq!(history["runs"], serde_json::json!([]));
 }
 
 #[test]

@@ -183,13 +183,7 @@ impl Running<'_> {
             };
             tokio::select! {
                 biased;
-                () = wish() => {
-                    self.stop.stop();
-                    if replace(&mut self.unwanted, true) {
-                        self.left = true;
-                        return None;
-                    }
-                }
+                () = wish() => self.unwant()?,
                 row = next => break row?,
             }
         };
@@ -197,13 +191,27 @@ impl Running<'_> {
             let prompt = row.delivery.prompt_id.as_deref().map(|id| format!(" as `{id}`")).unwrap_or_default();
             self.at_large.push(format!("`{}`{prompt}", row.id));
         }
-        let (row, last) = row::told(row, self.order);
+        let mut telling = pin!(row::told(row, self.order));
+        let (row, last) = loop {
+            tokio::select! {
+                biased;
+                () = wish() => self.unwant()?,
+                told = &mut telling => break told,
+            }
+        };
         let unwritten = self.results.as_mut().and_then(|results| results.append(&(self.order.line)(&row)).err());
         if let Some(failure) = unwritten.or(last) {
             self.failure.get_or_insert(failure);
             self.stop.stop();
         }
         Some(row)
+    }
+
+    /// The user wants it to stop; none if he has wanted so before, and leaves.
+    fn unwant(&mut self) -> Option<()> {
+        self.stop.stop();
+        self.left = replace(&mut self.unwanted, true);
+        (!self.left).then_some(())
     }
 
     /// How long it took, and why it ended before its time.

@@ -10,8 +10,10 @@ use std::{
 use comfy_client::{Client, Downloaded, ErrorKind, ImageFormat, StoredFile, WsImage};
 use data_encoding::HEXLOWER;
 use report::{Failure, FailureKind};
+use rustix::fs::{Access, access};
 use settings::World;
 use sha2::{Digest, Sha256};
+use tokio::task::spawn_blocking;
 
 use crate::connect::failure;
 
@@ -31,16 +33,18 @@ pub struct File {
 /// Finds before the work that its files could not be put there.
 ///
 /// # Errors
-/// Where something that is no folder is in the way.
+/// Where something that is no folder is in the way, or one that nothing may be put into.
 pub fn folder(out: &Path, world: &World) -> Result<(), Failure> {
     let path = world.current_dir.join(out);
-    match path.ancestors().find(|part| part.exists()) {
-        Some(part) if !part.is_dir() => {
-            Err(Failure::new(FailureKind::Usage, format!("`--out {}`: `{}` is no folder", out.display(), shown(part, world)))
-                .hint("name a folder; it is made if it is not there"))
-        }
-        _ => Ok(()),
+    let Some(part) = path.ancestors().find(|part| part.exists()) else { return Ok(()) };
+    let wrong = |kind, what: &str| Failure::new(kind, format!("`--out {}`: `{}` {what}", out.display(), shown(part, world)));
+    if !part.is_dir() {
+        return Err(wrong(FailureKind::Usage, "is no folder").hint("name a folder; it is made if it is not there"));
     }
+    access(part, Access::WRITE_OK | Access::EXEC_OK).map_err(|error| {
+        let failure = wrong(FailureKind::Refused, "takes no files");
+        Failure { causes: vec![error.to_string()], ..failure }.hint("choose another folder with `--out`")
+    })
 }
 
 /// Brings one file home, to `out` and its subfolder there.
@@ -63,11 +67,11 @@ pub(super) fn brought(file: &StoredFile, got: &Downloaded, world: &World) -> Fil
     File { path, file: file.to_string(), bytes: got.bytes, sha256: got.sha256_hex.clone() }
 }
 
-/// Writes a picture that came over the WebSocket to `out`, whole or not at all.
+/// Writes a picture that came over the WebSocket to `out`, whole or not at all; also if the future is dropped.
 ///
 /// # Errors
 /// What the disk refused, by its kind and with what to do.
-pub fn keep(image: &WsImage, name: &str, out: &Path, world: &World) -> Result<File, (io::ErrorKind, Failure)> {
+pub async fn keep(image: &WsImage, name: &str, out: &Path, world: &World) -> Result<File, (io::ErrorKind, Failure)> {
     let extension = match image.format {
         ImageFormat::Jpeg => "jpg",
         ImageFormat::Png => "png",
@@ -80,15 +84,9 @@ pub fn keep(image: &WsImage, name: &str, out: &Path, world: &World) -> Result<Fi
         return Err((io::ErrorKind::InvalidFilename, failure));
     }
     let path = folder.join(name);
-    let write = || {
-        fs::create_dir_all(&folder)?;
-        let mut file = tempfile::Builder::new().permissions(fs::Permissions::from_mode(0o666)).tempfile_in(&folder)?;
-        file.write_all(&image.image)?;
-        file.as_file().sync_all()?;
-        file.persist(&path)?;
-        Ok::<_, io::Error>(())
-    };
-    write().map_err(|error| {
+    let (picture, to) = (image.image.clone(), path.clone());
+    let written = spawn_blocking(move || write(&picture, &folder, &to)).await.unwrap_or_else(|gone| Err(io::Error::other(gone)));
+    written.map_err(|error| {
         let failure = Failure::new(FailureKind::Refused, format!("can't write `{}`: {error}", path.display()));
         (error.kind(), failure.hint("make room, or choose another folder with `--out`"))
     })?;
@@ -98,6 +96,15 @@ pub fn keep(image: &WsImage, name: &str, out: &Path, world: &World) -> Result<Fi
         bytes: image.image.len() as u64,
         sha256: HEXLOWER.encode(&Sha256::digest(&image.image)),
     })
+}
+
+fn write(picture: &[u8], folder: &Path, to: &Path) -> io::Result<()> {
+    fs::create_dir_all(folder)?;
+    let mut file = tempfile::Builder::new().permissions(fs::Permissions::from_mode(0o666)).tempfile_in(folder)?;
+    file.write_all(picture)?;
+    file.as_file().sync_all()?;
+    file.persist(to)?;
+    Ok(())
 }
 
 /// A path as the user would name it.

@@ -7,7 +7,7 @@ mod tests;
 
 use std::{path::Path, time::Duration};
 
-use comfy_client::{Client, Error, Event, Job, Outcome, Run, StallCause, Submission, Timing, Workflow};
+use comfy_client::{Client, Error, Event, Job, Outcome, Output, Run, StallCause, Submission, Timing, Workflow, WsImage};
 use futures_util::StreamExt;
 use report::{Failure, FailureKind};
 use serde_json::Value;
@@ -137,7 +137,12 @@ async fn submit(order: &Order<'_>, wish: &impl AsyncFn()) -> Result<(Job, bool),
             let message = format!("left while the workflow was sent: it may run, as {id}");
             Err(Failure::new(FailureKind::Interrupted, message).hints(&ending::still_there(&id)))
         }
-        job = &mut sending => Ok((job.map_err(failed)?, true)),
+        job = &mut sending => job.map(|job| (job, true)).map_err(|error| {
+            let Failure { message, causes, hints, .. } = failed(error);
+            let causes = [vec![message], causes].concat();
+            let stopped = Failure::new(FailureKind::Interrupted, "stopped by the user while the workflow was sent");
+            Failure { causes, hints, ..stopped }
+        }),
     }
 }
 
@@ -195,22 +200,39 @@ impl Haul {
     }
 }
 
+/// What a run made.
+enum Made<'a> {
+    /// It came over the WebSocket, as the picture of this number.
+    Picture((usize, &'a WsImage)),
+    /// The server has it.
+    File(&'a Output),
+}
+
+impl Made<'_> {
+    async fn fetch(self, order: &Order<'_>, run: &Run, out: &Path) -> Result<File, Failure> {
+        match self {
+            Self::Picture((nth, image)) => {
+                let name = format!("{}-{nth}", run.prompt_id);
+                home::keep(image, &name, out, order.world).await.map_err(|(_, failure)| failure)
+            }
+            Self::File(output) => home::fetch(order.client, &output.file, out, order.world).await,
+        }
+    }
+}
+
 /// Brings home all that the run made: first what came over the WebSocket, which can't be had again, then the files in the order in which
 /// it names them.
 async fn bring_home(order: &Order<'_>, run: &Run, out: &Path, wish: &impl AsyncFn(), tell: &mut impl AsyncFnMut(Step)) -> Haul {
     let mut haul = Haul::default();
-    for (nth, image) in run.ws_images.iter().enumerate() {
-        let kept = home::keep(image, &format!("{}-{nth}", run.prompt_id), out, order.world);
-        haul.take(kept.map_err(|(_, failure)| failure), tell).await;
-    }
-    for output in &run.outputs {
+    let pictures = run.ws_images.iter().enumerate().map(Made::Picture);
+    for made in pictures.chain(run.outputs.iter().map(Made::File)) {
         let got = tokio::select! {
             biased;
             () = wish() => {
                 haul.failures.push(Failure::new(FailureKind::Interrupted, "stopped by the user"));
                 break;
             }
-            got = home::fetch(order.client, &output.file, out, order.world) => got,
+            got = made.fetch(order, run, out) => got,
         };
         haul.take(got, tell).await;
     }

@@ -47,12 +47,13 @@ pub struct Made {
 
 /// Tells of it, and writes what came over the WebSocket, which can't be had again, to the item's folder. With it why the whole batch ends
 /// here, since the next would end so too; none if it goes on.
-pub(super) fn told(row: BatchRow, order: &Order<'_>) -> (Row, Option<Failure>) {
+pub(super) async fn told(row: BatchRow, order: &Order<'_>) -> (Row, Option<Failure>) {
     let (mut files, mut unsaved): (Vec<Made>, _) = (row.files.iter().map(|file| made(file, order)).collect(), None);
     let mut unkept = None;
     if let End::Outcome(Outcome::Succeeded(run)) = &row.delivery.end {
         for (nth, image) in run.ws_images.iter().enumerate() {
-            match home::keep(image, &format!("{}-{nth}", run.prompt_id), &order.out.join(&row.id), order.world) {
+            let name = format!("{}-{nth}", run.prompt_id);
+            match home::keep(image, &name, &order.out.join(&row.id), order.world).await {
                 Ok(file) => files.push(Made { node: image.node.clone(), file: file.file.clone(), home: Some(file) }),
                 Err((kind, failure)) => {
                     unkept = Some(failure.clone()).filter(|_| is_of_all(kind)).or(unkept);

@@ -48,11 +48,11 @@ impl Stage {
         Self { folder, server, client }
     }
 
-    /// Runs it; the user wishes to stop so many times at the steps of these names, and once for each id that `queue` shows.
+    /// Runs it; the user wishes to stop at the first step of each of these names, or as it begins.
     async fn run(&self, workflow: Value, wishes: &[&str], order: impl FnOnce(&mut Order<'_>)) -> (End, Vec<String>) {
         let workflow = Workflow::from_value(workflow).unwrap();
         let world = World::for_tests(self.folder.path());
-        let (uttered, mut steps) = (Semaphore::new(0), Vec::new());
+        let (uttered, mut steps) = (Semaphore::new(usize::from(wishes.contains(&"begin"))), Vec::new());
         let mut run = Order {
             client: &self.client,
             workflow: &workflow,
@@ -133,9 +133,22 @@ async fn a_wish_stops_the_run_and_the_next_leaves_it() {
 }
 
 #[tokio::test]
+async fn a_wish_before_the_server_refuses_is_what_ended_the_run() {
+    let refuse = Fault::Refuse { route: "POST /prompt".parse().unwrap(), status: comfy_sim::Refusal::TooLarge };
+    let stage = Stage::new(|builder| builder.fault(refuse)).await;
+    let (end, steps) = stage.run(pictures(), &["begin"], |_| ()).await;
+    assert_eq!((end.how, steps.len()), (How::Stopped, 0));
+    assert!(failure_of(&end).starts_with("Interrupted: stopped by the user while the workflow was sent: "), "{end:?}");
+    let failure = end.failure.unwrap();
+    assert!(failure.causes[0].contains("is longer than") && !failure.hints.is_empty(), "{failure:?}");
+}
+
+#[tokio::test]
 async fn a_wish_while_files_come_home_leaves_the_rest_and_says_how_to_get_it() {
     let stage = Stage::new(|builder| builder).await;
-    let (end, _) = stage.run(pictures(), &["saved"], |_| ()).await;
+    let mut pictures = pictures();
+    pictures["1"]["inputs"]["batch_size"] = 2.into();
+    let (end, _) = stage.run(pictures, &["saved"], |_| ()).await;
     let id = end.prompt_id.as_deref().unwrap();
     assert_eq!((end.how, end.files.len(), stage.home().len()), (How::Ended(Ending::Succeeded), 1, 1));
     assert_eq!(failure_of(&end), format!("Interrupted: stopped by the user: `genai-comfy download {id}` tries again"));
