@@ -1,15 +1,14 @@
 //! What our client holds in memory: a batch of prompts, and a long file. Each in a process of its own, without the server.
 
+use std::future::ready;
 use std::path::Path;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use comfy_client::{FileKind, Outcome as End, StoredFile, Workflow};
+use comfy_client::{Batch, BatchItem, FileKind, Fleet, StoredFile, Workflow};
 use comfy_sim::Fault;
+use futures_util::stream::{self, StreamExt};
 use serde_json::{Value, json};
 use tokio::process::Command;
-use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use crate::clients::ours;
@@ -21,36 +20,22 @@ const AT_ONCE: usize = 64;
 const LIMIT: Duration = Duration::from_secs(600);
 const MIB: u64 = 1 << 20;
 
-/// `rivals batch URL [TOKEN_FILE]`: many prompts, of which some are under way at any time.
+/// `rivals batch URL [TOKEN_FILE]`: many prompts, of which some are under way at any time; their pictures go to a folder.
 pub async fn prompts(words: &[String]) -> Outcome<Value> {
     let [url, rest @ ..] = words else { return Err("name a URL".into()) };
-    let client = ours(url, rest.first().map(Path::new))?;
-    let (next, succeeded) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
-    let from = Instant::now();
+    let fleet = Fleet::builder().server("one", ours(url, rest.first().map(Path::new))?, AT_ONCE).build()?;
     let mark = format!("batch-{}", work::micros());
-    let mut workers = JoinSet::new();
-    for _ in 0..AT_ONCE {
-        let (client, next, succeeded, mark) = (client.clone(), next.clone(), succeeded.clone(), mark.clone());
-        workers.spawn(async move {
-            loop {
-                let number = next.fetch_add(1, Ordering::Relaxed);
-                if number >= PROMPTS {
-                    return Ok::<_, comfy_client::Error>(());
-                }
-                let mut workflow = Workflow::from_value(work::one_image(&mark, number))?;
-                workflow.set("2", "filename_prefix", format!("{mark}/{}/picture", number % 100))?;
-                let job = client.submit(&workflow).await?;
-                if let End::Succeeded(_) = job.wait(LIMIT).await? {
-                    succeeded.fetch_add(1, Ordering::Relaxed);
-                }
-            }
-        });
-    }
-    for worker in workers.join_all().await {
-        worker?;
-    }
+    let item = |number: usize| {
+        let mut workflow = Workflow::from_value(work::one_image(&mark, number))?;
+        workflow.set("2", "filename_prefix", format!("{mark}/{}/picture", number % 100))?;
+        BatchItem::new(number.to_string(), workflow)
+    };
+    let (to, from) = (tempfile::tempdir()?, Instant::now());
+    let items = stream::iter((0..PROMPTS).filter_map(|number| item(number).ok()));
+    let rows = Batch::new(fleet).deadline(LIMIT).download_to(to.path()).run(items);
+    let succeeded = rows.filter(|row| ready(row.is_success())).count().await;
     let seconds = from.elapsed().as_secs_f64();
-    Ok(json!({"peak": work::peak(), "seconds": seconds, "succeeded": succeeded.load(Ordering::Relaxed), "at_once": AT_ONCE}))
+    Ok(json!({"peak": work::peak(), "seconds": seconds, "succeeded": succeeded, "at_once": AT_ONCE}))
 }
 
 pub async fn measure_prompts(url: &str, token_file: Option<&Path>) -> Outcome<Value> {

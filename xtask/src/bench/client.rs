@@ -62,12 +62,14 @@ fn beside_rivals(race: &Value) -> Result<Vec<Measured>, Failure> {
     };
     // The time of a few jobs that went well among many that hung is no rival's time.
     let whole = || rivals.iter().filter(|rival| rival["sequential"] == race["jobs"]);
-    let best = |key: &str| whole().filter_map(|rival| rival[key].as_f64()).fold(f64::INFINITY, f64::min);
+    let best = |key: &str| whole().filter_map(|rival| rival[key].as_f64()).reduce(f64::min);
     let jobs = number(race, "jobs");
     let mut measured = vec![];
     for (id, key, what) in [("bytes-in-hand-p50", "p50_ms", "median"), ("bytes-in-hand-p99", "p99_ms", "99th percentile")] {
         let what = format!("submit to the picture's bytes on {server}, {what} in ms, beside the quickest rival");
-        let mut measure = figure(id, &what, number(ours, key), Bar::AtMost(best(key)));
+        // Where no rival did all jobs there is no bar that could be missed.
+        let Some(bar) = best(key).map(Bar::AtMost) else { continue };
+        let mut measure = figure(id, &what, number(ours, key), bar);
         measure.seen = seen(&|client| format!("{:.3} ms of {}", number(client, key), client["measured"]));
         measured.push(measure);
     }
@@ -168,4 +170,21 @@ fn figure(id: &'static str, what: &str, value: f64, bar: Bar) -> Measured {
 
 fn number(figures: &Value, name: &str) -> f64 {
     figures[name].as_f64().unwrap_or(f64::NAN)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_latency_has_a_bar_only_where_a_rival_did_all_jobs() {
+        let client = |name: &str, done: u64| json!({"name": name, "sequential": done, "p50_ms": 4.0, "p99_ms": 9.0});
+        let latencies = |done: u64| {
+            let race = json!({"server": "x", "jobs": 100, "clients": [client("ours", 100), client("a rival", done)]});
+            let measured = beside_rivals(&race).unwrap();
+            measured.iter().filter(|figure| figure.id.0.starts_with("bytes-in-hand")).count()
+        };
+        assert_eq!((latencies(100), latencies(99)), (2, 0));
+    }
 }
