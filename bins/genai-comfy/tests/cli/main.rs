@@ -4,6 +4,7 @@
 
 mod batch;
 mod files;
+mod full;
 mod guarded;
 mod running;
 mod several;

@@ -104,7 +104,7 @@ impl Client {
         let path = dir.join(name);
         let incoming = self.begin(file).await?;
         let (mut partial, disk) = Partial::make(dir, &self.transport().config().ids).await?;
-        let arrival = self.receive(file, incoming, disk, &partial.path).await?;
+        let arrival = self.receive(file, incoming, disk, &path).await?;
         fs::rename(&partial.path, &path).await.map_err(|cause| failed("put in its place", &path, cause))?;
         partial.kept = true;
         if let Err(error) = flush_folder(dir).await {

@@ -101,7 +101,8 @@ pub async fn keep(image: &WsImage, name: &str, out: &Path, world: &World) -> Res
 fn write(picture: &[u8], folder: &Path, to: &Path) -> io::Result<()> {
     fs::create_dir_all(folder)?;
     let mut file = tempfile::Builder::new().permissions(fs::Permissions::from_mode(0o666)).tempfile_in(folder)?;
-    file.write_all(picture)?;
+    // Not through its guard, whose errors name the name that it has meanwhile.
+    file.as_file_mut().write_all(picture)?;
     file.as_file().sync_all()?;
     file.persist(to)?;
     Ok(())

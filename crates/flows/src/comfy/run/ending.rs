@@ -136,6 +136,6 @@ fn files_not_home(failures: Vec<Failure>, id: &str) -> Option<Failure> {
         }
     }
     let message = format!("{} of the files could not be brought home", failures.len());
-    let causes = failures.into_iter().map(|failure| failure.message).collect();
+    let causes = failures.into_iter().map(|failure| [vec![failure.message], failure.causes].concat().join(": ")).collect();
     Some(Failure { causes, ..Failure::new(worst, message) }.hints(&hints).hint(again))
 }
