@@ -99,7 +99,8 @@ pub struct Run {
     /// prompt that was followed by its id alone ([`Client::job`](crate::Client::job)) has none.
     pub ws_images: Vec<WsImage>,
     /// Whether all of [`Run::ws_images`] are there: they come over the WebSocket only, and what is lost while it is down
-    /// does not come again. What is on its way when the run ends is waited for, until nothing has come for five seconds.
+    /// does not come again. What is on its way when the run ends is waited for, until nothing has come for five
+    /// seconds, or for ten minutes.
     pub ws_images_complete: bool,
     /// The server's own account.
     pub history: HistoryEntry,

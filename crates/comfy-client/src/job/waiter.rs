@@ -19,6 +19,8 @@ const BEFORE_READING: Duration = Duration::from_millis(20);
 const BEFORE_GIVING_UP: Duration = Duration::from_millis(250);
 /// So long nothing at all must come before pictures that were not announced to be all are given up: they may be on their way yet.
 const BEFORE_MISSING: Duration = Duration::from_secs(5);
+/// So long at the most: what comes may be for others.
+const BEFORE_MISSING_AT_MOST: Duration = Duration::from_secs(600);
 /// A connection must be so old before its silence means anything.
 const DEAF_AFTER: Duration = Duration::from_millis(400);
 /// Whoever has no more than so many before it may begin and end between two seldom looks.
@@ -178,7 +180,8 @@ impl Waiter {
     /// What to do at this time; at `stirred` the connection last brought anything. Ask again after each thing heard.
     pub(super) fn next(&mut self, now: Duration, stirred: Duration) -> Step {
         if let Some((read, entry)) = self.ended.take() {
-            let (announced, until) = (self.announced.is_some(), read.max(stirred) + BEFORE_MISSING);
+            let until = (read.max(stirred) + BEFORE_MISSING).min(read + BEFORE_MISSING_AT_MOST);
+            let announced = self.announced.is_some();
             if self.pictures && self.unbroken && !announced && now < until {
                 self.ended = Some((read, entry));
                 return Step::Wait(until);

@@ -208,6 +208,8 @@ fn pictures_that_are_on_their_way_are_waited_for() {
     let (verdict, silent) = slow(3_000).run();
     assert!(ended(verdict.as_ref()));
     assert_eq!((silent.now, silent.redials.len()), (MS(8_000), 1));
+    let (verdict, busy) = slow(3_600_000).run();
+    assert!(ended(verdict.as_ref()) && busy.now < BEFORE_MISSING_AT_MOST + MS(1_000), "{:?}", busy.now);
     let (verdict, broken) = slow(20_000).says(4_000, Notice::Link(false)).run();
     assert!(ended(verdict.as_ref()));
     assert_eq!(broken.now, MS(4_000), "nothing is on its way any more");
