@@ -4,7 +4,7 @@ use std::{
     fs,
     io::{self, Write},
     os::unix::fs::PermissionsExt,
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 use comfy_client::{Client, Downloaded, ErrorKind, ImageFormat, StoredFile, WsImage};
@@ -67,7 +67,7 @@ pub(super) fn brought(file: &StoredFile, got: &Downloaded, world: &World) -> Fil
     File { path, file: file.to_string(), bytes: got.bytes, sha256: got.sha256_hex.clone() }
 }
 
-/// Writes a picture that came over the WebSocket to `out`, whole or not at all; also if the future is dropped.
+/// Writes a picture that came over the WebSocket to `out`, whole or not at all.
 ///
 /// # Errors
 /// What the disk refused, by its kind and with what to do.
@@ -84,9 +84,7 @@ pub async fn keep(image: &WsImage, name: &str, out: &Path, world: &World) -> Res
         return Err((io::ErrorKind::InvalidFilename, failure));
     }
     let path = folder.join(name);
-    let (picture, to) = (image.image.clone(), path.clone());
-    let written = spawn_blocking(move || write(&picture, &folder, &to)).await.unwrap_or_else(|gone| Err(io::Error::other(gone)));
-    written.map_err(|error| {
+    write(image.image.clone(), folder, &path).await.map_err(|error| {
         let failure = Failure::new(FailureKind::Refused, format!("can't write `{}`: {error}", path.display()));
         (error.kind(), failure.hint("make room, or choose another folder with `--out`"))
     })?;
@@ -98,17 +96,60 @@ pub async fn keep(image: &WsImage, name: &str, out: &Path, world: &World) -> Res
     })
 }
 
-fn write(picture: &[u8], folder: &Path, to: &Path) -> io::Result<()> {
-    fs::create_dir_all(folder)?;
-    let mut file = tempfile::Builder::new().permissions(fs::Permissions::from_mode(0o666)).tempfile_in(folder)?;
-    // Not through its guard, whose errors name the name that it has meanwhile.
-    file.as_file_mut().write_all(picture)?;
-    file.as_file().sync_all()?;
-    file.persist(to)?;
-    Ok(())
+/// Threads do it: a slow disk keeps nobody from a wish to stop. The guard is here, and so takes away what is half-written when the
+/// future goes.
+async fn write(picture: impl AsRef<[u8]> + Send + 'static, folder: PathBuf, to: &Path) -> io::Result<()> {
+    let make = move || {
+        fs::create_dir_all(&folder)?;
+        let mode = fs::Permissions::from_mode(0o666);
+        Ok(tempfile::Builder::new().permissions(mode).tempfile_in(&folder)?.into_parts())
+    };
+    let (mut file, guard) = in_a_thread(make).await?;
+    let fill = move || {
+        file.write_all(picture.as_ref())?;
+        file.sync_all()
+    };
+    in_a_thread(fill).await?;
+    Ok(guard.persist(to)?)
+}
+
+async fn in_a_thread<T: Send + 'static>(work: impl FnOnce() -> io::Result<T> + Send + 'static) -> io::Result<T> {
+    spawn_blocking(work).await.unwrap_or_else(|gone| Err(io::Error::other(gone)))
 }
 
 /// A path as the user would name it.
 fn shown(path: &Path, world: &World) -> String {
     path.strip_prefix(&world.current_dir).unwrap_or(path).display().to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use futures_util::FutureExt;
+
+    use super::*;
+
+    #[test]
+    fn a_picture_whose_run_is_left_while_it_is_written_leaves_nothing() {
+        let runtime = tokio::runtime::Builder::new_current_thread().max_blocking_threads(1).build().unwrap();
+        let out = tempfile::tempdir().unwrap();
+        let (folder, there) = (out.path().to_owned(), || fs::read_dir(out.path()).unwrap().next().is_some());
+        runtime.block_on(async {
+            let to = out.path().join("a.png");
+            let mut writing = Box::pin(write([0; 9], folder, &to));
+            assert!(writing.as_mut().now_or_never().is_none());
+            // The one thread for files makes the file, and is held up then.
+            let (go, wait) = mpsc::channel::<()>();
+            spawn_blocking(move || wait.recv());
+            while !there() {
+                std::thread::yield_now();
+            }
+            assert!(writing.as_mut().now_or_never().is_none());
+            drop(writing);
+            go.send(()).unwrap();
+            spawn_blocking(|| ()).await.unwrap();
+        });
+        assert!(!there());
+    }
 }
