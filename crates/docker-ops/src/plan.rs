@@ -235,12 +235,6 @@ impl Plan {
             _ => false,
         })
     }
-
-    /// Whether it waits for images, after which it is made again.
-    #[must_use]
-    pub fn wants_images(&self) -> bool {
-        self.steps.iter().any(Step::is_of_an_image)
-    }
 }
 
 impl Wish {

@@ -98,7 +98,13 @@ impl Unproven {
     /// Whether the container is written down. Where that can't be told, it is.
     #[must_use]
     pub fn has(&self, id: &str) -> bool {
-        self.own().contains_key(id) || named(id).is_ok_and(|id| !matches!(read(&self.folder.join(id)), Ok(None)))
+        self.is_own(id) || named(id).is_ok_and(|id| !matches!(read(&self.folder.join(id)), Ok(None)))
+    }
+
+    /// Whether this run wrote the container down, and did not strike it out.
+    #[must_use]
+    pub fn is_own(&self, id: &str) -> bool {
+        self.own().contains_key(id)
     }
 
     /// Whether the container is written down to get another life than `life`.
@@ -193,6 +199,7 @@ mod tests {
         // Whatever is there goes on: that says nothing of what was to end.
         run.add("1a2b", None).unwrap();
         assert!(next.awaits("1a2b", Some("first")) && !next.awaits("1a2b", Some("second")));
+        assert!(run.is_own("1a2b") && !next.is_own("1a2b"));
         assert!(!next.strike("1a2b", Some("first")).unwrap() && next.has("1a2b"));
         assert!(next.strike("1a2b", Some("second")).unwrap() && !next.has("1a2b"));
         // Who started it asks for itself.

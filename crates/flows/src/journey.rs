@@ -1,6 +1,10 @@
 //! A running journey: its findings so far, its clock, its sink.
 
-use std::{future::Future, time::Duration};
+use std::{
+    future::Future,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
 use report::{Change, Event, Failure, Finding, Outcome, Report, Sink};
 use settings::{Settings, World};
@@ -13,7 +17,7 @@ use crate::{
 };
 
 pub(crate) struct Journey {
-    report: Report,
+    report: Arc<Mutex<Report>>,
     sink: Sink,
     began: Instant,
     service: Option<String>,
@@ -21,13 +25,15 @@ pub(crate) struct Journey {
 
 impl Journey {
     pub(crate) fn new(name: &str, world: &World, sink: &Sink) -> Self {
-        Self { report: Report::new(name, world.clock.now()), sink: sink.clone(), began: Instant::now(), service: None }
+        let report = Arc::new(Mutex::new(Report::new(name, world.clock.now())));
+        Self { report, sink: sink.clone(), began: Instant::now(), service: None }
     }
 
     pub(crate) fn about(&mut self, name: &str, value: impl Into<String>) {
         let about = (name.to_owned(), value.into());
-        if !self.report.subject.contains(&about) {
-            self.report.subject.push(about);
+        let mut report = self.report();
+        if !report.subject.contains(&about) {
+            report.subject.push(about);
         }
     }
 
@@ -46,6 +52,7 @@ impl Journey {
                 self.service = Some(name.clone());
                 self.section(&format!("Service {name}"));
             } else {
+                self.service = None;
                 self.about("service", name);
             }
             if let Err(mut failure) = steps(self, settings).await {
@@ -55,11 +62,17 @@ impl Journey {
                 }
                 match first {
                     None => first = Some(failure),
-                    Some(_) => self.report.also_stopped.push(failure),
+                    Some(_) => self.report().also_stopped.push(failure),
                 }
             }
         }
         first
+    }
+
+    /// The same journey, for a service that is looked at beside the one whose turn it is.
+    pub(crate) fn beside(&self, service: &str) -> Self {
+        let (report, sink) = (Arc::clone(&self.report), self.sink.clone());
+        Self { report, sink, began: self.began, service: Some(service.to_owned()) }
     }
 
     pub(crate) fn section(&self, title: &str) {
@@ -68,13 +81,13 @@ impl Journey {
 
     pub(crate) fn note(&mut self, text: impl Into<String>) {
         let text = text.into();
-        self.report.notes.push(text.clone());
+        self.report().notes.push(text.clone());
         self.sink.send(Event::Note(text));
     }
 
     pub(crate) fn changed(&mut self, change: Change) {
         let change = Change { service: self.service.clone(), ..change };
-        self.report.changes.push(change.clone());
+        self.report().changes.push(change.clone());
         self.sink.send(Event::Changed(change));
     }
 
@@ -129,13 +142,13 @@ impl Journey {
         finding.service.clone_from(&self.service);
         self.sink.send(Event::Found(Box::new(finding.clone())));
         let outcome = finding.outcome.clone();
-        self.report.findings.push(finding);
+        self.report().findings.push(finding);
         outcome
     }
 
     /// Whether nothing failed and nothing is unknown so far.
     pub(crate) fn is_well(&self) -> bool {
-        self.report.verdict() == report::Verdict::Well
+        self.report().verdict() == report::Verdict::Well
     }
 
     pub(crate) fn took(&self) -> Duration {
@@ -144,6 +157,10 @@ impl Journey {
 
     /// The report; `stopped` if the journey could not go on to its end.
     pub(crate) fn end(self, stopped: Option<Failure>) -> Report {
-        Report { took: self.took(), stopped, ..self.report }
+        Report { took: self.took(), stopped, ..self.report().clone() }
+    }
+
+    fn report(&self) -> MutexGuard<'_, Report> {
+        self.report.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

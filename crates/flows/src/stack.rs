@@ -27,7 +27,7 @@ use std::{
     time::Duration,
 };
 
-use docker_ops::{Engine, Member, ProjectLock, ProjectScope, StackSpec, Unproven, Wish};
+use docker_ops::{Engine, ErrorKind, Member, ProjectLock, ProjectScope, StackSpec, Unproven, Wish};
 use report::{Failure, FailureKind};
 use settings::{Settings, World};
 use token_sync::SourceFile;
@@ -66,10 +66,19 @@ impl Stack<'_> {
     }
 }
 
-/// Waits for other runs of the same project to end, and keeps them off. The lock lies beside the secrets, which no version control takes.
-async fn lock(spec: &StackSpec, world: &World) -> Result<ProjectLock, Failure> {
+/// Waits for other runs of the same project to end, which it tells, and keeps them off. The lock lies beside the secrets, which no version
+/// control takes.
+async fn lock(spec: &StackSpec, world: &World, tell: impl FnOnce(String)) -> Result<ProjectLock, Failure> {
     let holder = format!("pid {}, `genai-stack`, since {}", std::process::id(), world.clock.stamp());
-    ProjectLock::take(&secrets(spec), &holder, LOCK_WAIT).await.map_err(|error| failure(&error))
+    let take = async |at_most| ProjectLock::take(&secrets(spec), &holder, at_most).await;
+    let taken = match take(Duration::ZERO).await {
+        Err(error) if error.kind() == ErrorKind::InUse => {
+            tell(format!("{error}: this run waits until that one has made its changes"));
+            take(LOCK_WAIT).await
+        }
+        taken => taken,
+    };
+    taken.map_err(|error| failure(&error))
 }
 
 impl Stack<'_> {
@@ -82,7 +91,7 @@ impl Stack<'_> {
         Ok(LAST_LOOK + self.spec()?.services.values().map(|service| LAST_LOOK + 2 * service.stop_grace).sum())
     }
 
-    /// What is still not proven, added to `failure`: of a run that was dropped before it could say so.
+    /// What is still not proven, added to `failure`: of a run that could not come to its end, or was dropped before.
     pub async fn dropped(&self, failure: Failure) -> Failure {
         let Ok(spec) = self.spec() else { return failure };
         let ids = unproven(&spec).all();

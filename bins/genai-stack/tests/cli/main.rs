@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![expect(clippy::disallowed_methods, reason = "these tests run programs, and are asked for in the environment")]
 
+mod at_once;
 mod cards;
 mod doctor;
 mod guarded;

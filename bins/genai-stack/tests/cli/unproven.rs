@@ -6,13 +6,19 @@ use std::{
     fs,
     os::unix::fs::PermissionsExt,
     process::{Child, Command, Stdio},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
-use crate::guarded::{Project, docker, finding, stack};
+use serde_json::Value;
+
+use crate::guarded::{Project, docker, finding, over_tcp, stack};
 
 /// It opens when it is told to.
 const OPENS: &str = "until [ -e /tmp/go ]; do sleep 0.1; done; exec httpd -f -p 8188 -h /www";
-const ASKS: &str = "echo '/:ann:pw' > /tmp/conf; exec httpd -f -p 8188 -h /www -c /tmp/conf";
+pub(crate) const ASKS: &str = "echo '/:ann:pw' > /tmp/conf; exec httpd -f -p 8188 -h /www -c /tmp/conf";
 
 /// It refuses in its first life, once it is told to or is to end, for which it takes its time; in its second it is open.
 const TWO_LIVES: &str = "[ -e /tmp/second ] && exec httpd -f -p 8188 -h /www; touch /tmp/second; echo '/:ann:pw' > /tmp/conf; \
@@ -25,9 +31,11 @@ printf 'HTTP/1.0 401 No\r\nContent-Length: 0\r\n\r\n'
 ";
 
 impl Project {
-    fn spawn(&self, word: &str) -> Child {
+    /// A run of `genai-stack`, whose end is not waited for.
+    pub(crate) fn spawn(&self, args: &[&str]) -> Child {
         Command::new(env!("CARGO_BIN_EXE_genai-stack"))
-            .args([word, "--timeout", "60", "--format", "json", "--project"])
+            .args(args)
+            .args(["--timeout", "60", "--project"])
             .arg(self.folder.path())
             .stdout(Stdio::piped())
             .spawn()
@@ -36,15 +44,21 @@ impl Project {
 
     /// `genai-stack restart`, whose end is not waited for, once its container is about to end.
     fn begin_restart(&self) -> Child {
-        let child = self.spawn("restart");
-        docker(&["exec", &self.container(), "sh", "-c", "until [ -e /tmp/ends ]; do sleep 0.1; done"]);
+        let child = self.spawn(&["restart", "--format", "json"]);
+        docker(&["exec", &self.container(), "timeout", "60", "sh", "-c", "until [ -e /tmp/ends ]; do sleep 0.1; done"]);
         child
     }
 
     /// `genai-stack up`, whose end is not waited for, once its container runs.
-    fn begin(&self) -> Child {
-        let child = self.spawn("up");
-        while !self.containers().contains("running") {}
+    pub(crate) fn begin(&self) -> Child {
+        self.begin_with(&[])
+    }
+
+    fn begin_with(&self, args: &[&str]) -> Child {
+        let mut child = self.spawn(&[&["up", "--format", "json"], args].concat());
+        while !self.containers().contains("running") {
+            assert!(child.try_wait().unwrap().is_none(), "it ended, and no container runs");
+        }
         child
     }
 
@@ -55,7 +69,7 @@ impl Project {
     }
 
     /// The restart policy of its container.
-    fn policy(&self) -> String {
+    pub(crate) fn policy(&self) -> String {
         docker(&["inspect", "--format", "{{.HostConfig.RestartPolicy.Name}}", &self.container()])
     }
 }
@@ -162,7 +176,7 @@ fn a_run_that_is_told_twice_ends_at_once_and_names_what_is_not_proven() {
     assert!(ended.status.code() == Some(130) && report.contains(&told), "{report}");
 }
 
-fn interrupt(run: &Child) {
+pub(crate) fn interrupt(run: &Child) {
     assert!(Command::new("kill").args(["-s", "INT", &run.id().to_string()]).status().unwrap().success());
 }
 
@@ -210,6 +224,47 @@ fn what_can_not_be_shown_to_be_closed_is_stopped_and_what_only_is_slow_is_not() 
 
 #[test]
 #[ignore = "it needs Docker Engine"]
+fn what_opens_is_stopped_while_another_one_is_waited_for() {
+    let project = Project::new("sentry", "custom_nodes = false\n");
+    let toml = project.folder.path().join("genai.toml");
+    let services = "[service.a.stack]\nport = 0\ncommand = ['sleep', '600']\n[service.b.stack]\nport = 0\n";
+    fs::write(&toml, fs::read_to_string(&toml).unwrap() + services).unwrap();
+    let mut run = project.begin_with(&["--service", "all"]);
+    // The other one is written down until it is stopped, and that is told.
+    let unproven = project.folder.path().join(".secrets/.genai-stack.unproven");
+    while !project.containers().contains("exited") || fs::read_dir(&unproven).unwrap().count() > 1 {
+        assert!(run.try_wait().unwrap().is_none(), "it waits for `a`: {}", project.containers());
+    }
+    interrupt(&run);
+    let report: Value = serde_json::from_slice(&run.wait_with_output().unwrap().stdout).unwrap();
+    let (outcome, text) = finding(&report, "auth-enforced");
+    assert!(outcome == "fail" && text.contains(r#""service":"b""#), "{report}");
+    let told = format!("`{}-b-1` stood open to everybody who reaches it, and was stopped again", project.name);
+    assert!(report["notes"].to_string().contains(&told), "{report}");
+    let changed = format!("container {}-b-1", project.name);
+    assert!(report["changes"].as_array().unwrap().iter().filter(|one| one["path"] == *changed).count() == 2, "{report}");
+}
+
+#[test]
+#[ignore = "it needs Docker Engine"]
+fn what_an_engine_that_fails_leaves_unproven_is_named() {
+    let project = Project::new("fails", "custom_nodes = false\n");
+    project.run("exec sleep 600");
+    let fails = Arc::new(AtomicBool::new(false));
+    let failing = Arc::clone(&fails);
+    let host = over_tcp(move |asked| {
+        if failing.load(Ordering::Relaxed) {
+            asked.fill(b'\n');
+        }
+    });
+    let run = project.begin_with(&["--allow-unseen", "--host", &host]);
+    fails.store(true, Ordering::Relaxed);
+    let report: Value = serde_json::from_slice(&run.wait_with_output().unwrap().stdout).unwrap();
+    assert!(report["stopped"].to_string().contains("was started, and is not proven to ask for a credential"), "{report}");
+}
+
+#[test]
+#[ignore = "it needs Docker Engine"]
 fn what_can_not_be_asked_is_not_started_or_does_not_stay() {
     let project = Project::new("unasked", "custom_nodes = false\n");
     project.up();
@@ -244,7 +299,7 @@ fn the_user_of_an_image_that_is_built_in_the_same_run_is_known_before_the_start(
     project.edit("[stack.health]", &format!("[stack.build]\ncontext = 'image'\ntag = '{tag}'\n[stack.health]"));
     let (report, code) = project.up();
     docker(&["rmi", &tag]);
-    let of_check = |one: &&serde_json::Value| one["check"] == "password-readable-in-container";
+    let of_check = |one: &&Value| one["check"] == "password-readable-in-container";
     let found = report["findings"].as_array().unwrap().iter().rfind(of_check).unwrap();
     assert!(code == 3 && found["outcome"] == "fail" && found.to_string().contains("4321"), "{report}");
     assert_eq!(project.containers(), "", "{report}");

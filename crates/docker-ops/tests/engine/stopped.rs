@@ -1,12 +1,12 @@
-//! Runs that are stopped in the middle, and two at once.
+//! Runs that are stopped in the middle.
 
 use std::time::Duration;
 
-use docker_ops::{ContainerState, ErrorKind, ProjectLock, Readiness};
+use docker_ops::{ContainerState, Readiness};
 use libtest_mimic::Trial;
 
 use crate::{
-    project::{PATIENCE, Project, token},
+    project::{Project, token},
     rig::Rig,
 };
 
@@ -16,7 +16,6 @@ pub(crate) fn trials(rig: &'static Rig) -> Vec<Trial> {
         rig.trial("up, dropped while it puts another in the old one's place: the next goes on", dropped_in_place),
         rig.trial("up, dropped while its successor is on trial: the next holds it on trial again", dropped_on_trial),
         rig.trial("up, dropped on trial: an old one that did not run before does not run after", dropped_beside_stopped),
-        rig.trial("two at once: one waits for the other, and one container is made", two_at_once),
     ]
 }
 
@@ -80,17 +79,4 @@ async fn dropped_beside_stopped(rig: &'static Rig) {
     assert!(error.to_string().contains("did not last") || error.to_string().contains("ended at once"), "{error}");
     let after = project.container().await;
     assert_eq!((after.id, after.state, project.count()), (before.id, ContainerState::Exited, 1));
-}
-
-async fn two_at_once(rig: &'static Rig) {
-    let project = Project::new(rig, "two").await;
-    let one = async |who: &str| {
-        let _lock = ProjectLock::take(project.path(), who, PATIENCE).await.unwrap();
-        project.up().await.unwrap().steps.len()
-    };
-    let (first, second) = tokio::join!(one("the first"), one("the second"));
-    assert_eq!((first.min(second), first.max(second), project.count()), (0, 2, 1));
-    let _held = ProjectLock::take(project.path(), "pid 7", PATIENCE).await.unwrap();
-    let error = ProjectLock::take(project.path(), "pid 8", Duration::ZERO).await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::InUse);
 }

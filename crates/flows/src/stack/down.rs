@@ -31,7 +31,7 @@ async fn steps(journey: &mut Journey, stack: &Stack<'_>, world: &World, options:
     let spec = stack.spec()?;
     journey.about("project", &spec.project);
     let wish = Wish { volumes: options.volumes, remove_orphans: options.remove_orphans, ..stack.wish() };
-    let _lock = if options.dry_run { None } else { Some(lock(&spec, world).await?) };
+    let _lock = if options.dry_run { None } else { Some(lock(&spec, world, |held| journey.note(held)).await?) };
     let seen = stack.engine.observe(&spec).await.map_err(|error| failure(&error))?;
     let plan = Plan::down(&spec, &seen, &wish).map_err(|error| failure(&error))?;
     for stranger in &seen.strangers {

@@ -2,6 +2,7 @@
 //! stopped again: by the same run, or by the next.
 
 mod door;
+mod sentry;
 
 use std::{
     future::{self, Future},
@@ -15,7 +16,7 @@ use report::{Change, ChangeKind, Failure, Sink};
 use settings::{Connection, Settings, World};
 use tokio::time::Instant;
 
-use self::door::Door;
+use self::{door::Door, sentry::Sentry};
 use super::{Stack, failure, lock, redact::Redaction, unproven};
 use crate::{checks, journey::Journey};
 
@@ -49,8 +50,8 @@ pub(super) fn askable(journey: &mut Journey, stack: &Stack<'_>, world: &World) -
 }
 
 /// Looks at what an earlier run left, does `start` under the project's lock, which says whether all was started, and then proves what runs,
-/// whatever came of it, for so long as `timeout`. Once `stop` is over, all of it ends at once but for a last look at what was started. Without
-/// a `timeout` it is a dry run, and `start` is all.
+/// whatever came of it, for so long as `timeout`. Once `stop` is over, all of it ends at once but for a last look at what was started. A failure
+/// names what is not proven then. Without a `timeout` it is a dry run, and `start` is all.
 pub(super) async fn after(
     journey: &mut Journey,
     stack: &Stack<'_>,
@@ -63,12 +64,16 @@ pub(super) async fn after(
     journey.about("project", &spec.project);
     let unproven = &unproven(spec);
     let Some(timeout) = timeout else { return start(journey, spec, unproven).await.map(drop) };
-    let lock = lock(spec, world).await?;
+    let mut stop = pin!(stop.fuse());
+    let lock = tokio::select! {
+        biased;
+        () = &mut stop => return Ok(()),
+        lock = lock(spec, world, |held| journey.note(held)) => lock?,
+    };
     let work = async |journey: &mut Journey| {
         let _lock = lock;
         start(journey, spec, unproven).await
     };
-    let mut stop = pin!(stop.fuse());
     let whole = async {
         left(journey, stack, world, spec, unproven).await?;
         let ended = work(journey).await;
@@ -79,15 +84,23 @@ pub(super) async fn after(
         };
         ended.map(drop).and(proven)
     };
-    tokio::select! {
+    let ended = tokio::select! {
         biased;
-        () = &mut stop => {}
-        ended = whole => return ended,
+        () = &mut stop => None,
+        ended = whole => Some(ended),
+    };
+    let ended = match ended {
+        Some(ended) => ended,
+        None => run(journey, stack, world, spec, unproven, Duration::ZERO, Whose::Started).await,
+    };
+    match ended {
+        Err(failure) => Err(stack.dropped(failure).await),
+        Ok(()) => Ok(()),
     }
-    run(journey, stack, world, spec, unproven, Duration::ZERO, Whose::Started).await
 }
 
-/// What an earlier run left open is stopped before anything else: `work` may bring it back. What is slow has its time afterwards.
+/// What an earlier run left open is stopped before anything else: `work` may bring it back. What is slow, or not clear yet, has its time
+/// afterwards: the earlier run may still wait for it.
 async fn left(
     journey: &mut Journey,
     stack: &Stack<'_>,
@@ -105,8 +118,22 @@ async fn left(
     ended
 }
 
+/// What all looks of one proof go by.
+struct Proof<'a> {
+    stack: &'a Stack<'a>,
+    world: &'a World,
+    spec: &'a StackSpec,
+    unproven: &'a Unproven,
+    /// Without one, whether a server stands open is asked all the same.
+    redaction: Option<Redaction>,
+    deadline: Instant,
+    whose: Whose,
+    /// Nobody waits.
+    is_glance: bool,
+}
+
 /// Waits for each container that is meant and proves it. The first that is not there is the failure. What a run started stays only if it is
-/// seen to be closed, or if nothing answers yet.
+/// seen to be closed, or if nothing answers yet; or, where one only glances, if another run may still wait for it.
 async fn run(
     journey: &mut Journey,
     stack: &Stack<'_>,
@@ -116,9 +143,9 @@ async fn run(
     timeout: Duration,
     whose: Whose,
 ) -> Result<(), Failure> {
-    // Whether a server stands open is asked all the same.
     let redaction = Redaction::of(stack.services).ok();
-    let deadline = Instant::now() + timeout;
+    let (deadline, is_glance) = (Instant::now() + timeout, timeout.is_zero());
+    let proof = Proof { stack, world, spec, unproven, redaction, deadline, whose, is_glance };
     let seen = stack.engine.observe(spec).await.map_err(|error| failure(&error))?;
     let mut meant: Vec<(&Settings, Option<&Container>)> = Vec::new();
     if whose == Whose::All {
@@ -135,6 +162,7 @@ async fn run(
         match stack.services.iter().find(|settings| settings.service.value == container.service) {
             Some(settings) => meant.push((settings, Some(container))),
             // Nobody knows any more where it would be asked.
+            None if proof.may_be_awaited(container) => {}
             None => close(journey, stack.engine, unproven, container, USUAL_GRACE, &Door::Unclear).await?,
         }
     }
@@ -143,58 +171,91 @@ async fn run(
         .iter()
         .map(|(settings, container)| container.map_or_else(|| (*settings).clone(), |one| door::at(settings, one, local)))
         .collect();
+    let mut sentry = Sentry::new(&proof);
+    for (settings, container) in &meant {
+        container.iter().filter(|one| unproven.has(&one.id)).for_each(|one| sentry.watch(journey, settings, one));
+    }
     let mut containers = meant.into_iter().map(|(_, container)| container);
     let failed = journey
         .each(&services, async |journey, settings| {
-            let service = &settings.service.value;
             let Some(container) = containers.next().flatten() else {
-                journey.found(future::ready(checks::no_container(&spec.project, Some(service)))).await;
+                proof.absent(journey, settings).await;
                 return Ok(());
             };
-            let grace = spec.services[service].stop_grace;
-            if unproven.awaits(&container.id, container.started_at.as_deref()) {
-                journey.started(&format!("waiting until the engine has started `{}` anew", container.name));
-            }
-            let Some(mut container) = settled(stack.engine, unproven, container, grace).await? else {
-                journey.found(future::ready(checks::no_container(&spec.project, Some(service)))).await;
-                return unproven.remove(&container.id).map_err(|error| failure(&error));
-            };
-            if whose == Whose::Started && !container.is_up() {
-                if unproven.awaits(&container.id, container.started_at.as_deref()) {
-                    journey.found(future::ready(checks::container_not_started_yet(&container.name))).await;
-                }
+            if sentry.relieve(&container.id) {
                 return Ok(());
             }
-            let door = prove(journey, stack, world, settings, redaction.as_ref(), &mut container, deadline).await;
-            let (is_ours, life) = (unproven.has(&container.id), container.started_at.as_deref());
-            let name = &container.name;
-            match &door {
-                Ok(Door::Closed) if !unproven.strike(&container.id, life).map_err(|error| failure(&error))? => {
-                    journey.found(future::ready(checks::container_not_started_yet(name))).await;
-                }
-                Ok(Door::Open) if !is_ours => journey.note(format!(
-                    "`{name}` stands open to everybody who reaches it. It ran so before, and was left running: `genai-stack down` ends it"
-                )),
-                Ok(Door::Silent) if is_ours => journey.note(format!(
-                    "`{name}` runs, and is not proven to ask for a credential: `genai-stack up` looks again, `genai-stack logs` shows \
-                     what it does, `genai-stack down` ends it"
-                )),
-                Ok(Door::Open | Door::Unclear) | Err(_) if is_ours => {
-                    let stands = door.as_ref().unwrap_or(&Door::Unclear);
-                    let closed = close(journey, stack.engine, unproven, &container, grace, stands).await;
-                    return door.map(drop).and(closed);
-                }
-                _ => {}
-            }
-            let (door, gpu) = (door?, &spec.services[service].gpu);
-            if whose == Whose::All && *gpu != Gpu::None && matches!(door, Door::Closed | Door::Silent) {
-                let proof = docker_ops::prove(stack.engine, &container.id, gpu).await.map_err(|error| failure(&error))?;
-                journey.found(future::ready(checks::gpu_given(name, gpu, &proof))).await;
-            }
-            Ok(())
+            sentry.beside(proof.of(journey, settings, container)).await
         })
         .await;
     failed.map_or(Ok(()), Err)
+}
+
+impl Proof<'_> {
+    /// Proves one container, and stops it if it can't stay.
+    async fn of(&self, journey: &mut Journey, settings: &Settings, container: &Container) -> Result<(), Failure> {
+        let Proof { stack, unproven, whose, .. } = *self;
+        let service = &self.spec.services[&settings.service.value];
+        let grace = service.stop_grace;
+        if unproven.awaits(&container.id, container.started_at.as_deref()) {
+            journey.started(&format!("waiting until the engine has started `{}` anew", container.name));
+        }
+        let Some(mut container) = settled(stack.engine, unproven, container, grace).await? else {
+            self.absent(journey, settings).await;
+            return unproven.remove(&container.id).map_err(|error| failure(&error));
+        };
+        if whose == Whose::Started && !container.is_up() {
+            if unproven.awaits(&container.id, container.started_at.as_deref()) {
+                journey.found(future::ready(checks::container_not_started_yet(&container.name))).await;
+            }
+            return Ok(());
+        }
+        let door = prove(journey, stack, self.world, settings, self.redaction.as_ref(), &mut container, self.deadline).await;
+        let (is_ours, life) = (unproven.has(&container.id), container.started_at.as_deref());
+        let name = &container.name;
+        match &door {
+            Ok(Door::Closed) if !unproven.strike(&container.id, life).map_err(|error| failure(&error))? => {
+                journey.found(future::ready(checks::container_not_started_yet(name))).await;
+            }
+            Ok(Door::Open) if !is_ours => journey.note(format!(
+                "`{name}` stands open to everybody who reaches it. It ran so before, and was left running: `genai-stack down` ends it"
+            )),
+            Ok(Door::Silent) if is_ours => stays(journey, name),
+            Ok(Door::Unclear) | Err(_) if is_ours && self.may_be_awaited(&container) => {
+                stays(journey, name);
+                return Ok(());
+            }
+            Ok(Door::Open | Door::Unclear) | Err(_) if is_ours => {
+                let stands = door.as_ref().unwrap_or(&Door::Unclear);
+                let closed = close(journey, stack.engine, unproven, &container, grace, stands).await;
+                return door.map(drop).and(closed);
+            }
+            _ => {}
+        }
+        let (door, gpu) = (door?, &service.gpu);
+        if whose == Whose::All && *gpu != Gpu::None && matches!(door, Door::Closed | Door::Silent) {
+            let proof = docker_ops::prove(stack.engine, &container.id, gpu).await.map_err(|error| failure(&error))?;
+            journey.found(future::ready(checks::gpu_given(name, gpu, &proof))).await;
+        }
+        Ok(())
+    }
+
+    async fn absent(&self, journey: &mut Journey, settings: &Settings) {
+        journey.found(future::ready(checks::no_container(&self.spec.project, Some(&settings.service.value)))).await;
+    }
+
+    /// Whether another run started it, and may give it time: whoever only glances does not take that away.
+    fn may_be_awaited(&self, container: &Container) -> bool {
+        self.is_glance && !self.unproven.is_own(&container.id)
+    }
+}
+
+/// Says what stays as it is, unproven.
+fn stays(journey: &mut Journey, name: &str) {
+    journey.note(format!(
+        "`{name}` runs, and is not proven to ask for a credential: `genai-stack up` looks again, `genai-stack logs` shows what it does, \
+         `genai-stack down` ends it"
+    ));
 }
 
 /// The container once it lives the life that somebody asked for, or the time in which an engine does that is over. None if it is gone.

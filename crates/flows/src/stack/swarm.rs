@@ -87,7 +87,7 @@ pub async fn drawn(stack: &StackSpec) -> Result<String, Failure> {
 /// A stack that would start without a login, no Swarm, no such cards, something foreign of the same name, or an engine that can't be asked.
 pub async fn plan(engine: &Engine, wanted: &Wanted, world: &World, options: Options, sink: &Sink) -> Result<Planned, Failure> {
     let stack = &wanted.spec;
-    let lock = if options.dry_run { None } else { Some(lock(stack, world).await?) };
+    let lock = if options.dry_run { None } else { Some(lock(stack, world, |held| sink.send(report::Event::Note(held))).await?) };
     guarded(engine, wanted, world, options.allow_unseen, sink).await?;
     let passwords = passwords(stack).await?;
     let plan = async {
@@ -197,7 +197,7 @@ pub async fn down(
     patience: Duration,
     sink: &mut dyn FnMut(Event),
 ) -> Result<(), Failure> {
-    let _lock = lock(stack, world).await?;
+    let _lock = lock(stack, world, |_| ()).await?;
     swarm::remove(engine, &stack.project, &stack.network(), patience, sink).await.map_err(|error| failure(&error))
 }
 

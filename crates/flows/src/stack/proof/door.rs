@@ -58,9 +58,7 @@ pub(super) async fn prove(
     let (engine, name, began) = (stack.engine, &container.name, Instant::now());
     let subject = journey.subject(settings, world)?;
     let subject = &if deadline <= began { subject.within(LOOK)? } else { subject };
-    // Without a port of its own, somebody else's server may answer at the URL of the settings.
-    // At the default URL answers whatever runs on this machine, not what an engine on another one runs.
-    let asked = if engine.is_local() { url(container).is_some() } else { settings.url.origin != Origin::Default };
+    let asked = is_known(engine, settings, container);
     journey.started(&format!("waiting for `{name}`"));
     let sink = journey.sink().clone();
     let told = |seen: &Container| tell(&sink, seen, redaction);
@@ -122,11 +120,7 @@ pub(super) async fn prove(
         door => {
             drop(journey.found(future::ready(checks::not_tried(checks::TOKEN_ACCEPTED.id, &door))).await);
             if door == Outcome::Fail {
-                let log = engine.last_lines(&container.id, START).await.unwrap_or_default();
-                if let Some(why) = plugin::not_loaded(&log) {
-                    let cure = if why.contains("No module named") { ": what it imports belongs into the image" } else { "" };
-                    journey.note(format!("ComfyUI could not load ComfyUI-Login: {}{cure}", clean(redaction, why)));
-                }
+                say_why(journey, engine, container, redaction).await;
                 return Ok(Door::Open);
             }
             if let Some(door) = over(engine, container).await {
@@ -171,8 +165,17 @@ async fn port(subject: &Subject<'_>, engine: &Engine, container: &Container, dea
     }
 }
 
+/// Says why it is open, if its log tells.
+pub(super) async fn say_why(journey: &mut Journey, engine: &Engine, container: &Container, redaction: Option<&Redaction>) {
+    let log = engine.last_lines(&container.id, START).await.unwrap_or_default();
+    if let Some(why) = plugin::not_loaded(&log) {
+        let cure = if why.contains("No module named") { ": what it imports belongs into the image" } else { "" };
+        journey.note(format!("ComfyUI could not load ComfyUI-Login: {}{cure}", clean(redaction, why)));
+    }
+}
+
 /// Ends when the server answers somebody who shows no credential.
-async fn stands_open(subject: &Subject<'_>) {
+pub(super) async fn stands_open(subject: &Subject<'_>) {
     while !is_open(subject).await {
         tokio::time::sleep(PAUSE).await;
     }
@@ -279,6 +282,12 @@ fn redacted(ready: Readiness, redaction: Option<&Redaction>) -> Readiness {
         Readiness::TooLate(probe) => Readiness::TooLate(clean(probe)),
         ready => ready,
     }
+}
+
+/// Whether it is known where it would be asked. Without a port of its own, somebody else's server may answer at the URL of the settings; at the
+/// default URL answers whatever runs on this machine, not what an engine on another one runs.
+pub(super) fn is_known(engine: &Engine, settings: &Settings, container: &Container) -> bool {
+    if engine.is_local() { url(container).is_some() } else { settings.url.origin != Origin::Default }
 }
 
 /// The settings of its service, asked where this machine reaches the container now.
