@@ -64,7 +64,7 @@ async fn act(
             let mut changes = Vec::new();
             let mut sink = |event: Event| tell(&event, &mut changes, screen);
             *begun = Some((engine.clone(), wanted.spec.clone()));
-            let status = swarm::up(&engine, planned, Duration::from_secs(*timeout), &mut sink).await?;
+            let status = swarm::up(&engine, &wanted.spec, planned, Duration::from_secs(*timeout), &mut sink).await?;
             Ok(Document::Applied { changes, services: services(status) })
         }
         SwarmAction::Down { timeout } => {

@@ -136,12 +136,22 @@ fn unguarded(report: &Report) -> Option<Failure> {
     Some(failure)
 }
 
-/// Makes the changes, and waits until every replica runs.
+/// Makes the changes of a plan for `stack`, and waits until every replica runs. What fails on the way is followed by a last look, as in
+/// [`break_off`].
 ///
 /// # Errors
 /// Replicas that don't run in that time, with what the Swarm says of them; an engine that can't be asked.
-pub async fn up(engine: &Engine, planned: Planned, patience: Duration, sink: &mut dyn FnMut(Event)) -> Result<Status, Failure> {
-    let status = swarm::roll_out(engine, planned.plan, patience, sink).await.map_err(|error| failure(&error))?;
+pub async fn up(
+    engine: &Engine,
+    stack: &StackSpec,
+    planned: Planned,
+    patience: Duration,
+    sink: &mut dyn FnMut(Event),
+) -> Result<Status, Failure> {
+    let status = match swarm::roll_out(engine, planned.plan, patience, sink).await {
+        Ok(status) => status,
+        Err(error) => return Err(break_off(engine, stack, failure(&error), sink).await),
+    };
     match unfinished(&status, patience) {
         Some(failure) => Err(failure),
         None => Ok(status),
@@ -258,7 +268,15 @@ fn unfinished(status: &Status, patience: Duration) -> Option<Failure> {
 
 #[cfg(test)]
 mod tests {
-    use docker_ops::swarm::TaskState;
+    use std::{
+        io::{BufRead as _, BufReader, Read as _, Write as _},
+        os::unix::net::UnixListener,
+        path::Path,
+        thread,
+    };
+
+    use docker_ops::{Endpoint, swarm::TaskState};
+    use serde_json::json;
 
     use super::*;
 
@@ -307,6 +325,69 @@ mod tests {
         let told = |error| unproven(&status("", 0, error), why()).causes;
         assert_eq!(told(""), ["`p_comfyui` has 0 of 1: of the others it is not proven that they ask for a credential"]);
         assert_eq!(told("nothing guards the server"), ["`p_comfyui` let everybody in, and has no replica any more"]);
+    }
+
+    /// An engine that creates all but services, and has one of the stack's that lets everybody in.
+    fn half(folder: &Path) -> Endpoint {
+        let labels = json!({"com.docker.stack.namespace": "p", "genai-stack.service": "ui"});
+        let spec = json!({"Name": "p_ui", "Labels": labels, "Mode": {"Replicated": {"Replicas": 1}}, "TaskTemplate": {}});
+        let told = json!({"State": "starting", "ContainerStatus": {"ContainerID": "c"}});
+        let task = json!({"ID": "t", "ServiceID": "1", "DesiredState": "running", "Status": told, "CreatedAt": "", "Spec": {}});
+        let (before, after) = ("2026-01-01T00:00:00Z", "2026-01-01T00:00:02Z");
+        let probe = json!({"Start": after, "End": after, "ExitCode": 1, "Output": "200 nothing guards the server"});
+        let health = json!({"Status": "starting", "FailingStreak": 1, "Log": [probe]});
+        let state = json!({"Status": "running", "Running": true, "StartedAt": before, "Health": health});
+        let answer = move |path: &str| match path {
+            "/_ping" => (200, json!("OK")),
+            "/version" => (200, json!({"Version": "1.2.3", "MinAPIVersion": "1.12"})),
+            "/services/create" => (500, json!({"message": "the disk is full"})),
+            "/services" => (200, json!([{"ID": "1", "Version": {"Index": 1}, "Spec": spec}])),
+            "/tasks" => (200, json!([task])),
+            "/containers/c/json" => (200, json!({"Id": "c", "Name": "/c", "State": state, "Config": {}, "HostConfig": {}})),
+            _ => (200, json!({"Id": "1"})),
+        };
+        let socket = folder.join("engine");
+        let listener = UnixListener::bind(&socket).unwrap();
+        thread::spawn(move || {
+            for stream in listener.incoming() {
+                let mut stream = BufReader::new(stream.unwrap());
+                let (mut line, mut length) = (String::new(), 0);
+                stream.read_line(&mut line).unwrap();
+                let path = line.split([' ', '?']).nth(1).unwrap().trim_start_matches("/v1.41").to_owned();
+                while line.trim() != "" {
+                    line.clear();
+                    stream.read_line(&mut line).unwrap();
+                    let header = line.to_ascii_lowercase();
+                    length = header.strip_prefix("content-length: ").map_or(length, |value| value.trim().parse().unwrap());
+                }
+                stream.read_exact(&mut vec![0; length]).unwrap();
+                let (status, body) = answer(&path);
+                let body = body.to_string();
+                let head =
+                    format!("HTTP/1.1 {status} X\r\nApi-Version: 1.41\r\nConnection: close\r\nContent-Length: {}", body.len());
+                write!(stream.get_mut(), "{head}\r\n\r\n{body}").unwrap();
+            }
+        });
+        Endpoint::Unix(socket)
+    }
+
+    #[tokio::test]
+    async fn a_roll_out_that_fails_half_way_leaves_nothing_open() {
+        let image = docker_ops::Image::Named { reference: "a".to_owned(), pull: docker_ops::PullPolicy::Missing };
+        let mut service = docker_ops::ServiceSpec::new(image);
+        let target = "/comfyui/login".to_owned();
+        service.mounts = vec![docker_ops::Mount { role: MountRole::Login, source: "/login".into(), target, read_only: true }];
+        let services = [("ui".to_owned(), service)].into();
+        let stack = StackSpec { project: "p".to_owned(), working_dir: "/p".into(), services };
+        let folder = tempfile::tempdir().unwrap();
+        let engine = Engine::connect(&half(folder.path())).await.unwrap();
+        let passwords = [("ui".to_owned(), PasswordFile::new(b"made-up\nann\n".to_vec()).unwrap())].into();
+        let desired = Desired::new(&stack, &passwords, engine.negotiated().used).unwrap();
+        let planned = Planned { plan: swarm::plan(desired, swarm::Observed::default()).unwrap(), _lock: None };
+        let mut events = Vec::new();
+        let failure = up(&engine, &stack, planned, Duration::ZERO, &mut |event| events.push(event)).await.unwrap_err();
+        assert!(events.contains(&Event::Halted("p_ui".to_owned())), "{events:?}");
+        assert!(failure.causes.contains(&"`p_ui` let everybody in, and has no replica any more".to_owned()), "{failure:?}");
     }
 
     #[test]
