@@ -246,6 +246,11 @@ pub(crate) fn not_tried(id: CheckId, door: &Outcome) -> Finding {
     skipped(id, "not tried", reason)
 }
 
+/// The finding for a check that would show the token to somebody who is not known to be ComfyUI.
+pub(crate) fn not_shown(id: CheckId) -> Finding {
+    skipped(id, "not tried", "it is not known that ComfyUI answers there, and no token is sent to anything else")
+}
+
 fn pass(id: CheckId, summary: impl Into<String>) -> Finding {
     Finding::new(id, Outcome::Pass, summary)
 }

@@ -5,7 +5,7 @@
 
 use std::{
     fs,
-    io::{self, Read as _, Write as _},
+    io::{self, BufRead as _, BufReader, Read as _, Write as _},
     net::{Ipv4Addr, Shutdown, TcpListener},
     os::unix::{
         fs::{PermissionsExt, chown},
@@ -13,6 +13,7 @@ use std::{
     },
     path::Path,
     process::Command,
+    sync::{Arc, Mutex},
     thread,
 };
 
@@ -186,6 +187,35 @@ fn what_can_not_be_looked_at_is_not_started_unless_that_is_said() {
     project.edit("[stack]\n", &format!("url = 'http://127.0.0.1:{}'\n[stack]\n", project.port));
     let (report, code) = project.reported(&go_on);
     assert_eq!((code, project.containers().as_str(), finding(&report, "auth-enforced").0.as_str()), (3, "exited", "fail"));
+}
+
+#[test]
+#[ignore = "it needs Docker Engine"]
+fn a_token_is_sent_to_nothing_but_comfyui() {
+    let project = Project::new("other", "custom_nodes = false\n");
+    project.run("exec sleep 600");
+    fs::write(project.folder.path().join(".env"), "COMFYUI_API_TOKEN=made-up\n").unwrap();
+    // At the URL somebody else asks for a credential.
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let url = format!("url = 'http://{}'\n[stack]\n", listener.local_addr().unwrap());
+    project.edit("[stack]\n", &url);
+    let heard = Arc::new(Mutex::new(String::new()));
+    let hears = Arc::clone(&heard);
+    thread::spawn(move || {
+        for client in listener.incoming() {
+            let mut client = BufReader::new(client.unwrap());
+            let mut head = String::new();
+            while !head.ends_with("\r\n\r\n") && client.read_line(&mut head).is_ok_and(|length| length > 0) {}
+            hears.lock().unwrap().push_str(&head);
+            drop(client.get_mut().write_all(b"HTTP/1.1 401 No\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"));
+        }
+    });
+    let (report, code) = project.reported(&["up", "--timeout", "5", "--allow-unseen", "--host", &over_tcp(|_| ())]);
+    assert_eq!((code, &*finding(&report, "answers-as-comfyui").0), (3, "unknown"), "{report}");
+    assert_eq!(finding(&report, "token-accepted").0, "skipped", "{report}");
+    let heard = heard.lock().unwrap();
+    assert!(heard.contains("GET /queue ") && !heard.contains("made-up"), "{heard}");
+    assert_eq!(project.reported(&["status"]).0["services"][0]["unproven"], true);
 }
 
 #[test]

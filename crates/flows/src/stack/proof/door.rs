@@ -113,8 +113,13 @@ pub(super) async fn prove(
     }
     match enforced(journey, engine, container, subject, deadline).await {
         Outcome::Pass => {
+            // What a URL leads to may be another's server. One that answers as ComfyUI does is shown the token, and who takes it is ours.
+            let [_, comfyui] = checks::SERVER;
+            if !engine.is_local() && journey.check(comfyui, subject).await != Outcome::Pass {
+                journey.found(future::ready(checks::not_shown(checks::TOKEN_ACCEPTED.id))).await;
+                return Ok(Door::Silent);
+            }
             let token = journey.check(&checks::TOKEN_ACCEPTED, subject).await;
-            // What a URL leads to may be another's server; who takes the token is ours.
             Ok(if engine.is_local() || token == Outcome::Pass { Door::Closed } else { Door::Silent })
         }
         door => {
