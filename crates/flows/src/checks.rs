@@ -71,6 +71,7 @@ pub(crate) use disk_sufficient::judge as disk_sufficient;
 pub(crate) use engine_reachable::judge as engine_reachable;
 pub(crate) use gpu_available::judge as gpu_available;
 pub(crate) use gpu_reachable::given as gpu_given;
+pub(crate) use guest_mode_off::look as guest_mode_off;
 pub(crate) use image_available::judge as image_available;
 pub(crate) use image_generated::{ID as IMAGE_GENERATED, run_with as generate_image};
 pub(crate) use mounts_usable::{elsewhere as mounts_elsewhere, judge as mounts_usable};

@@ -220,6 +220,38 @@ fn a_token_is_sent_to_nothing_but_comfyui() {
 
 #[test]
 #[ignore = "it needs Docker Engine"]
+fn who_lets_guests_in_is_not_started_or_does_not_stay() {
+    let project = Project::new("guests", "login = 'guarded'\ncustom_nodes = false\n");
+    let (login, switch) = (project.folder.path().join("guarded"), project.folder.path().join("guarded/GUEST_MODE"));
+    fs::rename(project.password().parent().unwrap(), login).unwrap();
+    let asks =
+        "until [ -e /tmp/go ]; do sleep 0.1; done; echo '/:ann:pw' > /tmp/conf; exec httpd -f -p 8188 -h /www -c /tmp/conf";
+    project.run(asks);
+    fs::write(&switch, "").unwrap();
+    let (report, code) = project.up();
+    let (outcome, text) = finding(&report, "guest-mode-off");
+    assert!(code == 3 && outcome == "fail" && text.contains(&format!("rm '{}'", switch.display())), "{report}");
+    assert_eq!(project.containers(), "", "{report}");
+    fs::remove_file(&switch).unwrap();
+    let run = project.begin();
+    let status = |wanted: &str| {
+        let checks = &project.reported(&["status"]).0["services"][0]["checks"];
+        let is_guests = |check: &&Value| check["check"] == "guest-mode-off";
+        assert_eq!(checks.as_array().unwrap().iter().find(is_guests).unwrap()["outcome"], wanted);
+    };
+    status("pass");
+    // Somebody lets them in while the run waits.
+    fs::write(&switch, "").unwrap();
+    docker(&["exec", &project.container(), "touch", "/tmp/go"]);
+    let ended = run.wait_with_output().unwrap();
+    let told = String::from_utf8(ended.stdout).unwrap();
+    assert!(ended.status.code() == Some(3) && told.contains("stood open to everybody"), "{told}");
+    assert_eq!(project.containers(), "exited", "{told}");
+    status("fail");
+}
+
+#[test]
+#[ignore = "it needs Docker Engine"]
 fn a_swarm_gets_nothing_that_would_start_without_a_login() {
     let project = Project::new("swarm", "");
     let swarm = |args: &[&str]| {

@@ -1,9 +1,12 @@
 //! `guest-mode-off`: the plugin's guest mode is off. With it everybody may read everything and run any workflow, at one click on the
 //! login page.
 
+use std::{io::ErrorKind, path::Path};
+
 use comfy_client::{Answer, Error, Probe};
-use report::{CheckId, Finding};
+use report::{CheckId, Finding, Outcome};
 use serde_json::Value;
+use settings::Settings;
 
 use super::{Check, fail, pass, skipped, unknown};
 use crate::{answers, subject::Subject};
@@ -11,15 +14,27 @@ use crate::{answers, subject::Subject};
 pub(super) const CHECK: Check = Check { id: CheckId("guest-mode-off"), run: |subject| Box::pin(run(subject)) };
 
 async fn run(subject: &Subject<'_>) -> Finding {
-    let switch = subject.settings.comfy_dir.as_ref().map(|folder| folder.value.join("login").join("GUEST_MODE"));
-    if let Some(switch) = switch.filter(|switch| switch.exists()) {
-        return fail(CHECK.id, format!("`{}` switches the plugin's guest mode on", subject.settings.shown(&switch)))
-            .hint(format!("remove it with `rm '{}'` and restart ComfyUI", switch.display()));
+    let login = subject.settings.comfy_dir.as_ref().map(|folder| folder.value.join("login"));
+    if let Some(found) = login.map(|login| look(subject.settings, &login)).filter(|found| found.outcome == Outcome::Fail) {
+        return found;
     }
     let Some((token, _)) = subject.token() else {
         return skipped(CHECK.id, "nothing to ask with", "there is no token");
     };
     judge(subject.client.probe(&Probe::get("/guest_mode").credential(Subject::bearer(token))).await)
+}
+
+/// Whether the switch lies in the `login` folder. A link is one wherever it leads: in a container that is another place.
+pub(crate) fn look(settings: &Settings, login: &Path) -> Finding {
+    let (id, switch) = (CHECK.id, login.join("GUEST_MODE"));
+    let shown = settings.shown(&switch);
+    match switch.symlink_metadata() {
+        Ok(_) => fail(id, format!("`{shown}` switches the plugin's guest mode on"))
+            .hint(format!("remove it with `rm '{}'` and restart ComfyUI", switch.display())),
+        Err(error) if error.kind() == ErrorKind::NotFound => pass(id, format!("there is no `{shown}`")),
+        Err(error) => unknown(id, format!("can't tell whether there is a `{shown}`"), error.to_string())
+            .hint("run this as a user who may look into that folder"),
+    }
 }
 
 fn judge(answer: Result<Answer, Error>) -> Finding {
@@ -71,5 +86,16 @@ mod tests {
         assert_eq!(outcome("guest-mode-off", &project).await, "pass");
         project.write("ComfyUI/login/GUEST_MODE", "");
         assert_eq!(outcome("guest-mode-off", &project).await, "fail");
+    }
+
+    #[test]
+    fn the_switch_is_one_even_as_a_link_to_nowhere() {
+        let project = Project::new();
+        let (settings, login) = (project.settings(), project.at("ComfyUI/login"));
+        let outcome = || look(&settings, &login).outcome.name();
+        assert_eq!(outcome(), "pass");
+        std::fs::create_dir_all(&login).unwrap();
+        std::os::unix::fs::symlink("/nowhere", login.join("GUEST_MODE")).unwrap();
+        assert_eq!(outcome(), "fail");
     }
 }

@@ -125,7 +125,7 @@ async fn unseen(journey: &mut Journey, service: &ServiceSpec, is_allowed: bool) 
     .await;
 }
 
-/// Whether ComfyUI would start with its login: PASSWORD and the plugin are there, and can be loaded. `what` is to be started; `writes`,
+/// Whether ComfyUI would start with its login: PASSWORD and the plugin are there, can be loaded, and let no guest in. `what` is to be started; `writes`,
 /// whether a missing PASSWORD is written before the start.
 async fn guarded(
     journey: &mut Journey,
@@ -138,7 +138,23 @@ async fn guarded(
     if let Some((path, Held::Token(_, file))) = password(journey, settings, what, service, writes).await? {
         readable(journey, &path, &file, who).await;
     }
+    if let Some(login) = login(service) {
+        found(journey, checks::guest_mode_off(settings, login)).await;
+    }
     plugin(journey, settings, service).await
+}
+
+/// Whether the `login` folder that the container has lets guests in by now.
+pub(super) async fn lets_guests_in(
+    journey: &mut Journey,
+    settings: &Settings,
+    service: &ServiceSpec,
+    container: &Container,
+) -> bool {
+    let finding = login(&as_it_is(service, container)).map(|login| checks::guest_mode_off(settings, login));
+    let Some(finding) = finding.filter(|finding| finding.outcome == Outcome::Fail) else { return false };
+    found(journey, finding).await;
+    true
 }
 
 /// Whether the `login` folder holds PASSWORD: where, and what.
@@ -206,8 +222,12 @@ fn identity(facts: &EngineFacts, name: &str, service: &ServiceSpec, seen: &Obser
 
 /// Where PASSWORD must be before the start.
 pub(super) fn password_file(service: &ServiceSpec) -> Option<PathBuf> {
-    let login = service.mounts.iter().find(|mount| mount.role == MountRole::Login)?;
-    Some(login.source.join("PASSWORD"))
+    login(service).map(|login| login.join("PASSWORD"))
+}
+
+/// The folder of this machine that is mounted as `login`.
+fn login(service: &ServiceSpec) -> Option<&Path> {
+    service.mounts.iter().find(|mount| mount.role == MountRole::Login).map(|mount| mount.source.as_path())
 }
 
 async fn found(journey: &mut Journey, finding: Finding) -> Outcome {
