@@ -203,14 +203,17 @@ fn a_token_is_sent_to_nothing_but_comfyui() {
     let hears = Arc::clone(&heard);
     thread::spawn(move || {
         for client in listener.incoming() {
-            let mut client = BufReader::new(client.unwrap());
-            let mut head = String::new();
-            while !head.ends_with("\r\n\r\n") && client.read_line(&mut head).is_ok_and(|length| length > 0) {}
-            hears.lock().unwrap().push_str(&head);
-            drop(client.get_mut().write_all(b"HTTP/1.1 401 No\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"));
+            let (mut client, hears) = (BufReader::new(client.unwrap()), Arc::clone(&hears));
+            // One that says nothing holds up nobody.
+            thread::spawn(move || {
+                let mut head = String::new();
+                while !head.ends_with("\r\n\r\n") && client.read_line(&mut head).is_ok_and(|length| length > 0) {}
+                hears.lock().unwrap().push_str(&head);
+                drop(client.get_mut().write_all(b"HTTP/1.1 401 No\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"));
+            });
         }
     });
-    let (report, code) = project.reported(&["up", "--timeout", "5", "--allow-unseen", "--host", &over_tcp(|_| ())]);
+    let (report, code) = project.reported(&["up", "--timeout", "30", "--allow-unseen", "--host", &over_tcp(|_| ())]);
     assert_eq!((code, &*finding(&report, "answers-as-comfyui").0), (3, "unknown"), "{report}");
     assert_eq!(finding(&report, "token-accepted").0, "skipped", "{report}");
     let heard = heard.lock().unwrap();
