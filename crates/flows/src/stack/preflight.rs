@@ -125,8 +125,8 @@ async fn unseen(journey: &mut Journey, service: &ServiceSpec, is_allowed: bool) 
     .await;
 }
 
-/// Whether ComfyUI would start with its login: PASSWORD and the plugin are there, can be loaded, and let no guest in. `what` is to be started; `writes`,
-/// whether a missing PASSWORD is written before the start.
+/// Whether ComfyUI would start with its login: PASSWORD and the plugin are there and can be loaded, and no guest gets in. `what` is to be
+/// started; `writes`, whether a missing PASSWORD is written before the start.
 async fn guarded(
     journey: &mut Journey,
     settings: &Settings,

@@ -289,8 +289,8 @@ fn redacted(ready: Readiness, redaction: Option<&Redaction>) -> Readiness {
     }
 }
 
-/// Whether it is known where it would be asked. Without a port of its own, somebody else's server may answer at the URL of the settings; at the
-/// default URL answers whatever runs on this machine, not what an engine on another one runs.
+/// Whether it is known where it would be asked. Without a port of its own, somebody else's server may answer at the URL of the settings; at
+/// the default URL answers whatever runs on this machine, not what an engine on another one runs.
 pub(super) fn is_known(engine: &Engine, settings: &Settings, container: &Container) -> bool {
     if engine.is_local() { url(container).is_some() } else { settings.url.origin != Origin::Default }
 }
