@@ -231,7 +231,7 @@ fn who_lets_guests_in_is_not_started_or_does_not_stay() {
         "until [ -e /tmp/go ]; do sleep 0.1; done; echo '/:ann:pw' > /tmp/conf; exec httpd -f -p 8188 -h /www -c /tmp/conf";
     project.run(asks);
     fs::write(&switch, "").unwrap();
-    let (report, code) = project.up();
+    let (report, code) = project.reported(&["up", "--timeout", "5"]);
     let (outcome, text) = finding(&report, "guest-mode-off");
     assert!(code == 3 && outcome == "fail" && text.contains(&format!("rm '{}'", switch.display())), "{report}");
     assert_eq!(project.containers(), "", "{report}");

@@ -239,6 +239,8 @@ fn what_opens_is_stopped_while_another_one_is_waited_for() {
     let report: Value = serde_json::from_slice(&run.wait_with_output().unwrap().stdout).unwrap();
     let (outcome, text) = finding(&report, "auth-enforced");
     assert!(outcome == "fail" && text.contains(r#""service":"b""#), "{report}");
+    let place = |check| report["findings"].as_array().unwrap().iter().position(|one| one["check"] == check);
+    assert!(place("auth-enforced") < place("container-healthy"), "not once `a` was waited for: {report}");
     let told = format!("`{}-b-1` stood open to everybody who reaches it, and was stopped again", project.name);
     assert!(report["notes"].to_string().contains(&told), "{report}");
     let changed = format!("container {}-b-1", project.name);
