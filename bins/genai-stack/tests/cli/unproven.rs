@@ -252,6 +252,8 @@ fn what_opens_is_stopped_while_another_one_is_waited_for() {
 fn what_an_engine_that_fails_leaves_unproven_is_named() {
     let project = Project::new("fails", "custom_nodes = false\n");
     project.run("exec sleep 600");
+    // Where it would be asked nobody listens, so that the run waits.
+    project.edit("[stack]\n", "url = 'http://127.0.0.1:1'\n[stack]\n");
     let fails = Arc::new(AtomicBool::new(false));
     let failing = Arc::clone(&fails);
     let host = over_tcp(move |asked| {
