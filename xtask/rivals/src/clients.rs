@@ -58,10 +58,10 @@ impl Client {
 
     /// Runs a workflow of one picture, and brings the picture home; returns when its bytes were in hand. The end of the run is
     /// waited for in any case, before the bytes or after them.
-    pub async fn picture(&self, workflow: &Value) -> Outcome<(usize, u64)> {
+    pub async fn picture(&self, workflow: Value) -> Outcome<(usize, u64)> {
         match self {
             Self::Ours(client) => {
-                let job = client.submit(&Workflow::from_value(workflow.clone())?).await?;
+                let job = client.submit(&Workflow::from_value(workflow)?).await?;
                 // The picture is fetched as soon as it is told of, while the end is waited for; what was not told is in the end.
                 let mut told = job.events().filter_map(|event| ready(event.outputs().into_iter().next()));
                 let early = async {
@@ -83,7 +83,7 @@ impl Client {
                 Ok((picture.ok_or("no picture")?.len(), work::micros()))
             }
             Self::ComfyuiClient(client, seen) => {
-                let prompt_id = client.post_prompt(workflow).await?.prompt_id;
+                let prompt_id = client.post_prompt(&workflow).await?.prompt_id;
                 // As its example does: the picture is fetched when it is told, and then the end is waited for.
                 let file = seen.picture(&prompt_id).await;
                 let got = (client.get_view(&file).await?.len(), work::micros());
@@ -91,7 +91,7 @@ impl Client {
                 Ok(got)
             }
             Self::ComfyuiRs { client, socket } => {
-                let prompt_id = client.queue_prompt(workflow).await?;
+                let prompt_id = client.queue_prompt(&workflow).await?;
                 let limit = Duration::from_secs(600);
                 let ended = if *socket {
                     client.wait_for_completion_ws(&prompt_id, limit, |_| {}).await?

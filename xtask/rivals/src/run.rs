@@ -31,7 +31,7 @@ pub async fn client(words: &[String]) -> Outcome<()> {
                 }
                 let workflow = work::one_image(&name, number);
                 let from = work::micros();
-                let line = match timeout(PATIENCE, client.picture(&workflow)).await {
+                let line = match timeout(PATIENCE, client.picture(workflow)).await {
                     Ok(Ok((bytes, at))) => json!({"job": number, "from": from, "to": at, "bytes": bytes}),
                     Ok(Err(error)) => json!({"job": number, "error": error.to_string()}),
                     Err(_) => json!({"job": number, "hung": true}),

@@ -322,7 +322,7 @@ fn an_image_that_is_built_in_the_same_run_is_judged_before_the_start() {
     project.edit("[stack.health]", &format!("[stack.build]\ncontext = 'image'\ntag = '{tag}'\n[stack.health]"));
     project.run(ASKS);
     let (report, code) = project.up();
-    let is_refused = |one: &serde_json::Value| one["outcome"] == "fail" && one.to_string().contains("PYTHONPYCACHEPREFIX");
+    let is_refused = |one: &Value| one["outcome"] == "fail" && one.to_string().contains("PYTHONPYCACHEPREFIX");
     assert!(code == 3 && report["findings"].as_array().unwrap().iter().any(is_refused), "{report}");
     assert_eq!(project.containers(), "", "{report}");
     // What is wrong with the old one does not keep the new one from being built.
@@ -340,10 +340,12 @@ fn the_status_shows_the_successor_that_a_stopped_run_left_on_trial() {
     project.run(ASKS);
     project.up();
     project.run("exec sleep 600");
-    let mut run = project.spawn("up");
+    let mut run = project.spawn(&["up", "--format", "json"]);
     let next = format!("{}.next", project.container());
     let filter = format!("name={next}");
-    while docker(&["ps", "--quiet", "--filter", &filter]).is_empty() {}
+    while docker(&["ps", "--quiet", "--filter", &filter]).is_empty() {
+        assert!(run.try_wait().unwrap().is_none(), "it ended, and left no successor");
+    }
     run.kill().unwrap();
     run.wait().unwrap();
     let (status, code) = project.reported(&["status"]);

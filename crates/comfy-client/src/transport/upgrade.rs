@@ -2,7 +2,6 @@
 
 use data_encoding::BASE64;
 use http::header::{CONNECTION, HeaderName, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, UPGRADE};
-use tokio::io::{Join, ReadHalf, WriteHalf};
 use tokio::time::timeout;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
@@ -16,7 +15,7 @@ use crate::request::Request;
 use crate::secret::Credential;
 
 /// An open WebSocket.
-pub(crate) type WebSocket = WebSocketStream<Join<Felt<ReadHalf<reqwest::Upgraded>>, WriteHalf<reqwest::Upgraded>>>;
+pub(crate) type WebSocket = WebSocketStream<Felt<reqwest::Upgraded>>;
 
 /// What became of an upgrade.
 pub(crate) enum Upgrade {
@@ -57,8 +56,7 @@ impl Transport {
                     .hint("a proxy that caches or replays the upgrade stands between"));
             }
             let stream = answer.upgrade().await.map_err(|cause| Error::transport(self.base(), cause))?;
-            let (reader, writer) = tokio::io::split(stream);
-            let stream = tokio::io::join(Felt { reader, pulse }, writer);
+            let stream = Felt { stream, pulse };
             let limit = Some(self.config().frame_limit);
             let config = WebSocketConfig::default().max_frame_size(limit).max_message_size(limit);
             Ok(Upgrade::Open(Box::new(WebSocketStream::from_raw_socket(stream, Role::Client, Some(config)).await)))

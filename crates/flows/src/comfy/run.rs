@@ -5,7 +5,7 @@ mod prepare;
 #[cfg(test)]
 mod tests;
 
-use std::{path::Path, time::Duration};
+use std::{path::Path, pin::pin, time::Duration};
 
 use comfy_client::{Client, Error, Event, Job, Outcome, Output, Run, StallCause, Submission, Timing, Workflow, WsImage};
 use futures_util::StreamExt;
@@ -125,7 +125,7 @@ async fn submit(order: &Order<'_>, wish: &impl AsyncFn()) -> Result<(Job, bool),
     let id = order.client.draw_prompt_id().map_err(failed)?;
     let submission = Submission::new(order.workflow).fresh_id(&id);
     let submission = if order.front { submission.front() } else { submission };
-    let mut sending = std::pin::pin!(order.client.submit_with(&submission));
+    let mut sending = pin!(order.client.submit_with(&submission));
     tokio::select! {
         biased;
         () = wish() => {}
@@ -149,7 +149,7 @@ async fn submit(order: &Order<'_>, wish: &impl AsyncFn()) -> Result<(Job, bool),
 /// Follows the run to its end, or to the deadline.
 async fn follow(job: &Job, deadline: Option<Duration>, tell: &mut impl AsyncFnMut(Step)) -> Result<Outcome, Error> {
     let mut events = job.events();
-    let mut telling = std::pin::pin!(async {
+    let mut telling = pin!(async {
         while let Some(event) = events.next().await {
             tell(Step::Told(event)).await;
         }
@@ -220,21 +220,29 @@ impl Made<'_> {
     }
 }
 
-/// Brings home all that the run made: first what came over the WebSocket, which can't be had again, then the files in the order in which
-/// it names them.
+/// Brings home all that the run made: first what came over the WebSocket, then the files in the order in which it names them. A wish to
+/// stop leaves the files; what can't be had again is left at the second.
 async fn bring_home(order: &Order<'_>, run: &Run, out: &Path, wish: &impl AsyncFn(), tell: &mut impl AsyncFnMut(Step)) -> Haul {
-    let mut haul = Haul::default();
+    let (mut haul, mut wishes) = (Haul::default(), 0);
     let pictures = run.ws_images.iter().enumerate().map(Made::Picture);
     for made in pictures.chain(run.outputs.iter().map(Made::File)) {
-        let got = tokio::select! {
-            biased;
-            () = wish() => {
-                haul.failures.push(Failure::new(FailureKind::Interrupted, "stopped by the user"));
-                break;
+        let enough = if matches!(made, Made::Picture(_)) { 2 } else { 1 };
+        let mut fetching = pin!(made.fetch(order, run, out));
+        let got = loop {
+            if wishes >= enough {
+                break None;
             }
-            got = made.fetch(order, run, out) => got,
+            tokio::select! {
+                biased;
+                () = wish() => wishes += 1,
+                got = &mut fetching => break Some(got),
+            }
         };
+        let Some(got) = got else { break };
         haul.take(got, tell).await;
+    }
+    if wishes > 0 {
+        haul.failures.push(Failure::new(FailureKind::Interrupted, "stopped by the user"));
     }
     haul
 }
