@@ -384,7 +384,7 @@ async fn row_20_a_guest_reads_everything_and_may_post_two_things() {
     assert_eq!(site.log_in(ask).await.header("Location"), Some("/login?wrong_password=1"), "no file, no guests");
     let file = site.folder.path().join("login/GUEST_MODE");
     std::fs::write(&file, "").expect("written");
-    assert!(site.get("/login", &[]).await.text().contains("guest_mode"));
+    assert!(site.get("/login", &[]).await.text().contains("Guest Mode"));
     assert_eq!(site.log_in("guest_mode=1").await.status, 500, "the password field must be there");
     let reply = site.log_in(ask).await;
     assert_eq!(location(&reply), (302, Some("/")));

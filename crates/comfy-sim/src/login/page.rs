@@ -24,9 +24,9 @@ impl Page<'_> {
             ""
         };
         let guest = if self.guests {
-            "<button id=\"guest\" name=\"guest_mode\" value=\"1\" formnovalidate>Look around as a guest</button>"
+            "<button id=\"guest\" name=\"guest_mode\" value=\"1\" formnovalidate>Guest Mode</button>"
         } else {
-            ""
+            "<input name=\"guest_mode\" type=\"hidden\">"
         };
         format!(
             "<!DOCTYPE html><html lang=\"en\"><head><meta charset=\"utf-8\"><title>comfy-sim: log in</title></head>\
@@ -50,9 +50,9 @@ mod tests {
     fn the_page_asks_for_what_the_server_lacks() {
         let page = Page { first_time: true, username: None, wrong_password: false, guests: false }.html();
         assert!(page.contains("name=\"username\"") && page.contains("name=\"password\""));
-        assert!(!page.contains("guest_mode"));
+        assert!(page.contains("guest_mode") && !page.contains("Guest Mode"));
         let known = Page { first_time: false, username: Some("<b>"), wrong_password: true, guests: true }.html();
         assert!(!known.contains("name=\"username\"") && known.contains("&lt;b&gt;"));
-        assert!(known.contains("id=\"wrong\"") && known.contains("value=\"1\""));
+        assert!(known.contains("id=\"wrong\"") && known.contains("value=\"1\"") && known.contains("Guest Mode"));
     }
 }

@@ -5,7 +5,6 @@ use std::{io::ErrorKind, path::Path};
 
 use comfy_client::{Answer, Error, Probe};
 use report::{CheckId, Finding, Outcome};
-use serde_json::Value;
 use settings::Settings;
 
 use super::{Check, fail, pass, skipped, unknown};
@@ -13,9 +12,17 @@ use crate::{answers, subject::Subject};
 
 pub(super) const CHECK: Check = Check { id: CheckId("guest-mode-off"), run: |subject| Box::pin(run(subject)) };
 
+/// The button that the login page has in that mode, and the field that it has in any, since there is such a mode.
+const BUTTON: &str = "Guest Mode";
+const FIELD: &str = "guest_mode";
+
 async fn run(subject: &Subject<'_>) -> Finding {
     let login = subject.settings.comfy_dir.as_ref().map(|folder| folder.value.join("login"));
     if let Some(found) = login.map(|login| look(subject.settings, &login)).filter(|found| found.outcome == Outcome::Fail) {
+        return found;
+    }
+    let page = subject.client.probe(&Probe::get("/login")).await;
+    if let Some(found) = judge_page(&page) {
         return found;
     }
     let Some((token, _)) = subject.token() else {
@@ -37,6 +44,22 @@ pub(crate) fn look(settings: &Settings, login: &Path) -> Finding {
     }
 }
 
+/// None for what is no login page of a ComfyUI-Login that has such a mode.
+fn judge_page(page: &Result<Answer, Error>) -> Option<Finding> {
+    let page = page.as_ref().ok().filter(|page| page.status == 200)?;
+    let text = String::from_utf8_lossy(&page.body);
+    let finding = match text.contains(FIELD) {
+        true if text.contains(BUTTON) => {
+            fail(CHECK.id, "the plugin lets everybody in as a guest, to read everything and run any workflow")
+                .hint("remove the file `GUEST_MODE` from ComfyUI's `login` folder and restart ComfyUI")
+        }
+        true => pass(CHECK.id, "nobody gets in as a guest"),
+        false => return None,
+    };
+    Some(finding.seen("GET /login without a credential", answers::words(page)))
+}
+
+/// `/guest_mode` tells of who asks, and nobody asks as a guest: only that there is none tells something.
 fn judge(answer: Result<Answer, Error>) -> Finding {
     let id = CHECK.id;
     let answer = match answer {
@@ -44,13 +67,9 @@ fn judge(answer: Result<Answer, Error>) -> Finding {
         Err(error) => return unknown(id, "the request got no answer", answers::chain(&error)),
     };
     let seen = answers::words(&answer);
-    let mode = serde_json::from_slice::<Value>(&answer.body).ok().and_then(|body| body["guestMode"].as_bool());
-    let finding = match (answer.status, mode) {
-        (200, Some(false)) => pass(id, "nobody gets in as a guest"),
-        (200, Some(true)) => fail(id, "the plugin lets everybody in as a guest, to read everything and run any workflow")
-            .hint("remove the file `GUEST_MODE` from ComfyUI's `login` folder and restart ComfyUI"),
-        (404, _) => pass(id, "this login has no guest mode"),
-        _ => unknown(id, "can't tell", format!("GET /guest_mode gave {seen}")),
+    let finding = match answer.status {
+        404 => pass(id, "this login has no guest mode"),
+        _ => unknown(id, "can't tell", format!("`/login` is no page of ComfyUI-Login, and GET /guest_mode gave {seen}")),
     };
     finding.seen("GET /guest_mode with the token", seen)
 }
@@ -65,16 +84,24 @@ mod tests {
 
     #[test]
     fn judged_by_what_the_login_says() {
-        let with = |status, body: &str| {
+        let page = |status, body: &str| {
+            let mut answer = answer(status, None);
+            answer.body = body.as_bytes().to_vec();
+            judge_page(&Ok(answer)).map(|found| found.outcome.name())
+        };
+        let field = r#"<input type="hidden" id="guest_mode" name="guest_mode">"#;
+        assert_eq!(page(200, field), Some("pass"));
+        assert_eq!(page(200, &format!(r#"{field}<input type="button" value="Guest Mode">"#)), Some("fail"));
+        assert_eq!((page(200, "<form>"), page(404, field)), (None, None));
+        // It says so to every token, guests or not.
+        let mode = |status, body: &str| {
             let mut answer = answer(status, None);
             answer.body = body.as_bytes().to_vec();
             judge(Ok(answer)).outcome
         };
-        assert_eq!(with(200, r#"{"guestMode": false}"#).name(), "pass");
-        assert_eq!(with(200, r#"{"guestMode": true}"#).name(), "fail");
-        assert_eq!(with(404, "").name(), "pass");
-        assert_eq!(with(200, "<html>").name(), "unknown");
-        assert_eq!(with(401, "").name(), "unknown");
+        assert_eq!(mode(200, r#"{"guestMode": false}"#).name(), "unknown");
+        assert_eq!(mode(404, "").name(), "pass");
+        assert_eq!(mode(401, "").name(), "unknown");
     }
 
     #[tokio::test]
@@ -86,6 +113,14 @@ mod tests {
         assert_eq!(outcome("guest-mode-off", &project).await, "pass");
         project.write("ComfyUI/login/GUEST_MODE", "");
         assert_eq!(outcome("guest-mode-off", &project).await, "fail");
+        // Who can't look into the folder sees it at the door.
+        let (mut settings, world) = (project.settings(), project.world());
+        settings.comfy_dir = None;
+        let at_the_door = CHECK.run(&Subject::new(&settings, &world).unwrap()).await;
+        assert!(
+            at_the_door.outcome == Outcome::Fail && at_the_door.evidence[0].name.starts_with("GET /login"),
+            "{at_the_door:?}"
+        );
     }
 
     #[test]
