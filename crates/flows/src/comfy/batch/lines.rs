@@ -182,7 +182,9 @@ fn seed(text: &str, entropy: &Entropy) -> Result<Seed, String> {
     if text == "random" {
         return Ok(Seed::Random(entropy.bytes()));
     }
-    text.parse().map(Seed::Fixed).map_err(|_| format!("the seed `{text}` is neither a whole number nor `random`"))
+    text.parse()
+        .map(Seed::Fixed)
+        .map_err(|_| format!("the seed `{}` is neither a whole number nor `random`", text.escape_debug()))
 }
 
 #[cfg(test)]
@@ -196,7 +198,8 @@ mod tests {
         let entropy = settings::World::for_tests(folder.path()).entropy;
         let said = |line: Result<Line, Wrong>| match line {
             Ok(line) => format!("{}: {:?} {:?} {:?} {:?}", line.number, line.id, line.workflow, line.seed, line.set),
-            Err(wrong) => format!("{}: wrong: {}", wrong.number, wrong.what),
+            // A cell or a key may hold the end of a line.
+            Err(wrong) => format!("{}: wrong: {}", wrong.number, wrong.what.replace('\n', "⏎")),
         };
         Ok(Reader::open(&path, Path::new(name), &entropy)?.map(said).collect::<Vec<_>>().join("\n"))
     }
@@ -237,8 +240,8 @@ mod tests {
             let lines = text.split('\n').count() as u64;
             for (name, begin) in [("a.jsonl", ""), ("a.csv", "id,seed\n")] {
                 let said = read(name, format!("{begin}{text}").as_bytes()).unwrap_or_default();
-                // What a quoted cell or a key says may begin a line of its own.
                 let numbers: Vec<u64> = said.lines().filter_map(|line| line.split_once(": ")?.0.parse().ok()).collect();
+                proptest::prop_assert_eq!(numbers.len(), said.lines().count());
                 proptest::prop_assert!(numbers.is_sorted() && numbers.iter().all(|number| (1..=lines + 1).contains(number)), "{}", said);
             }
         }
