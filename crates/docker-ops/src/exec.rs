@@ -18,7 +18,7 @@ use serde::Deserialize;
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWriteExt},
     sync::mpsc,
-    time,
+    time::{self, Instant},
 };
 
 pub use reason::NotStarted;
@@ -109,31 +109,44 @@ impl Engine {
         if command.command.is_empty() {
             return Err(Error::new(ErrorKind::InvalidConfig, "there is no command to run"));
         }
-        let run = self.run(container, command, input, output);
-        let Some(timeout) = command.timeout else { return run.await };
-        time::timeout(timeout, run).await.unwrap_or(Ok(ExecEnd::NotEnded))
+        let (begun, timeout) = (Instant::now(), command.timeout.unwrap_or(Duration::MAX));
+        let created = time::timeout(timeout, self.taken(container, command, input.is_some())).await.unwrap_or_else(|_| {
+            let message = format!("`{}` in `{container}` was not taken within {timeout:?}", command.command[0]);
+            Err(Error::new(ErrorKind::Timeout, message).hint("it was not begun: the engine did not answer"))
+        });
+        let id = match created? {
+            Ok(id) => id,
+            Err(refused) => return Ok(refused),
+        };
+        let left = timeout.saturating_sub(begun.elapsed());
+        time::timeout(left, self.run(&id, container, command, input, output)).await.unwrap_or(Ok(ExecEnd::NotEnded))
+    }
+
+    /// The id under which the engine takes the command; else why it does not.
+    async fn taken(&self, container: &str, command: &ExecCommand, attached: bool) -> Result<Result<String, ExecEnd>, Error> {
+        let config = serde_json::json!({
+            "AttachStdin": attached, "AttachStdout": true, "AttachStderr": true, "Tty": command.terminal.is_some(),
+            "Cmd": command.command, "Env": command.environment,
+            "User": command.user.as_deref().unwrap_or_default(), "WorkingDir": command.workdir.as_deref().unwrap_or_default(),
+        });
+        let path = format!("/containers/{}/exec", named(container)?);
+        match self.ask(Method::POST, &path, Bytes::from(config.to_string()), container).await {
+            Ok(answer) => Ok(Ok(parsed::<Created>(answer, container).await?.id)),
+            Err(error) if error.kind() == ErrorKind::Conflict => Ok(Err(reason::of_refusal(&error))),
+            Err(error) => Err(error),
+        }
     }
 
     async fn run(
         &self,
+        id: &str,
         container: &str,
         command: &ExecCommand,
         input: ExecInput,
         output: &mpsc::Sender<ExecOutput>,
     ) -> Result<ExecEnd, Error> {
-        let config = serde_json::json!({
-            "AttachStdin": input.is_some(), "AttachStdout": true, "AttachStderr": true, "Tty": command.terminal.is_some(),
-            "Cmd": command.command, "Env": command.environment,
-            "User": command.user.as_deref().unwrap_or_default(), "WorkingDir": command.workdir.as_deref().unwrap_or_default(),
-        });
-        let path = format!("/containers/{}/exec", named(container)?);
-        let created = match self.ask(Method::POST, &path, Bytes::from(config.to_string()), container).await {
-            Ok(answer) => parsed::<Created>(answer, container).await?,
-            Err(error) if error.kind() == ErrorKind::Conflict => return Ok(reason::of_refusal(&error)),
-            Err(error) => return Err(error),
-        };
         let tty = command.terminal.is_some();
-        let path = format!("/exec/{}/start", created.id);
+        let path = format!("/exec/{id}/start");
         let start = Bytes::from(serde_json::json!({"Detach": false, "Tty": tty}).to_string());
         let is_podman = self.negotiated().is_podman();
         let mut sorter = Sorter {
@@ -146,11 +159,11 @@ impl Engine {
         };
         let started = match input {
             None => match self.ask(Method::POST, &path, start, container).await {
-                Ok(answer) => beside(self.resize(&created.id, command.terminal), sorter.pass(answer.into_body())).await,
+                Ok(answer) => beside(self.resize(id, command.terminal), sorter.pass(answer.into_body())).await,
                 Err(error) => Err(error),
             },
             Some(input) => match self.upgraded(&path, start, container).await {
-                Ok(stream) => beside(self.resize(&created.id, command.terminal), sorter.converse(stream, input)).await,
+                Ok(stream) => beside(self.resize(id, command.terminal), sorter.converse(stream, input)).await,
                 Err(error) => Err(error),
             },
         };
@@ -162,7 +175,7 @@ impl Engine {
             }
             Err(error) => return Err(error),
         }
-        let ended = self.ended(&created.id, container).await?;
+        let ended = self.ended(id, container).await?;
         let is_said = || reason::begins(&sorter.held, sorter.beginnings) && matches!(ended.exit_code, Some(125..=127));
         if ended.pid == 0 && (!is_podman || is_said()) {
             return Ok(reason::of_text(&sorter.held));

@@ -57,7 +57,7 @@ async fn act(
                 screen.warn(&note.to_string(), &note.hint);
             }
             let options = swarm::Options { dry_run: *dry_run, allow_unseen: *allow_unseen };
-            let planned = swarm::plan(&engine, &wanted, world, options, &Sink::silent()).await?;
+            let planned = swarm::plan(&engine, &wanted, world, options, |held| screen.say(&held), &Sink::silent()).await?;
             if *dry_run {
                 return Ok(Document::Plan { changes: planned.changes().iter().map(ToString::to_string).collect() });
             }
@@ -76,7 +76,8 @@ async fn act(
 
 async fn down(engine: &Engine, stack: &StackSpec, world: &World, timeout: u64, screen: &Screen) -> Result<Vec<String>, Failure> {
     let mut changes = Vec::new();
-    swarm::down(engine, stack, world, Duration::from_secs(timeout), &mut |event| tell(&event, &mut changes, screen)).await?;
+    let (patience, waits) = (Duration::from_secs(timeout), |held: String| screen.say(&held));
+    swarm::down(engine, stack, world, patience, waits, &mut |event| tell(&event, &mut changes, screen)).await?;
     Ok(changes)
 }
 

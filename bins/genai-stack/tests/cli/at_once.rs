@@ -1,4 +1,4 @@
-//! Two runs of one project at once: one changes it at a time, and neither ends what the other waits for.
+//! Two runs of one project at once: one changes it at a time, and neither ends at a glance what the other waits for.
 //!
 //! The tests take the image that those of `docker-ops` make.
 

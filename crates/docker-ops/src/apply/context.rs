@@ -60,7 +60,7 @@ impl Write for Pieces {
 /// Files, folders and links in the order of their names, but for secrets and what `.dockerignore` leaves out. Owners are root's, as in every image.
 fn pack(folder: &Path, dockerfile: &str, secrets: &[PathBuf], into: &mut impl Write) -> io::Result<()> {
     let (folder, secrets) = (&folder.canonicalize()?, real(secrets));
-    let left_out = left_out(folder)?;
+    let left_out = left_out(folder, IGNORE_FILE)?;
     let mut archive = tar::Builder::new(into);
     archive.mode(tar::HeaderMode::Deterministic);
     archive.follow_symlinks(false);
@@ -87,15 +87,20 @@ fn pack(folder: &Path, dockerfile: &str, secrets: &[PathBuf], into: &mut impl Wr
 
 const IGNORE_FILE: &str = ".dockerignore";
 
-/// The secrets in `folder` that nobody keeps out of an image who packs it by `.dockerignore` alone.
-pub(crate) fn exposed(folder: &Path, secrets: &[PathBuf]) -> io::Result<BTreeSet<PathBuf>> {
+/// The secrets in `folder` that nobody keeps out of an image who packs it by a list alone: by `.dockerignore`, or by BuildKit's, which counts in
+/// its place where a Dockerfile has one of its own.
+pub(crate) fn exposed(folder: &Path, dockerfile: &str, secrets: &[PathBuf]) -> io::Result<BTreeSet<PathBuf>> {
     let (folder, secrets) = (folder.canonicalize()?, real(secrets));
-    let left_out = left_out(&folder)?;
+    let mut lists = vec![left_out(&folder, IGNORE_FILE)?];
+    let own = format!("{dockerfile}{IGNORE_FILE}");
+    if folder.join(&own).exists() {
+        lists.push(left_out(&folder, &own)?);
+    }
     let mut exposed = BTreeSet::new();
     for entry in WalkBuilder::new(&folder).standard_filters(false).build().flatten() {
         let Ok(path) = entry.path().strip_prefix(&folder) else { continue };
         let is_sent = entry.file_type().is_some_and(|kind| kind.is_file())
-            && !left_out.matched_path_or_any_parents(path, false).is_ignore();
+            && lists.iter().any(|list| !list.matched_path_or_any_parents(path, false).is_ignore());
         let parts = path.ancestors().filter(|part| is_sent && !part.as_os_str().is_empty());
         exposed.extend(parts.filter(|part| is_secret(&folder.join(part), &secrets)).last().map(Path::to_owned));
     }
@@ -137,9 +142,9 @@ fn is_copy(name: &str) -> bool {
 }
 
 /// Docker's patterns are git's, but each begins at the top.
-fn left_out(folder: &Path) -> io::Result<Gitignore> {
+fn left_out(folder: &Path, list: &str) -> io::Result<Gitignore> {
     let mut patterns = GitignoreBuilder::new("");
-    let text = match File::open(folder.join(IGNORE_FILE)) {
+    let text = match File::open(folder.join(list)) {
         Ok(file) => io::read_to_string(file)?,
         Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
         Err(error) => return Err(error),
@@ -254,12 +259,15 @@ mod tests {
         }
         let told = |list: &str| {
             std::fs::write(folder.path().join(IGNORE_FILE), list).unwrap();
-            let exposed = exposed(folder.path(), &[folder.path().join("v.conf")]).unwrap();
+            let exposed = exposed(folder.path(), "Dockerfile", &[folder.path().join("v.conf")]).unwrap();
             exposed.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(" ")
         };
         assert_eq!(told(""), ".secrets app/.env login v.conf");
         assert_eq!(told(".secrets\nlogin/*\n!login/PASSWORD\n"), "app/.env login v.conf");
-        assert_eq!(told(".secrets/**\n**/.env\nlogin\nv.conf\n"), "");
+        let all = ".secrets/**\n**/.env\nlogin\nv.conf\n";
+        assert_eq!(told(all), "");
+        std::fs::write(folder.path().join("Dockerfile.dockerignore"), "v.conf\n").unwrap();
+        assert_eq!(told(all), ".secrets app/.env login");
     }
 
     #[tokio::test]

@@ -114,7 +114,9 @@ fn gpu(config: &Value, host: &Value) -> GpuRequest {
     };
     let least = |request: &Value| {
         let ids = items(&request["DeviceIDs"]).filter_map(Value::as_str);
-        let named = ids.filter(|id| !id.ends_with("all")).count();
+        // Devices of other kinds go by names of CDI too, as in `nvidia.com/imex-channel=0`.
+        let is_card = |id: &&str| id.split_once('=').is_none_or(|(kind, _)| kind.ends_with("/gpu"));
+        let named = ids.filter(|id| !id.ends_with("all")).filter(is_card).count();
         named.max(request["Count"].as_u64().and_then(|count| usize::try_from(count).ok()).unwrap_or(0))
     };
     let is_card = |path: &String| path.starts_with("/dev/nvidia") || path.starts_with("/dev/dri") || path == "/dev/dxg";
@@ -193,6 +195,7 @@ mod tests {
             (least(json!({"DeviceIDs": ["GPU-a", "GPU-b"]})), least(json!({"DeviceIDs": ["nvidia.com/gpu=all"]}))),
             (2, 0)
         );
+        assert_eq!(least(json!({"DeviceIDs": ["nvidia.com/gpu=0", "nvidia.com/imex-channel=0"]})), 1);
         assert!(of(json!({"Runtime": "nvidia"}), "").is_some());
         assert!(of(json!({"Devices": [{"PathOnHost": "/dev/nvidia0"}]}), "").is_some());
         let image = of(json!({"Runtime": "runc"}), "NVIDIA_VISIBLE_DEVICES=all");

@@ -154,9 +154,9 @@ impl StackSpec {
     pub fn check_contexts(&self) -> Vec<Violation> {
         let mut found = Found::default();
         for (name, service) in &self.services {
-            let Image::Build { context, secrets, .. } = &service.image else { continue };
+            let Image::Build { context, dockerfile, secrets, .. } = &service.image else { continue };
             // What can't be read, nobody can build of.
-            let exposed = crate::apply::exposed(context, secrets).unwrap_or_default();
+            let exposed = crate::apply::exposed(context, dockerfile, secrets).unwrap_or_default();
             let exposed: Vec<String> = exposed.iter().map(|path| format!("`{}`", path.display())).collect();
             if !exposed.is_empty() {
                 let message = format!("`.dockerignore` does not keep out of the image {}", exposed.join(", "));

@@ -53,9 +53,7 @@ pub(super) async fn run(
         }
         found(journey, checks::disk_sufficient(&disk(&facts, service))).await;
         let who = identity(&facts, name, service, seen);
-        let mounts: Vec<(&Mount, FolderFacts)> =
-            service.mounts.iter().map(|mount| (mount, docker_ops::folder(&mount.source))).collect();
-        found(journey, checks::mounts_usable(&mounts, who.clone())).await;
+        usable(journey, service, who.clone()).await;
         let what = format!("the service `{name}`");
         guarded(journey, settings, &what, service, who, true).await?;
     }
@@ -174,6 +172,27 @@ pub(super) async fn password(
     let token = source.as_ref().map(SourceOfTruth::token);
     found(journey, checks::password_before_start(&settings.shown(&path), &held, token, writes)).await;
     Ok(Some((path, held)))
+}
+
+/// Whether the user of the image that has just come can use the folders, and read PASSWORD.
+pub(super) async fn suits(
+    journey: &mut Journey,
+    stack: &Stack<'_>,
+    spec: &StackSpec,
+    seen: &Observed,
+    settings: &Settings,
+) -> Result<(), Failure> {
+    let (name, facts) = (&settings.service.value, stack.engine.facts().await.map_err(|error| failure(&error))?);
+    let service = &spec.services[name];
+    usable(journey, service, identity(&facts, name, service, seen)).await;
+    readable_by(journey, stack, spec, seen, settings).await
+}
+
+/// Whether the container's user can use what is mounted.
+async fn usable(journey: &mut Journey, service: &ServiceSpec, who: Option<Identity>) {
+    let mounts: Vec<(&Mount, FolderFacts)> =
+        service.mounts.iter().map(|mount| (mount, docker_ops::folder(&mount.source))).collect();
+    found(journey, checks::mounts_usable(&mounts, who)).await;
 }
 
 /// Whether the user of the image that is there now can read the PASSWORD that is there now, or that would be written.

@@ -79,7 +79,8 @@ pub(super) async fn after(
         let ended = work(journey).await;
         let proven = match ended {
             Ok(true) => run(journey, stack, world, spec, unproven, timeout, Whose::All).await,
-            Ok(false) => Ok(()),
+            // What an earlier run left is named: nobody looks at it now.
+            Ok(false) => run(journey, stack, world, spec, unproven, Duration::ZERO, Whose::Started).await,
             Err(_) => run(journey, stack, world, spec, unproven, timeout, Whose::Started).await,
         };
         ended.map(drop).and(proven)
@@ -175,17 +176,22 @@ async fn run(
     for (settings, container) in &meant {
         container.iter().filter(|one| unproven.has(&one.id)).for_each(|one| sentry.watch(journey, settings, one));
     }
-    let mut containers = meant.into_iter().map(|(_, container)| container);
+    let mut meant = meant.into_iter();
     let failed = journey
         .each(&services, async |journey, settings| {
-            let Some(container) = containers.next().flatten() else {
+            let Some((own, Some(container))) = meant.next() else {
                 proof.absent(journey, settings).await;
                 return Ok(());
             };
             if sentry.relieve(&container.id) {
                 return Ok(());
             }
-            sentry.beside(proof.of(journey, settings, container)).await
+            let ended = sentry.beside(proof.of(journey, settings, container)).await;
+            // What answers nobody yet may open while others are waited for.
+            if unproven.has(&container.id) {
+                sentry.watch(journey, own, container);
+            }
+            ended
         })
         .await;
     failed.map_or(Ok(()), Err)

@@ -81,13 +81,21 @@ pub async fn drawn(stack: &StackSpec) -> Result<String, Failure> {
     docker_ops::render::swarm(stack, &passwords(stack).await?).map_err(|error| failure(&error))
 }
 
-/// What must change so that the Swarm has what the stack asks for. What is looked at before goes to `sink` as well.
+/// What must change so that the Swarm has what the stack asks for. What is looked at before goes to `sink` as well. Another
+/// run that is waited for is named to `waits`.
 ///
 /// # Errors
 /// A stack that would start without a login, no Swarm, no such cards, something foreign of the same name, or an engine that can't be asked.
-pub async fn plan(engine: &Engine, wanted: &Wanted, world: &World, options: Options, sink: &Sink) -> Result<Planned, Failure> {
+pub async fn plan(
+    engine: &Engine,
+    wanted: &Wanted,
+    world: &World,
+    options: Options,
+    waits: impl FnOnce(String),
+    sink: &Sink,
+) -> Result<Planned, Failure> {
     let stack = &wanted.spec;
-    let lock = if options.dry_run { None } else { Some(lock(stack, world, |held| sink.send(report::Event::Note(held))).await?) };
+    let lock = if options.dry_run { None } else { Some(lock(stack, world, waits).await?) };
     guarded(engine, wanted, world, options.allow_unseen, sink).await?;
     let passwords = passwords(stack).await?;
     let plan = async {
@@ -205,9 +213,10 @@ pub async fn down(
     stack: &StackSpec,
     world: &World,
     patience: Duration,
+    waits: impl FnOnce(String),
     sink: &mut dyn FnMut(Event),
 ) -> Result<(), Failure> {
-    let _lock = lock(stack, world, |_| ()).await?;
+    let _lock = lock(stack, world, waits).await?;
     swarm::remove(engine, &stack.project, &stack.network(), patience, sink).await.map_err(|error| failure(&error))
 }
 

@@ -105,8 +105,8 @@ async fn start(
     Ok(true)
 }
 
-/// Brings the images, and then the containers: what was done, or nothing where a new image must not run so, or its user could not read
-/// PASSWORD.
+/// Brings the images, and then the containers: what was done, or nothing where a new image must not run so, or its user could not use
+/// the folders or read PASSWORD.
 async fn bring(
     journey: &mut Journey,
     stack: &Stack<'_>,
@@ -123,7 +123,7 @@ async fn bring(
     if !seen.images.is_empty() {
         journey.found(ready(checks::stack_sound(&spec.check_images(&seen.images)))).await;
         for settings in stack.chosen().filter(|one| stack.engine.is_local() && seen.images.contains_key(&one.service.value)) {
-            preflight::readable_by(journey, stack, spec, &seen, settings).await?;
+            preflight::suits(journey, stack, spec, &seen, settings).await?;
         }
         if !journey.is_well() {
             return Ok(None);

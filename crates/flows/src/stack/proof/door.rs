@@ -175,7 +175,8 @@ pub(super) async fn say_why(journey: &mut Journey, engine: &Engine, container: &
     let log = engine.last_lines(&container.id, START).await.unwrap_or_default();
     if let Some(why) = plugin::not_loaded(&log) {
         let cure = if why.contains("No module named") { ": what it imports belongs into the image" } else { "" };
-        journey.note(format!("ComfyUI could not load ComfyUI-Login: {}{cure}", clean(redaction, why)));
+        let (name, why) = (&container.name, clean(redaction, why));
+        journey.note(format!("ComfyUI in `{name}` could not load ComfyUI-Login: {why}{cure}"));
     }
 }
 

@@ -116,7 +116,8 @@ impl Post<'_> {
         if now.is_none_or(|now| !now.is_up() || now.started_at != seen.started_at) || finding.outcome != Outcome::Fail {
             return false;
         }
-        self.journey.found_since(began, finding);
+        // It is told in another one's turn.
+        self.journey.found_since(began, finding.seen("container", &seen.name));
         true
     }
 }
