@@ -26,10 +26,10 @@ pub(crate) fn judge(patient: &Patient<'_>) -> Finding {
         .hint("for good, mount the folder that holds it, not the file");
     }
     match binds.iter().filter(|mount| mount.is_stale.is_none()).count() {
-        0 => pass(ID, format!("{} mounts show what lies on the host", binds.len())),
+        0 => pass(ID, "what is mounted is what lies on the host"),
         count => unknown(
             ID,
-            format!("{count} mounts could not be compared"),
+            format!("{count} of {} mounts could not be compared", binds.len()),
             "the container's processes can't be looked at: it takes the engine's machine and its root",
         ),
     }

@@ -49,11 +49,11 @@ pub(crate) fn judge(patient: &Patient<'_>) -> Finding {
     if who.is_none() {
         return unknown(
             ID,
-            format!("{} folders are there", binds.len()),
+            "the folders are there",
             "the number of the container's user is known to its image only, until it runs",
         );
     }
-    pass(ID, format!("{} folders are there and may be used", binds.len()))
+    pass(ID, "the folders are there and may be used")
 }
 
 /// What that user lacks, as the system judges.

@@ -56,7 +56,8 @@ pub(crate) fn judge(seen: &[(&Mount, FolderFacts)], who: Option<Identity>) -> Fi
             warn(ID, "the folders are there; whether the container's user may use them, only its image knows")
                 .hint("let `user` in `[stack]` of genai.toml be a number")
         }
-        (true, _) => pass(ID, format!("{} folders are there, and the container's user may use them", seen.len())),
+        (true, _) if seen.is_empty() => pass(ID, "no folder is mounted"),
+        (true, _) => pass(ID, "the folders are there, and the container's user may use them"),
     };
     let finding = wrong.into_iter().fold(finding, |finding, (name, what)| finding.seen(name, what));
     hints.into_iter().fold(finding, Finding::hint)
