@@ -124,7 +124,7 @@ fn shown(path: &Path, world: &World) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::mpsc;
+    use std::{sync::mpsc, time::Duration};
 
     use futures_util::FutureExt;
 
@@ -140,11 +140,10 @@ mod tests {
             let mut writing = Box::pin(write([0; 9], folder, &to));
             assert!(writing.as_mut().now_or_never().is_none());
             // The one thread for files makes the file, and is held up then.
-            let (go, wait) = mpsc::channel::<()>();
-            spawn_blocking(move || wait.recv());
-            while !there() {
-                std::thread::yield_now();
-            }
+            let ((made, is_made), (go, wait)) = (mpsc::channel(), mpsc::channel::<()>());
+            spawn_blocking(move || (made.send(()), wait.recv()));
+            is_made.recv_timeout(Duration::from_secs(10)).unwrap();
+            assert!(there());
             assert!(writing.as_mut().now_or_never().is_none());
             drop(writing);
             go.send(()).unwrap();

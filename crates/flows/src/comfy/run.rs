@@ -7,11 +7,12 @@ mod tests;
 
 use std::{path::Path, pin::pin, time::Duration};
 
-use comfy_client::{Client, Error, Event, Job, Outcome, Output, Run, StallCause, Submission, Timing, Workflow, WsImage};
+use comfy_client::{Client, Error, Event, Job, Outcome, Output, Run, Submission, Timing, Workflow, WsImage};
 use futures_util::StreamExt;
 use report::{Failure, FailureKind};
 use serde_json::Value;
 use settings::World;
+use tokio::time::Instant;
 
 use super::home::{self, File};
 use crate::connect::failure;
@@ -98,12 +99,12 @@ async fn steps(order: &Order<'_>, wish: &impl AsyncFn(), tell: &mut impl AsyncFn
         tell(Step::Warning(format!("will not run: {dropped}"))).await;
     }
     if unwanted {
-        return Ok(stop(&job, workflow, wish, tell).await);
+        return Ok(stop(order, &job, wish, tell).await);
     }
     let Some(out) = order.out else { return Ok(End::detached(id)) };
     let outcome = tokio::select! {
         biased;
-        () = wish() => return Ok(stop(&job, workflow, wish, tell).await),
+        () = wish() => return Ok(stop(order, &job, wish, tell).await),
         outcome = follow(&job, order.deadline, tell) => outcome,
     };
     let outcome = match outcome {
@@ -112,9 +113,9 @@ async fn steps(order: &Order<'_>, wish: &impl AsyncFn(), tell: &mut impl AsyncFn
     };
     let mut end = End::of(&outcome, workflow, id);
     if let Outcome::Succeeded(run) = &outcome {
-        let haul = bring_home(order, run, out, wish, tell).await;
+        let haul = bring_home(order, run, out, 0, wish, tell).await;
         let missing = run.missing_pictures().map(|error| failure(&error));
-        (end.files, end.failure) = (haul.files, ending::not_home(haul.failures, missing, id));
+        (end.files, end.failure) = (haul.files, ending::not_home(haul.failures, missing, haul.left.then_some(id)));
     }
     Ok(end)
 }
@@ -148,7 +149,7 @@ async fn submit(order: &Order<'_>, wish: &impl AsyncFn()) -> Result<(Job, bool),
 
 /// Follows the run to its end, or to the deadline.
 async fn follow(job: &Job, deadline: Option<Duration>, tell: &mut impl AsyncFnMut(Step)) -> Result<Outcome, Error> {
-    let mut events = job.events();
+    let (begun, deadline, mut events) = (Instant::now(), deadline.unwrap_or(Duration::MAX), job.events());
     let mut telling = pin!(async {
         while let Some(event) = events.next().await {
             tell(Step::Told(event)).await;
@@ -157,17 +158,18 @@ async fn follow(job: &Job, deadline: Option<Duration>, tell: &mut impl AsyncFnMu
     let outcome = tokio::select! {
         biased;
         () = &mut telling => return job.wait(Duration::MAX).await,
-        outcome = job.wait(deadline.unwrap_or(Duration::MAX)) => outcome?,
+        outcome = job.wait(deadline) => outcome?,
     };
-    // The last event is on its way, unless the run goes on.
-    if !matches!(&outcome, Outcome::Stalled(stall) if stall.cause == StallCause::Deadline) {
+    // The last event is on its way, unless the job still waits: for the end, or for a picture after it.
+    if begun.elapsed() < deadline {
         telling.await;
     }
     Ok(outcome)
 }
 
-/// Asks the server to stop this run, and waits until it has; a second wish leaves at once.
-async fn stop(job: &Job, workflow: &Workflow, wish: &impl AsyncFn(), tell: &mut impl AsyncFnMut(Step)) -> End {
+/// Asks the server to stop this run, and waits until it has; a second wish leaves at once. Of a run that was over before, the pictures
+/// come home that can't be had again.
+async fn stop(order: &Order<'_>, job: &Job, wish: &impl AsyncFn(), tell: &mut impl AsyncFnMut(Step)) -> End {
     tell(Step::Stopping).await;
     let stopping = async {
         job.cancel().await?;
@@ -178,7 +180,15 @@ async fn stop(job: &Job, workflow: &Workflow, wish: &impl AsyncFn(), tell: &mut 
         () = wish() => None,
         ended = stopping => Some(ended),
     };
-    End::by_the_user(ended, workflow, job.prompt_id())
+    let mut end = End::by_the_user(ended.as_ref(), order.workflow, job.prompt_id());
+    if let (Some(Ok(Outcome::Succeeded(run))), Some(out)) = (&ended, order.out) {
+        let haul = bring_home(order, run, out, 1, wish, tell).await;
+        let refused = haul.failures.into_iter().filter(|failure| failure.kind != FailureKind::Interrupted);
+        let missing = run.missing_pictures().map(|error| error.to_string());
+        let causes = refused.map(|failure| failure.message).chain(missing).collect();
+        (end.files, end.failure) = (haul.files, end.failure.map(|failure| Failure { causes, ..failure }));
+    }
+    end
 }
 
 /// What came home, and why the rest did not.
@@ -186,6 +196,8 @@ async fn stop(job: &Job, workflow: &Workflow, wish: &impl AsyncFn(), tell: &mut 
 struct Haul {
     files: Vec<File>,
     failures: Vec<Failure>,
+    /// Whether the server has what is not here.
+    left: bool,
 }
 
 impl Haul {
@@ -221,12 +233,20 @@ impl Made<'_> {
 }
 
 /// Brings home all that the run made: first what came over the WebSocket, then the files in the order in which it names them. A wish to
-/// stop leaves the files; what can't be had again is left at the second.
-async fn bring_home(order: &Order<'_>, run: &Run, out: &Path, wish: &impl AsyncFn(), tell: &mut impl AsyncFnMut(Step)) -> Haul {
-    let (mut haul, mut wishes) = (Haul::default(), 0);
+/// stop leaves the files; what can't be had again is left at the second. So many `wishes` came before.
+async fn bring_home(
+    order: &Order<'_>,
+    run: &Run,
+    out: &Path,
+    mut wishes: usize,
+    wish: &impl AsyncFn(),
+    tell: &mut impl AsyncFnMut(Step),
+) -> Haul {
+    let mut haul = Haul::default();
     let pictures = run.ws_images.iter().enumerate().map(Made::Picture);
     for made in pictures.chain(run.outputs.iter().map(Made::File)) {
-        let enough = if matches!(made, Made::Picture(_)) { 2 } else { 1 };
+        let kept = matches!(made, Made::File(_));
+        let enough = if kept { 1 } else { 2 };
         let mut fetching = pin!(made.fetch(order, run, out));
         let got = loop {
             if wishes >= enough {
@@ -238,11 +258,13 @@ async fn bring_home(order: &Order<'_>, run: &Run, out: &Path, wish: &impl AsyncF
                 got = &mut fetching => break Some(got),
             }
         };
-        let Some(got) = got else { break };
+        let Some(got) = got else {
+            haul.failures.push(Failure::new(FailureKind::Interrupted, "stopped by the user"));
+            haul.left = !run.outputs.is_empty();
+            break;
+        };
+        haul.left |= kept && got.is_err();
         haul.take(got, tell).await;
-    }
-    if wishes > 0 {
-        haul.failures.push(Failure::new(FailureKind::Interrupted, "stopped by the user"));
     }
     haul
 }

@@ -47,17 +47,19 @@ impl End {
     }
 
     /// The end of a run that the user wanted stopped; `ended` is none if it was not waited for.
-    pub(super) fn by_the_user(ended: Option<Result<Outcome, Error>>, workflow: &Workflow, id: &str) -> Self {
+    pub(super) fn by_the_user(ended: Option<&Result<Outcome, Error>>, workflow: &Workflow, id: &str) -> Self {
         let (how, words, hints) = match ended {
             None => (How::Stopped, "left before the server had stopped it".to_owned(), still_there(id)),
-            Some(Err(error)) => (How::Stopped, format!("it could not be stopped: {}", connect::failure(&error)), still_there(id)),
+            Some(Err(error)) => (How::Stopped, format!("it could not be stopped: {}", connect::failure(error)), still_there(id)),
             Some(Ok(outcome)) => {
-                let hints = match &outcome {
-                    Outcome::Succeeded(_) => vec![format!("`genai-comfy download {id}` fetches its files")],
+                let hints = match outcome {
+                    Outcome::Succeeded(run) if !run.outputs.is_empty() => {
+                        vec![format!("`genai-comfy download {id}` fetches its files")]
+                    }
                     Outcome::Stalled(_) => still_there(id),
                     _ => Vec::new(),
                 };
-                (How::Ended(outcome.ending()), words(&outcome, workflow), hints)
+                (How::Ended(outcome.ending()), words(outcome, workflow), hints)
             }
         };
         let failure = Failure::new(FailureKind::Interrupted, format!("stopped by the user: {words}")).hints(&hints);
@@ -115,19 +117,20 @@ pub(super) fn still_there(id: &str) -> Vec<String> {
     ]
 }
 
-/// Why not all of it is here: files that did not come, and pictures that may be `missing`, which nobody has any more.
-pub(super) fn not_home(failures: Vec<Failure>, missing: Option<Failure>, id: &str) -> Option<Failure> {
-    match (files_not_home(failures, id), missing) {
+/// Why not all of it is here: files that did not come, of which the server has some `left` under the run's id, and pictures that may be
+/// `missing`, which nobody has any more.
+pub(super) fn not_home(failures: Vec<Failure>, missing: Option<Failure>, left: Option<&str>) -> Option<Failure> {
+    match (files_not_home(failures, left), missing) {
         (Some(failure), Some(missing)) => Some(Failure { causes: [failure.causes, vec![missing.message]].concat(), ..failure }),
         (files, missing) => files.or(missing),
     }
 }
 
-fn files_not_home(failures: Vec<Failure>, id: &str) -> Option<Failure> {
-    let again = format!("`genai-comfy download {id}` tries again");
+fn files_not_home(failures: Vec<Failure>, left: Option<&str>) -> Option<Failure> {
+    let again = left.map(|id| format!("`genai-comfy download {id}` tries again"));
     let worst = failures.iter().map(|failure| failure.kind).max()?;
     if let [_] = failures.as_slice() {
-        return failures.into_iter().next().map(|failure| failure.hint(again));
+        return failures.into_iter().next().map(|failure| failure.hints(again.as_slice()));
     }
     let mut hints: Vec<String> = Vec::new();
     for hint in failures.iter().flat_map(|failure| &failure.hints) {
@@ -137,5 +140,5 @@ fn files_not_home(failures: Vec<Failure>, id: &str) -> Option<Failure> {
     }
     let message = format!("{} of the files could not be brought home", failures.len());
     let causes = failures.into_iter().map(|failure| [vec![failure.message], failure.causes].concat().join(": ")).collect();
-    Some(Failure { causes, ..Failure::new(worst, message) }.hints(&hints).hint(again))
+    Some(Failure { causes, ..Failure::new(worst, message) }.hints(&hints).hints(again.as_slice()))
 }

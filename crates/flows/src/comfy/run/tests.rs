@@ -65,6 +65,12 @@ impl Stage {
         let wish = async || uttered.acquire().await.unwrap().forget();
         let tell = async |step: Step| {
             let name = name(&step);
+            match name {
+                // The server is done with it, and tells of it only after the wish.
+                "picture" if wishes.contains(&name) => while !self.client.queue().await.unwrap().running.is_empty() {},
+                "stopping" if wishes.contains(&"picture") => self.server.faults().clear(),
+                _ => {}
+            }
             uttered.add_permits(usize::from(wishes.contains(&name) && !steps.iter().any(|told| told == name)));
             steps.push(name.to_owned());
         };
@@ -88,6 +94,8 @@ fn name(step: &Step) -> &'static str {
         Step::Submitted(_) => "submitted",
         Step::Warning(_) => "warning",
         Step::Told(Event::Progress { .. }) => "progress",
+        Step::Told(Event::Preview { .. }) => "picture",
+        Step::Told(Event::Finished { .. }) => "finished",
         Step::Told(_) => "told",
         Step::Stopping => "stopping",
         Step::Saved(_) => "saved",
@@ -158,13 +166,49 @@ async fn a_wish_while_files_come_home_leaves_the_rest_and_says_how_to_get_it() {
 }
 
 #[tokio::test]
+async fn a_wish_after_which_all_came_home_leaves_nothing_to_fetch() {
+    let stage = Stage::new(|builder| builder).await;
+    let mut pictures = pictures();
+    pictures["1"]["inputs"]["batch_size"] = 2.into();
+    pictures.as_object_mut().unwrap().retain(|id, _| ["1", "4"].contains(&&**id));
+    let (end, _) = stage.run(pictures, &["saved"], |_| ()).await;
+    assert_eq!((end.how, end.files.len(), end.failure), (How::Ended(Ending::Succeeded), 2, None));
+    stage.server.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_wish_after_the_run_leaves_the_files_and_brings_home_what_cant_be_had_again() {
+    let unread = Fault::Refuse { route: "GET /history/*".parse().unwrap(), status: comfy_sim::Refusal::BadGateway };
+    let stage = Stage::new(|builder| builder.fault(unread)).await;
+    let (end, steps) = stage.run(pictures(), &["picture"], |_| ()).await;
+    let id = end.prompt_id.as_deref().unwrap();
+    assert_eq!(
+        (end.how, &steps[steps.len() - 2..]),
+        (How::Ended(Ending::Succeeded), &["stopping".to_owned(), "saved".into()][..])
+    );
+    assert_eq!((end.files[0].file.as_str(), stage.home().len()), ("websocket/4", 1));
+    let said = format!("Interrupted: stopped by the user: succeeded with 3 files: `genai-comfy download {id}` fetches its files");
+    assert_eq!(failure_of(&end), said);
+    stage.server.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_deadline_bounds_the_wait_for_a_picture_after_the_end_too() {
+    let stage = Stage::new(|builder| builder.fault(Fault::DeafSocket { after_frames: 3 })).await;
+    let (end, steps) = stage.run(pictures(), &[], |order| order.deadline = Some(Duration::from_secs(2))).await;
+    assert_eq!((end.how, end.files.len()), (How::Ended(Ending::Succeeded), 2));
+    assert!(failure_of(&end).contains("may be missing") && !steps.iter().any(|step| step == "finished"), "{end:?} {steps:?}");
+    stage.server.shutdown().await;
+}
+
+#[tokio::test]
 async fn files_that_stay_away_are_counted_and_the_gravest_reason_counts() {
     let lost = |nth| Failure::new(FailureKind::Unreachable, format!("no answer {nth}")).hint("is it running?");
     let refused = Failure::new(FailureKind::Refused, "the disk is full").hint("make room");
-    assert_eq!(ending::not_home(Vec::new(), None, "p"), None);
-    let one = ending::not_home(vec![lost(1)], None, "p").unwrap();
-    assert_eq!((&*one.message, one.hints.len()), ("no answer 1", 2));
-    let all = ending::not_home(vec![lost(1), refused, lost(2)], Some(lost(3)), "p").unwrap();
+    assert_eq!(ending::not_home(Vec::new(), None, None), None);
+    let one = |left| ending::not_home(vec![lost(1)], None, left).unwrap();
+    assert_eq!((&*one(None).message, one(None).hints.len(), one(Some("p")).hints.len()), ("no answer 1", 1, 2));
+    let all = ending::not_home(vec![lost(1), refused, lost(2)], Some(lost(3)), Some("p")).unwrap();
     assert_eq!((all.kind, &*all.message), (FailureKind::Refused, "3 of the files could not be brought home"));
     assert_eq!(all.causes.last().map(String::as_str), Some("no answer 3"));
     assert_eq!(all.hints, ["is it running?", "make room", "`genai-comfy download p` tries again"]);
