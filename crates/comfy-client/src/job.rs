@@ -157,10 +157,18 @@ impl Job {
         let mut hand = Hand::new(self.0.helm.clone(), true);
         let _ = timeout(deadline, poll_fn(|context| hand.poll(context, || true))).await;
         drop(hand);
+        // First: what is held no more is the result.
+        let held = self.0.helm.held();
         if let Some(result) = &self.0.known.borrow().result {
             return result.clone();
         }
-        let trouble = match timeout(LAST_LOOK, self.0.client.history(&self.0.prompt_id)).await {
+        let look = async {
+            match held {
+                Some(entry) => Ok(Some(entry)),
+                None => self.0.client.history(&self.0.prompt_id).await,
+            }
+        };
+        let trouble = match timeout(LAST_LOOK, look).await {
             Ok(Ok(Some(entry))) => {
                 let mut outcome = Outcome::read(&self.0.prompt_id, entry, self.0.submitted.elapsed());
                 if let Outcome::Succeeded(run) = &mut outcome {

@@ -182,15 +182,17 @@ impl Client {
         if !may_be_sent_again(&lost) {
             return Err(lost.in_doubt(prompt_id));
         }
+        let looked = Instant::now();
+        let takes_the_id = || async { Ok(self.system_stats().await?.is_since(TAKES_THE_ID)) };
+        if !self.persist(takes_the_id, prompt_id, &lost).await? {
+            return Err(lost.in_doubt(prompt_id).hint("before ComfyUI 0.3.45 it would be under another id: look at the queue"));
+        }
         if let Some(pause) = lost.retry_after() {
             sleep(pause.min(self.transport().config().request_timeout)).await;
-            if self.is_known(prompt_id, &lost).await? {
-                return found();
-            }
         }
-        // Where this can't be asked either, nothing is known of the server.
-        if !self.system_stats().await.is_ok_and(|stats| stats.is_since(TAKES_THE_ID)) {
-            return Err(lost.in_doubt(prompt_id).hint("before ComfyUI 0.3.45 it would be under another id: look at the queue"));
+        // It may have come in meanwhile.
+        if looked.elapsed() >= BETWEEN_LOOKS && self.is_known(prompt_id, &lost).await? {
+            return found();
         }
         let error = match self.send_prompt(request).await {
             Err(error) if error.kind() != ErrorKind::Rejected => error,
@@ -205,19 +207,27 @@ impl Client {
             .ok_or_else(|| judge::unnamed(self.url(), &answer, "accepted the workflow without a `prompt_id` that can be one"))
     }
 
-    /// Whether queue or history have the prompt; false only after two looks at both. The look itself may fail for a
-    /// while: it is tried as long as a request may take.
+    /// Whether queue or history have the prompt.
     async fn is_known(&self, prompt_id: &str, lost: &Error) -> Result<bool, Error> {
+        self.persist(|| self.find(prompt_id), prompt_id, lost).await
+    }
+
+    /// What the server says if it is asked this; false only if it says so twice. The asking itself may fail for a while: it is
+    /// tried as long as a request may take.
+    async fn persist<F>(&self, ask: impl Fn() -> F, prompt_id: &str, lost: &Error) -> Result<bool, Error>
+    where
+        F: Future<Output = Result<bool, Error>>,
+    {
         let (begun, limit) = (Instant::now(), self.transport().config().request_timeout);
-        let mut absent = 0;
+        let mut denied = 0;
         loop {
-            match self.find(prompt_id).await {
+            match ask().await {
                 Ok(true) => return Ok(true),
-                Ok(false) => absent += 1,
-                Err(error) if error.is_retryable() || error.kind() == ErrorKind::Server => absent = 0,
+                Ok(false) => denied += 1,
+                Err(error) if error.is_retryable() || error.kind() == ErrorKind::Server => denied = 0,
                 Err(_) => return Err(lost.clone().in_doubt(prompt_id)),
             }
-            if absent >= 2 {
+            if denied >= 2 {
                 return Ok(false);
             }
             if begun.elapsed() >= limit {

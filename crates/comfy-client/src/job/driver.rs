@@ -17,6 +17,7 @@ use super::waiter::{Ask, Heard, Step, Verdict, Waiter};
 use crate::client::Client;
 use crate::error::Error;
 use crate::event::Event;
+use crate::history::HistoryEntry;
 use crate::outcome::{Cancellation, Ending, Loss, Outcome, Stall, StallCause, Standing};
 use crate::socket::{Notice, Subscription};
 
@@ -153,6 +154,10 @@ impl Driver {
                 return Poll::Pending;
             }
         }
+    }
+
+    pub(super) fn held(&self) -> Option<HistoryEntry> {
+        self.waiter.held().cloned()
     }
 
     /// When the connection last brought anything.

@@ -12,6 +12,7 @@ use tokio::runtime::Handle;
 
 use super::driver::Driver;
 use super::feed::Feed;
+use crate::history::HistoryEntry;
 
 pub(super) struct Helm {
     /// None once the job ended, or nobody is left.
@@ -58,6 +59,11 @@ impl Helm {
         // What it holds goes after the lock.
         let driver = self.driver.lock().unwrap_or_else(PoisonError::into_inner).take();
         drop(driver);
+    }
+
+    /// The end that was read, but waits for pictures.
+    pub(super) fn held(&self) -> Option<HistoryEntry> {
+        self.driver.lock().unwrap_or_else(PoisonError::into_inner).as_ref()?.held()
     }
 
     /// As far as it goes now; asks the server only if `asks` says so. Ready once there is nothing left to drive.

@@ -182,7 +182,8 @@ impl Waiter {
         if let Some((read, entry)) = self.ended.take() {
             let until = (read.max(stirred) + BEFORE_MISSING).min(read + BEFORE_MISSING_AT_MOST);
             let announced = self.announced.is_some();
-            if self.pictures && self.unbroken && !announced && now < until {
+            let none_comes = announced || !self.unbroken || entry.status == "error";
+            if self.pictures && !none_comes && now < until {
                 self.ended = Some((read, entry));
                 return Step::Wait(until);
             }
@@ -197,6 +198,11 @@ impl Waiter {
             None if now >= self.look_at => Step::Ask(self.ask),
             None => Step::Wait(self.look_at),
         }
+    }
+
+    /// What the history says of the end while pictures are waited for.
+    pub(super) fn held(&self) -> Option<&HistoryEntry> {
+        self.ended.as_ref().map(|(_, entry)| &**entry)
     }
 
     /// The connection came or went.

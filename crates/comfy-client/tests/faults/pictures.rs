@@ -37,6 +37,20 @@ async fn a_picture_that_is_on_its_way_is_waited_for_whoever_else_ends_meanwhile(
 }
 
 #[tokio::test]
+async fn an_end_that_was_read_needs_no_second_answer_at_the_deadline() {
+    let server = Server::start(Faults::default()).await;
+    let client = client(&server);
+    let job = client.submit(&sending()).await.unwrap();
+    server.run_next();
+    let _deaf = server.deafen();
+    server.finish().await;
+    eventually(|| server.asked("GET /history") == 1).await;
+    server.set(|faults| faults.hangs = Some("GET /history"));
+    let Outcome::Succeeded(run) = job.wait(Duration::from_secs(1)).await.unwrap() else { panic!("it is forgotten") };
+    assert!(!run.ws_images_complete && run.ws_images.is_empty());
+}
+
+#[tokio::test]
 async fn a_prompt_that_sends_pictures_waits_for_a_connection_that_comes_back() {
     let server = Server::start(Faults::default()).await;
     let client = client(&server);

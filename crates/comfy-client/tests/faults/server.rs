@@ -57,6 +57,8 @@ pub(crate) struct Faults {
     pub(crate) unknown_jobs_are_404: bool,
     /// Its version, if it tells one.
     pub(crate) version: Option<&'static str>,
+    /// So often a proxy answers 503 to who asks for it.
+    pub(crate) version_withheld: usize,
     /// Requests that begin so are never answered.
     pub(crate) hangs: Option<&'static str>,
     /// The WebSocket carries 16 KiB to the client, rests so long, and goes on.
@@ -385,8 +387,12 @@ async fn interrupt(State(world): State<Shared>, body: Bytes) -> Response {
 }
 
 async fn system_stats(State(world): State<Shared>) -> Response {
-    let version = lock(&world).faults.version;
-    reply(&json!({"system": {"comfyui_version": version}, "devices": []}))
+    let faults = &mut lock(&world).faults;
+    if faults.version_withheld > 0 {
+        faults.version_withheld -= 1;
+        return StatusCode::SERVICE_UNAVAILABLE.into_response();
+    }
+    reply(&json!({"system": {"comfyui_version": faults.version}, "devices": []}))
 }
 
 /// As ComfyUI writes it where a node's limit is infinite.

@@ -1,12 +1,12 @@
 //! A workflow goes to the server exactly once.
 
-use comfy_client::{ErrorKind, Outcome, Submission};
+use comfy_client::{Client, ErrorKind, Outcome, Submission};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
 use crate::server::{Faults, PromptFault, Server};
-use crate::{client, submit, workflow};
+use crate::{client, config, submit, workflow};
 
 async fn with(faults: &[PromptFault]) -> Server {
     Server::start(Faults { prompt: faults.to_vec(), version: Some("0.3.45"), ..Faults::default() }).await
@@ -26,6 +26,7 @@ async fn a_lost_answer_does_not_run_the_prompt_twice() {
 #[tokio::test]
 async fn a_lost_request_is_sent_again_under_the_same_id() {
     let server = with(&[PromptFault::LosesRequest]).await;
+    server.set(|faults| faults.version_withheld = 2);
     let client = client(&server);
     let job = submit(&client).await;
     assert_eq!(server.prompts(), [job.prompt_id()]);
@@ -43,6 +44,16 @@ async fn what_a_server_that_draws_the_id_itself_may_have_taken_is_not_sent_again
         assert!(error.was_sent() && error.prompt_id().is_some(), "{error:?}");
         assert!(error.hints().iter().any(|hint| hint.contains("another id")), "{:?}", error.hints());
     }
+}
+
+#[tokio::test]
+async fn what_a_server_of_unknown_age_may_have_taken_is_not_said_to_be_under_another_id() {
+    let server = with(&[PromptFault::LosesRequest]).await;
+    server.set(|faults| faults.version_withheld = usize::MAX);
+    let client = Client::new(config(&server).request_timeout(Duration::from_secs(1))).unwrap();
+    let error = client.submit(&workflow()).await.unwrap_err();
+    assert!(server.asked("POST /prompt") == 1 && error.prompt_id().is_some(), "{error:?}");
+    assert!(!error.hints().iter().any(|hint| hint.contains("another id")), "{:?}", error.hints());
 }
 
 #[tokio::test]

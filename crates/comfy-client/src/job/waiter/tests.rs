@@ -216,6 +216,16 @@ fn pictures_that_are_on_their_way_are_waited_for() {
 }
 
 #[test]
+fn a_run_that_failed_waits_for_no_pictures() {
+    for (status, waits) in [("success", true), ("error", false)] {
+        let mut waiter = Waiter::new(true, 0).awaiting(true);
+        let entry = HistoryEntry::read(json!({"status": {"status_str": status}})).unwrap();
+        waiter.heard(MS(100), Heard::History(Some(Box::new(entry))));
+        assert_eq!((matches!(waiter.next(MS(100), MS(100)), Step::Wait(_)), waiter.held().is_some()), (waits, waits), "{status}");
+    }
+}
+
+#[test]
 fn a_connection_that_tells_nothing_of_a_running_prompt_is_replaced_once() {
     let (verdict, play) = Play::new(true).place(0, RUNNING).ends(60_000).run();
     assert!(ended(verdict.as_ref()));
