@@ -33,11 +33,12 @@ async fn files(client: &Client, what: &str) -> Result<(Vec<StoredFile>, Option<(
     }
     let entry = history::entry(client, what).await?;
     let files: Vec<_> = entry.outputs.iter().map(|output| output.file.clone()).collect();
+    let shows_nothing = entry.texts.is_empty();
     let outcome = entry.into_outcome(what);
     let failure = Failure::new(FailureKind::Declined, format!("the run `{what}` {}", outcome.to_string().trim_end()));
     let lack = match outcome.ending() {
         Ending::Succeeded if !files.is_empty() => return Ok((files, None)),
-        Ending::Succeeded => {
+        Ending::Succeeded if shows_nothing => {
             failure.hint("what its nodes sent over the WebSocket is not kept by the server: save with SaveImage")
         }
         _ => failure,

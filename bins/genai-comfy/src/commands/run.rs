@@ -45,7 +45,9 @@ async fn steps(world: &World, cli: &Cli, args: &Run, view: &mut RunView) -> Resu
 
 /// A client that was let in, and what is to be sent to it.
 async fn prepare(world: &World, cli: &Cli, args: &Run) -> Result<(Client, Prepared), Failure> {
-    home::folder(&args.out, world)?;
+    if !(args.detach || args.dry_run) {
+        home::folder(&args.out, world)?;
+    }
     let file = workflow_file(world, cli, &args.workflow)?;
     let client = client(world, cli).await?;
     let draft = Draft {

@@ -9,8 +9,12 @@ const PICTURES: &str = r#"{
 #[test]
 fn what_the_disk_has_no_room_for_is_told_and_leaves_nothing_half_written() {
     let stage = Stage::new(|builder, _| builder);
-    if said(&mut shell("unshare -Urm true", &stage.command(&[]))).0 != 0 {
+    let (code, _, err) = said(&mut shell("unshare -Urm true", &stage.command(&[])));
+    if code != 0 {
         // Without user namespaces, and not as root: nothing can be mounted here.
+        #[expect(clippy::disallowed_methods, reason = "the environment says whether it must be possible")]
+        let demanded = std::env::var("CI").is_ok_and(|ci| ci == "true");
+        assert!(!demanded, "{err}");
         return;
     }
     let one = PICTURES.replace("40", "1");

@@ -113,6 +113,16 @@ fn ctrl_c_again_leaves_at_once_and_says_that_it_may_still_run() {
 }
 
 #[test]
+fn what_brings_no_files_home_needs_no_place_for_them() {
+    let stage = stage();
+    stage.write("comfy-output", "no folder");
+    for (flag, wanted) in [("--detach", 0), ("--dry-run", 0), ("--quiet", 2)] {
+        let (code, _, err) = said(&mut stage.command(&["run", "long.json", flag]));
+        assert_eq!(code, wanted, "{flag}: {err}");
+    }
+}
+
+#[test]
 fn ctrl_c_is_heard_while_nobody_reads_what_is_printed() {
     let stage = stage();
     let (reader, mut writer) = std::io::pipe().unwrap();
