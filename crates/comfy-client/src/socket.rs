@@ -28,7 +28,7 @@ pub(crate) struct Socket {
 #[derive(Clone)]
 struct Keeper {
     commands: mpsc::UnboundedSender<Command>,
-    link: watch::Receiver<Link>,
+    link: watch::Sender<Link>,
 }
 
 impl Socket {
@@ -43,10 +43,12 @@ impl Socket {
 
     /// Opens it, or waits until it is open, but no longer than `limit`, not past a failed try, and not again after a wait in
     /// vain: what it brings are hints, and everything goes on without. Where it brings what is `wanted`, one more try is waited
-    /// for if it broke or failed before. Says whether it is open.
+    /// for if it broke or failed before, and one that may be deaf is none. Says whether it is open.
     pub(crate) async fn open(&self, limit: Duration, wanted: bool) -> bool {
-        let mut keeper = self.keeper();
-        if *keeper.link.borrow() == Link::Open {
+        let keeper = self.keeper();
+        let mut link = keeper.link.subscribe();
+        let is_open = |link: &Link| *link == Link::Open || (*link == Link::Doubted && !wanted);
+        if is_open(&link.borrow()) {
             self.vain.store(false, Ordering::Relaxed);
             return true;
         }
@@ -54,20 +56,29 @@ impl Socket {
         if keeper.commands.send(Command::Need).is_ok() && !self.vain.load(Ordering::Relaxed) {
             let settled = async {
                 if wanted {
-                    keeper.link.wait_for(|link| *link != Link::Down).await.ok();
+                    link.wait_for(|link| *link != Link::Down).await.ok();
                 }
-                let is_settled = |link: &Link| matches!(link, Link::Open | Link::Down) || (*link == Link::Broken && !wanted);
-                keeper.link.wait_for(is_settled).await.ok();
+                let is_settled = |link: &Link| is_open(link) || *link == Link::Down || (*link == Link::Broken && !wanted);
+                link.wait_for(is_settled).await.ok();
             };
             let in_vain = timeout(limit, settled).await.is_err();
             self.vain.store(in_vain, Ordering::Relaxed);
         }
-        *keeper.link.borrow() == Link::Open
+        is_open(&link.borrow())
     }
 
     /// Says that the connection seems open, but brings nothing any more.
     pub(crate) fn is_deaf(&self) {
-        self.keeper().commands.send(Command::Deaf).ok();
+        let keeper = self.keeper();
+        // At once: whoever submits next may do so before the keeper hears of it.
+        keeper.link.send_if_modified(|link| {
+            let was_open = *link == Link::Open;
+            if was_open {
+                *link = Link::Doubted;
+            }
+            was_open
+        });
+        keeper.commands.send(Command::Deaf).ok();
     }
 
     /// The task that keeps the connection, started anew where the runtime that it lived in is gone.
@@ -77,8 +88,8 @@ impl Socket {
             return keeper.clone();
         }
         let (commands, orders) = mpsc::unbounded_channel();
-        let (report, link) = watch::channel(Link::Idle);
-        tokio::spawn(keeper::keep(self.transport.clone(), self.registry.clone(), report, orders));
+        let link = watch::Sender::new(Link::Idle);
+        tokio::spawn(keeper::keep(self.transport.clone(), self.registry.clone(), link.clone(), orders));
         slot.insert(Keeper { commands, link }).clone()
     }
 }

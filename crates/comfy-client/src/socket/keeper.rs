@@ -49,6 +49,8 @@ pub(super) enum Link {
     Idle,
     Dialling,
     Open,
+    /// It is open, but thought deaf.
+    Doubted,
     /// It broke, and is dialled again soon.
     Broken,
     /// The last try failed; there will be another.
@@ -95,7 +97,7 @@ pub(super) async fn keep(
                 registry.link(true);
                 report.send_replace(Link::Open);
                 let begun = Instant::now();
-                let end = serve(&mut socket, &registry, &mut orders, &mut last_deaf).await;
+                let end = serve(&mut socket, &registry, &report, &mut orders, &mut last_deaf).await;
                 // Before the farewell, which takes its time: whoever submits now must not count on this connection.
                 report.send_replace(Link::Dialling);
                 registry.link(false);
@@ -172,6 +174,7 @@ async fn rest(pause: Duration, orders: &mut mpsc::UnboundedReceiver<Command>) ->
 async fn serve(
     socket: &mut WebSocket,
     registry: &Registry,
+    report: &watch::Sender<Link>,
     orders: &mut mpsc::UnboundedReceiver<Command>,
     last_deaf: &mut Option<Instant>,
 ) -> End {
@@ -184,8 +187,10 @@ async fn serve(
         tokio::select! {
             frame = socket.next() => {
                 busy = true;
-                if let Some(Ok(Frame::Text(_) | Frame::Binary(_))) = frame {
-                    deaf = None;
+                if let Some(Ok(Frame::Text(_) | Frame::Binary(_))) = frame
+                    && deaf.take().is_some()
+                {
+                    report.send_replace(Link::Open);
                 }
                 match frame {
                     Some(Ok(Frame::Text(text))) => registry.route(decode_text(&text)),
@@ -204,7 +209,10 @@ async fn serve(
                 Some(Command::Deaf) if last_deaf.is_none_or(|last| last.elapsed() >= BETWEEN_DEAF) => {
                     deaf.get_or_insert_with(Instant::now);
                 }
-                Some(Command::Deaf | Command::Need) => {}
+                Some(Command::Deaf) => {
+                    report.send_replace(Link::Open);
+                }
+                Some(Command::Need) => {}
             },
             _ = beat.tick(), if busy || deaf.is_some() => {
                 busy = false;

@@ -51,6 +51,23 @@ async fn an_end_that_was_read_needs_no_second_answer_at_the_deadline() {
 }
 
 #[tokio::test]
+async fn pictures_are_not_sent_over_a_connection_that_is_thought_deaf() {
+    let server = Server::start(Faults::default()).await;
+    let client = client(&server);
+    let unheard = submit(&client).await;
+    server.run_next();
+    let _deaf = server.deafen();
+    server.finish().await;
+    end(&unheard).await;
+    let job = client.submit(&sending()).await.unwrap();
+    server.run_next();
+    server.send_picture(100);
+    server.finish().await;
+    let run = end(&job).await;
+    assert!(run.ws_images_complete && run.ws_images.len() == 1, "{run:?}");
+}
+
+#[tokio::test]
 async fn a_prompt_that_sends_pictures_waits_for_a_connection_that_comes_back() {
     let server = Server::start(Faults::default()).await;
     let client = client(&server);
