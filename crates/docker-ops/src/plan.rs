@@ -213,7 +213,8 @@ impl Plan {
     /// What stops the containers and starts them again, as they are.
     ///
     /// # Errors
-    /// [`ErrorKind::NotFound`] for a service that the specification has not, or that has no container.
+    /// [`ErrorKind::NotFound`] for a service that the specification has not, or that has no container; [`ErrorKind::Conflict`] where a
+    /// successor runs in its place.
     pub fn restart(spec: &StackSpec, seen: &Observed, wish: &Wish) -> Result<Plan, Error> {
         refuse_unknown(spec, wish)?;
         let mut steps = Vec::new();
@@ -222,6 +223,12 @@ impl Plan {
                 let missing = format!("the service `{service}` has no container to start again");
                 return Err(Error::new(ErrorKind::NotFound, missing).hint("make it with `genai-stack up`"));
             };
+            let next = seen.containers.iter().find(|one| one.service == *service && one.is_next() && one.is_up());
+            if let Some(next) = next.filter(|_| !container.is_up()) {
+                let instead =
+                    format!("`{}`, which a stopped run left on trial, runs in place of `{}`", next.name, container.name);
+                return Err(Error::new(ErrorKind::Conflict, instead).hint("let `genai-stack up` bring that to its end first"));
+            }
             steps.push(Step::Restart { container: container.into(), grace: wanted.stop_grace });
         }
         Ok(Plan { steps, orphans: seen.orphans(spec).map(|orphan| orphan.name.clone()).collect() })

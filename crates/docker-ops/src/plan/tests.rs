@@ -144,12 +144,14 @@ fn what_is_in_the_way_or_forbidden_is_refused() {
         hint: "rename it".into(),
     };
     let up = |pull, change: &dyn Fn(&mut Observed)| told(Plan::up(&spec(pull), &seen(change), &Wish::default()));
+    let on_trial = || vec![container("p-ui-1", "ui", "exited"), container("p-ui-1.next", "ui", "running")];
     let cases = [
         up(PullPolicy::Missing, &|seen| seen.strangers = vec![stranger(Some("ui"))]),
         up(PullPolicy::Missing, &|seen| seen.strangers = vec![stranger(None)]),
         up(PullPolicy::Never, &|seen| seen.images.clear()),
         told(Plan::up(&spec(PullPolicy::Never), &seen(|_| ()), &Wish { services: ["x".to_owned()].into(), ..Wish::default() })),
         told(Plan::restart(&spec(PullPolicy::Never), &seen(|seen| seen.containers.clear()), &Wish::default())),
+        told(Plan::restart(&spec(PullPolicy::Never), &seen(|seen| seen.containers = on_trial()), &Wish::default())),
     ];
     insta::assert_snapshot!(cases.join(""), @"
     Conflict: the container `p-ui-1` is in the way: it carries no label of a project
@@ -157,6 +159,7 @@ fn what_is_in_the_way_or_forbidden_is_refused() {
     NotFound: the engine has no image `comfyui:1`, and the specification forbids to pull it
     NotFound: there is no service `x`
     NotFound: the service `ui` has no container to start again
+    Conflict: `p-ui-1.next`, which a stopped run left on trial, runs in place of `p-ui-1`
     ");
     let other = seen(|seen| seen.strangers = vec![stranger(Some("other"))]);
     let only = Wish { services: ["ui".to_owned()].into(), ..Wish::default() };
